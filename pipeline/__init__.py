@@ -1,0 +1,1 @@
+"""How work fans out inside a stage (Prefect)."""

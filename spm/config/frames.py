@@ -1,0 +1,25 @@
+"""`frames`: what is decoded and how it is stored."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from spm.config.base import Section
+
+
+class FramesConfig(Section):
+    """Sparse sampling (TSN) and storage."""
+
+    num_segments: int = Field(ge=2)
+    """T: a clip is cut into T equal segments. MFE (Eq. 8) needs at least two."""
+    samples_per_segment: int = Field(ge=1)
+    """Frames kept per segment. With more than one, training draws one of them per segment."""
+    short_side: int = Field(ge=16)
+    """Pixels of the shorter side after resizing; the aspect ratio is kept."""
+    storage: Literal["raw", "jpeg"]
+    jpeg_quality: int = Field(ge=1, le=100)
+    """For `storage: jpeg` (4:2:0)."""
+    reader: Literal["auto", "decord", "pyav"]
+    """`auto`: decord; PyAV for avi and for what decord refuses."""
+    num_shards: int = Field(ge=1)
+    """Files that the clips are spread over: the unit of parallel work and of caching."""

@@ -1,0 +1,14 @@
+"""`report`: what the page shows."""
+
+from pydantic import Field
+
+from spm.config.base import Section
+
+
+class ReportConfig(Section):
+    """Which clips the alignment pictures show."""
+
+    queries: int = Field(ge=0)
+    """Query clips shown with their alignment."""
+    seed: int = Field(ge=0)
+    """Of the episode that they come from."""

@@ -1,0 +1,49 @@
+"""Names for contents: files, plain values and source code."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_BLOCK = 1 << 20
+_SAMPLE = 1 << 16
+
+
+def value_hash(value: Any) -> str:
+    """Of a plain value (dicts, lists, strings, numbers), whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of the whole file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def cheap_key(path: Path) -> str:
+    """Of the size and of the first and last 64 KiB: reads little of a long video.
+
+    An edit in the middle that keeps the size escapes it; re-encoding or cutting does not.
+    """
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with open(path, "rb") as file:
+        digest.update(file.read(_SAMPLE))
+        file.seek(max(size - _SAMPLE, file.tell()))
+        digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()
+
+
+def source_hash(modules: Iterable[ModuleType]) -> str:
+    """Of the modules' source: a store that outlives the code is keyed by the code as well."""
+    digest = hashlib.sha256()
+    for module in modules:
+        assert module.__file__ is not None
+        digest.update(Path(module.__file__).read_bytes())
+    return digest.hexdigest()

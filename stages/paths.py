@@ -1,0 +1,40 @@
+"""Where the stages meet: the paths of dvc.yaml (a test compares the two) and the state folder."""
+
+import os
+from pathlib import Path
+
+from spm.config.dataset import BUILT_IN
+from spm.config.runtime import RuntimeConfig
+
+RAW = Path("data/raw")
+RAW_BUILT_IN = RAW / BUILT_IN
+INVENTORY = Path("data/inventory.parquet")
+WEIGHTS = Path("data/weights.json")
+SPLITS = Path("data/splits")
+MANIFEST = Path("data/manifest.parquet")
+FRAMES = Path("data/frames")
+PROMPTS = Path("data/prompts.h5")
+MODEL = Path("data/model")
+TRAIN_METRICS = Path("data/train.json")
+TRAIN_CURVES = Path("data/train_curves.csv")
+RESULTS = Path("data/results")
+EVALUATION = RESULTS / "evaluate.json"
+EPISODES = RESULTS / "episodes.parquet"
+PER_CLASS = RESULTS / "per_class.csv"
+CONFUSION = RESULTS / "confusion.csv"
+REPORT = Path("data/report")
+
+
+def state_dir() -> Path:
+    """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute."""
+    folder = Path(os.environ.get("CLIP_SPM_STATE", ".state")).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def dataset_dir(name: str, *, runtime: RuntimeConfig) -> Path:
+    """The folder of data set `name`. The built-in one is always where its stage writes it."""
+    if name == BUILT_IN:
+        return RAW_BUILT_IN.absolute()
+    root = runtime.root or os.environ.get("CLIP_SPM_DATA") or RAW
+    return Path(root).expanduser().absolute() / name
