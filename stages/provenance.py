@@ -1,0 +1,107 @@
+"""What a run was made of, as plain text: its parameters, the git commit, the hashes of its files.
+
+Nothing here talks to MLflow; stages.tracking writes these down.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spm.hashing import file_hash, value_hash
+from stages import paths
+
+_INDEX = "index.parquet"
+_AS_TEXT = {"dataset.class_texts"}  # its keys are class names, not parameters
+_LONGEST = 6000  # characters of a parameter that MLflow takes
+
+
+def content_hash(path: Path) -> str:
+    """Names what a dep or an out holds; "absent" where there is nothing.
+
+    A file: its SHA-256. A folder: that of its index.parquet, which names every shard by its
+    fingerprint; of raw clips the names and sizes only (they may be terabytes); else of all files.
+    """
+    if path.is_file():
+        return file_hash(path)
+    if not path.is_dir():
+        return "absent"
+    if (path / _INDEX).is_file():
+        return file_hash(path / _INDEX)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    raw = paths.RAW.absolute() in path.absolute().parents
+    return value_hash([[_name(file, path), _mark(file, raw=raw)] for file in files])
+
+
+def flatten(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
+    """Nested parameters under dotted names; what is no string becomes JSON.
+
+    {"train": {"lr": 3e-05, "betas": [0.9, 0.999]}}
+        -> {"train.lr": "3e-05", "train.betas": "[0.9, 0.999]"}
+    """
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value and name not in _AS_TEXT:
+            flat |= flatten(value, prefix=f"{name}.")
+        else:
+            flat[name] = _text(value)
+    return flat
+
+
+def run_name(stage: str) -> str:
+    """The stage, and the DVC experiment that it ran in: `evaluate (brave-fox)`."""
+    experiment = os.environ.get("DVC_EXP_NAME")
+    return f"{stage} ({experiment})" if experiment else stage
+
+
+def stage_tags(stage: str) -> dict[str, str]:
+    """Which stage, from which code, in which experiment."""
+    tags = {"dvc.stage": stage, "mlflow.source.name": f"stages/{stage}.py"} | _git_tags()
+    experiment = os.environ.get("DVC_EXP_NAME")
+    return tags | ({"dvc.experiment": experiment} if experiment else {})
+
+
+def path_key(path: Path) -> str:
+    """A path as part of a tag's name: relative where it can be, with the characters allowed."""
+    absolute, here = path.absolute(), Path.cwd()
+    text = (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
+    return "".join(letter if letter.isalnum() or letter in "_-. /" else "_" for letter in text)
+
+
+def _name(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()
+
+
+def _mark(file: Path, *, raw: bool) -> str:
+    return str(file.stat().st_size) if raw else file_hash(file)
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    if len(text) <= _LONGEST:
+        return text
+    ending = f"… sha256:{value_hash(text)}"  # two values that differ stay different
+    return text[: _LONGEST - len(ending)] + ending
+
+
+def _git_tags() -> dict[str, str]:
+    """The commit, and whether tracked files differ from it.
+
+    What a repro itself writes (dvc.lock, data) does not count: it would make every run dirty.
+    """
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    changes = _git("status", "--porcelain", "-uno", "--", ".", ":!dvc.lock", ":!data")
+    return {"mlflow.source.git.commit": commit, "git.dirty": json.dumps(bool(changes))}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,213 @@
+"""The only code that talks to MLflow: one run for each stage that did work.
+
+    with tracking.stage_run("train", params={"train": section}, deps=[FRAMES], outs=[MODEL]) as run:
+        run.log_metrics({"loss": 1.2}, step=100)
+
+Tracking never decides the fate of a stage. A store that cannot be used is an InputError at the
+start, before long work; one that goes away later costs one warning, and the stage goes on.
+MLflow is imported by the first run, and not at all under `runtime.tracking: false`.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from spm.config.base import Section
+from spm.config.runtime import RuntimeConfig
+from stages import params as params_file
+from stages import paths
+from stages.provenance import content_hash, flatten, path_key, run_name, stage_tags
+from stages.tracking_store import (
+    artifact_folder,
+    check_server,
+    prepare_environment,
+    tracking_uri,
+    unusable,
+)
+
+_PROJECT = "clip-spm"
+_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
+_FROM_RUNS = {  # deps that a tracked stage wrote; no run stands behind inventory, splits or clips
+    paths.RAW_BUILT_IN,
+    paths.MANIFEST,
+    paths.FRAMES,
+    paths.PROMPTS,
+    paths.MODEL,
+    paths.TRAIN_METRICS,
+    paths.TRAIN_CURVES,
+    paths.EVALUATION,
+    paths.EPISODES,
+    paths.PER_CLASS,
+    paths.CONFUSION,
+}
+
+
+class Run:
+    """What a stage writes to. Without a client, or once the store has failed, it does nothing."""
+
+    def __init__(self, client: Any = None, *, run_id: str = "") -> None:
+        self._client = client
+        self.run_id = run_id
+
+    def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """Numbers at a training step, or final ones."""
+        self.log_history([{"step": step or 0, **values}])
+
+    def log_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows as of train_curves.csv, each with its `step`; empty cells (None, "") are left out.
+
+        MLflow takes 1,000 numbers in one batch ten times as fast as one by one.
+        """
+        if self._client is None:
+            return
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, float(value), now, int(row["step"]))
+            for row in rows
+            for name, value in row.items()
+            if name != "step" and value is not None and value != ""
+        ]
+        for batch in _batches(metrics, size=1000):
+            self._try(lambda client, batch=batch: client.log_batch(self.run_id, metrics=batch))
+
+    def log_params(self, values: Mapping[str, str]) -> None:
+        """Flat parameters, as provenance.flatten makes them."""
+        if self._client is None:
+            return
+        from mlflow.entities import Param
+
+        parameters = [Param(name, value) for name, value in values.items()]
+        for batch in _batches(parameters, size=100):
+            self._try(lambda client, batch=batch: client.log_batch(self.run_id, params=batch))
+
+    def log_artifact(self, path: Path) -> None:
+        """A copy of a file or a folder."""
+        log = "log_artifacts" if path.is_dir() else "log_artifact"
+        self._try(lambda client: getattr(client, log)(self.run_id, str(path)))
+
+    def set_tag(self, name: str, value: str) -> None:
+        self._try(lambda client: client.set_tag(self.run_id, name, value))
+
+    def end(self, status: str) -> None:
+        """FINISHED, FAILED or KILLED."""
+        self._try(lambda client: client.set_terminated(self.run_id, status))
+
+    def _try(self, call: Callable[[Any], Any]) -> None:
+        if self._client is None:
+            return
+        try:
+            call(self._client)
+        except Exception as error:  # whatever it is, it must not end hours of training
+            self._client = None
+            reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            print(f"warning: no more is logged to MLflow in this stage: {reason}", file=sys.stderr)
+
+
+@contextmanager
+def stage_run(
+    stage: str,
+    *,
+    params: Mapping[str, Section],
+    deps: Sequence[Path] = (),
+    outs: Sequence[Path] = (),
+    whole_chain: bool = False,
+) -> Iterator[Run]:
+    """The MLflow run of `stage`, from its first line to its last; FAILED if an exception leaves it.
+
+    `params` are the sections that the stage reads. `whole_chain` logs all sections instead, so
+    that one table relates any parameter to the result. Raises InputError for a store that does
+    not answer.
+    """
+    (runtime,) = params_file.load(runtime=RuntimeConfig)
+    if not runtime.tracking:
+        yield Run()
+        return
+    document = params_file.read()
+    sections = {name: section.model_dump() for name, section in params.items()}
+    if whole_chain:
+        sections = {name: value for name, value in document.items() if name != "runtime"}
+    contents = {path: content_hash(path) for path in deps}
+    run = _start(
+        stage, uri=tracking_uri(runtime), experiment=_experiment(document), contents=contents
+    )
+    run.log_params(flatten(sections))
+    try:
+        yield run
+    except BaseException as error:
+        run.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    for path in outs:
+        run.set_tag(f"out.{path_key(path)}", content_hash(path))
+    run.end("FINISHED")
+
+
+def _start(stage: str, *, uri: str, experiment: str, contents: Mapping[Path, str]) -> Run:
+    prepare_environment()
+    check_server(uri)
+    try:
+        client = _client(uri)
+        tags = stage_tags(stage) | _lineage(client, contents)
+        run = client.create_run(
+            _experiment_id(client, experiment, uri=uri), tags=tags, run_name=run_name(stage)
+        )
+    except Exception as error:  # a database without rights, a web page that is no MLflow, …
+        raise unusable(uri, str(error)) from error
+    return Run(client, run_id=run.info.run_id)
+
+
+def _client(uri: str) -> Any:
+    import mlflow
+
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def _experiment(document: Mapping[str, Any]) -> str:
+    """Named by the data set: accuracies in one table should be comparable."""
+    dataset = document.get("dataset")
+    return str(dataset.get("name", _PROJECT)) if isinstance(dataset, dict) else _PROJECT
+
+
+def _experiment_id(client: Any, name: str, *, uri: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    remote = not uri.startswith("sqlite:")
+    location = None if remote else (artifact_folder() / name).as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _lineage(client: Any, contents: Mapping[Path, str]) -> dict[str, str]:
+    """Each dep's hash, and the run that wrote it: its id, or "from cache" where DVC restored it."""
+    tags = {}
+    for path, content in contents.items():
+        key = path_key(path)
+        tags[f"dep.{key}"] = content
+        if path in _FROM_RUNS:
+            tags[f"upstream.{key}"] = _producer(client, key, content) or "from cache"
+    return tags
+
+
+def _producer(client: Any, key: str, content: str) -> str | None:
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    runs = client.search_runs(
+        experiments,
+        filter_string=f"tags.`out.{key}` = '{content}'",
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
+    return str(runs[0].info.run_id) if runs else None
+
+
+def _batches(items: Sequence[Any], *, size: int) -> Iterator[list[Any]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -1,0 +1,59 @@
+"""Where runs are recorded, and whether it answers. MLflow itself is not imported here."""
+
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from spm.config.runtime import RuntimeConfig
+from spm.errors import InputError
+from stages import paths
+
+_CHECK_SECONDS = 5
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # MLflow's own limits would hold a stage up for many minutes when a server goes away
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_CHECK_SECONDS),
+}
+
+
+def tracking_uri(runtime: RuntimeConfig) -> str:
+    """Of MLflow's store: `runtime.tracking_uri`, else MLFLOW_TRACKING_URI, else our own sqlite."""
+    default = f"sqlite:///{paths.state_dir() / 'mlflow.db'}"
+    return runtime.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+def artifact_folder() -> Path:
+    """Where artifacts go when the store is a database. A server has its own place."""
+    return paths.state_dir() / "mlartifacts"
+
+
+def prepare_environment() -> None:
+    """No telemetry, no patience with a server that is gone; what the user has set stays."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def check_server(uri: str) -> None:
+    """Any answer will do; what MLflow itself does with a dead server takes minutes."""
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        urllib.request.urlopen(uri, timeout=_CHECK_SECONDS).close()
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise unusable(uri, str(error)) from None
+
+
+def unusable(uri: str, reason: str) -> InputError:
+    """The error to raise at the start, with the ways on."""
+    return InputError(
+        f"MLflow at {uri} cannot be used: {reason}\n"
+        "Start it, or set runtime.tracking_uri in params.yaml (or MLFLOW_TRACKING_URI) to another "
+        "store, or go on without: runtime.tracking: false"
+    )
