@@ -1,0 +1,288 @@
+"""Runs in a real sqlite store; servers that are dead, or die in mid-run, on the loopback."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spm.config.episode import EpisodeConfig
+from spm.errors import InputError
+from spm.hashing import file_hash
+from stages import paths, provenance, tracking
+
+EPISODE = EpisodeConfig(way=5, shot=1, query=4)
+RUNTIME = "{root: null, workers: 1, loader_workers: 0, device: cpu, checkpoint_seconds: 1, "
+PARAMS = """
+dataset: {name: mine, split: lists.yaml, class_texts: {Swing Ball: "swinging, a ball"}}
+train: {lr: 3e-05, betas: [0.9, 0.999]}
+runtime: """
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder with a params.yaml; nothing outside it is read or written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    write_params()
+    paths.MANIFEST.parent.mkdir()
+    paths.MANIFEST.write_text("clips")
+    return tmp_path
+
+
+def write_params(*, tracking: bool = True, uri: str | None = None) -> None:
+    switch = f"tracking: {str(tracking).lower()}, tracking_uri: {json.dumps(uri)}}}"
+    Path("params.yaml").write_text(PARAMS + RUNTIME + switch)
+
+
+def client() -> Any:
+    import mlflow
+
+    return mlflow.MlflowClient(f"sqlite:///{paths.state_dir() / 'mlflow.db'}")
+
+
+def test_run_holds_parameters_metrics_artifacts_and_tags(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "brave-fox")
+    with tracking.stage_run(
+        "train", params={"episode": EPISODE}, deps=[paths.MANIFEST], outs=[paths.TRAIN_METRICS]
+    ) as run:
+        run.log_history([{"step": 2, "loss": 0.5, "val": ""}, {"step": 4, "loss": 0.25, "val": 1}])
+        run.log_metrics({"final": 3.0})
+        run.log_artifact(paths.MANIFEST)
+        run.set_tag("note", "hello")
+        paths.TRAIN_METRICS.write_text("{}")
+    recorded = client().get_run(run.run_id)
+    assert recorded.info.status == "FINISHED"
+    assert recorded.info.run_name == "train (brave-fox)"
+    assert recorded.data.params == {"episode.way": "5", "episode.shot": "1", "episode.query": "4"}
+    assert recorded.data.metrics == {"loss": 0.25, "val": 1.0, "final": 3.0}
+    assert [m.step for m in client().get_metric_history(run.run_id, "loss")] == [2, 4]
+    tags = recorded.data.tags
+    assert tags["dvc.stage"] == "train"
+    assert tags["dvc.experiment"] == "brave-fox"
+    assert tags["note"] == "hello"
+    assert tags["dep.data/manifest.parquet"] == file_hash(paths.MANIFEST)
+    assert tags["out.data/train.json"] == file_hash(paths.TRAIN_METRICS)
+    assert client().get_experiment(recorded.info.experiment_id).name == "mine"
+    artifacts = workspace / "state" / "mlartifacts" / "mine" / run.run_id / "artifacts"
+    assert (artifacts / "manifest.parquet").read_text() == "clips"
+
+
+def test_upstream_is_found_by_hash(workspace: Path) -> None:
+    with tracking.stage_run("manifest", params={}, outs=[paths.MANIFEST]) as upstream:
+        pass
+    deps = [paths.MANIFEST, paths.INVENTORY]
+    with tracking.stage_run("frames", params={}, deps=deps) as linked:
+        pass
+    paths.MANIFEST.write_text("other clips, restored by DVC")
+    with tracking.stage_run("frames", params={}, deps=deps) as restored:
+        pass
+    found = client().get_run(linked.run_id).data.tags
+    assert found["upstream.data/manifest.parquet"] == upstream.run_id
+    assert "upstream.data/inventory.parquet" not in found
+    cached = client().get_run(restored.run_id).data.tags
+    assert cached["upstream.data/manifest.parquet"] == "from cache"
+
+
+def test_whole_chain_logs_all_sections_but_runtime(workspace: Path) -> None:
+    with tracking.stage_run("evaluate", params={"episode": EPISODE}, whole_chain=True) as run:
+        pass
+    assert client().get_run(run.run_id).data.params == {
+        "dataset.name": "mine",
+        "dataset.split": "lists.yaml",
+        "dataset.class_texts": '{"Swing Ball": "swinging, a ball"}',
+        "train.lr": "3e-05",
+        "train.betas": "[0.9, 0.999]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("x"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_stage_that_fails_ends_its_run_so(
+    workspace: Path, error: BaseException, status: str
+) -> None:
+    with (
+        pytest.raises(type(error)),
+        tracking.stage_run("train", params={}, outs=[paths.MANIFEST]) as run,
+    ):
+        raise error
+    recorded = client().get_run(run.run_id)
+    assert recorded.info.status == status
+    assert "out.data/manifest.parquet" not in recorded.data.tags
+
+
+def test_many_metrics_and_parameters_go_in_batches(workspace: Path) -> None:
+    with tracking.stage_run("train", params={}) as run:
+        run.log_history({"step": step, "loss": step, "time": 0.0} for step in range(1200))
+        run.log_params({f"p{number}": "1" for number in range(150)})
+    assert len(client().get_metric_history(run.run_id, "loss")) == 1200
+    assert len(client().get_run(run.run_id).data.params) == 150
+
+
+def test_switched_off_it_does_not_even_import_mlflow(workspace: Path) -> None:
+    write_params(tracking=False, uri="http://127.0.0.1:1")
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from stages import tracking
+        with tracking.stage_run("train", params={}, deps=[Path("gone")]) as run:
+            run.log_metrics({"a": 1.0}, step=1)
+            run.log_history([{"step": 1, "a": 1}])
+            run.log_params({"a": "1"})
+            run.log_artifact(Path("params.yaml"))
+            run.set_tag("a", "b")
+        assert "mlflow" not in sys.modules
+    """
+    repository = Path(tracking.__file__).parents[1]
+    environment = {"PYTHONPATH": str(repository), "CLIP_SPM_STATE": str(workspace / "off")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert not (workspace / "off").exists()
+
+
+def test_uri_comes_from_params_then_environment_then_state(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spm.config.runtime import RuntimeConfig
+    from stages import params
+
+    (runtime,) = params.load(runtime=RuntimeConfig)
+    assert tracking.tracking_uri(runtime) == f"sqlite:///{workspace / 'state' / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://shared")
+    assert tracking.tracking_uri(runtime) == "http://shared"
+    chosen = runtime.model_copy(update={"tracking_uri": "http://mine"})
+    assert tracking.tracking_uri(chosen) == "http://mine"
+
+
+def test_a_dead_server_is_an_error_before_the_work(workspace: Path) -> None:
+    write_params(uri="http://127.0.0.1:9")
+    with pytest.raises(InputError) as error, tracking.stage_run("train", params={}):
+        pytest.fail("the stage's work started")
+    assert "http://127.0.0.1:9" in str(error.value)
+    assert "runtime.tracking: false" in str(error.value)
+
+
+def test_a_web_server_that_is_no_mlflow_is_an_error_too(workspace: Path, server: Any) -> None:
+    server.answers = {}
+    write_params(uri=server.uri)
+    with pytest.raises(InputError, match="cannot be used"), tracking.stage_run("x", params={}):
+        pytest.fail("the stage's work started")
+
+
+def test_a_server_that_goes_away_costs_one_warning(
+    workspace: Path, server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(uri=server.uri)
+    with tracking.stage_run("train", params={}, outs=[paths.MANIFEST]) as run:
+        run.log_metrics({"loss": 1.0}, step=1)
+        assert any(path.endswith("runs/log-batch") for path in server.seen)
+        server.stop()
+        for step in range(5):
+            run.log_metrics({"loss": 1.0}, step=step)
+        run.log_artifact(paths.MANIFEST)
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: ")
+
+
+class Server:
+    """As much of MLflow's REST interface as one run needs."""
+
+    answers: dict[str, Any]
+
+    def __init__(self) -> None:
+        run = {"info": {"run_id": "r1", "experiment_id": "1", "status": "RUNNING"}}
+        self.answers = {
+            "experiments/get-by-name": {"experiment": {"experiment_id": "1", "name": "mine"}},
+            "runs/create": {"run": run | {"data": {}}},
+            "runs/log-batch": {},
+        }
+        self.seen: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                path = self.path.split("?")[0]
+                outer.seen.append(path)
+                known = path == "/" or path.split("mlflow/")[-1] in outer.answers
+                self.send_response(200 if known else 404)
+                self.end_headers()
+                self.wfile.write(json.dumps(outer.answers.get(path.split("mlflow/")[-1])).encode())
+
+            do_GET = do_POST = answer  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.uri = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.stop()
+
+
+def test_content_hash_of_folders(workspace: Path) -> None:
+    folder = Path("data/model")
+    assert provenance.content_hash(folder) == "absent"
+    folder.mkdir()
+    (folder / "a").write_text("1")
+    before = provenance.content_hash(folder)
+    (folder / "a").write_text("2")
+    assert provenance.content_hash(folder) != before
+    (folder / "index.parquet").write_text("index")
+    assert provenance.content_hash(folder) == file_hash(folder / "index.parquet")
+
+
+def test_content_hash_of_raw_clips_reads_none_of_them(workspace: Path) -> None:
+    folder = paths.RAW / "mine"
+    folder.mkdir(parents=True)
+    (folder / "a.mp4").write_text("1")
+    before = provenance.content_hash(folder)
+    (folder / "a.mp4").write_text("2")
+    assert provenance.content_hash(folder) == before
+    (folder / "a.mp4").write_text("longer")
+    assert provenance.content_hash(folder) != before
+
+
+def test_a_value_that_is_too_long_is_cut_but_stays_distinct() -> None:
+    one, other = "a" * 7000, "a" * 6999 + "b"
+    cut = provenance.flatten({"x": one, "y": other})
+    assert len(cut["x"]) == 6000
+    assert cut["x"] != cut["y"]
+
+
+def test_git_tags_name_the_commit(workspace: Path) -> None:
+    def git(*arguments: str) -> None:
+        user = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *user, *arguments], check=True, capture_output=True)
+
+    assert "mlflow.source.git.commit" not in provenance.stage_tags("x")
+    Path("dvc.lock").write_text("1")
+    git("init")
+    git("add", "params.yaml", "dvc.lock")
+    git("commit", "-m", "start")
+    clean = provenance.stage_tags("x")
+    assert len(clean["mlflow.source.git.commit"]) == 40
+    Path("dvc.lock").write_text("2")
+    assert provenance.stage_tags("x")["git.dirty"] == clean["git.dirty"] == "false"
+    write_params(tracking=False)
+    assert provenance.stage_tags("x")["git.dirty"] == "true"
