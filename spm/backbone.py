@@ -1,0 +1,141 @@
+"""The CLIP encoder: a visual tower that is fine-tuned; the text tower is in spm.text_tower.
+
+`conv` is a small tower for the built-in data set. Every other name is a model of open_clip, of
+which only the visual tower is built.
+"""
+
+import difflib
+import itertools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spm.config.backbone import CONV, BackboneConfig
+from spm.errors import ConfigError
+from spm.weights import read_weights, resolve_weights
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Backbone(nn.Module):
+    """Frames as stored to features: normalises, then applies the visual tower to each frame."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, visual: nn.Module, *, channels: int, image_size: int, normalize: bool, frozen_bn: bool
+    ) -> None:
+        super().__init__()
+        self.visual = visual
+        self.channels = channels
+        self.image_size = image_size
+        self.frozen_bn = frozen_bn
+        mean, std = (CLIP_MEAN, CLIP_STD) if normalize else ((0.0,) * 3, (1.0,) * 3)
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("std", torch.tensor(std), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """pixels [..., H, W, 3] uint8 -> [..., C], not normalised to length one."""
+        expected = (self.image_size, self.image_size, 3)
+        if pixels.dtype != torch.uint8 or tuple(pixels.shape[-3:]) != expected:
+            raise ValueError(
+                f"expected uint8 pixels [..., {self.image_size}, {self.image_size}, 3]; got "
+                f"{pixels.dtype} {list(pixels.shape)}: crop with spm.transforms first"
+            )
+        images = (pixels.flatten(end_dim=-4).to(self.mean.dtype) / 255 - self.mean) / self.std
+        features: Tensor = self.visual(images.permute(0, 3, 1, 2))
+        return features.reshape(*pixels.shape[:-3], self.channels)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """With `batch_norm: running` the statistics stay as they were loaded."""
+        super().train(mode)
+        if self.frozen_bn:
+            for module in self.visual.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+
+def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Backbone:
+    """The visual tower of `config`, random from its seed, then with its pretrained weights.
+
+    `load_weights=False` leaves the random ones: for a saved model, whose own weights follow.
+    Raises ConfigError for a name or a tag that open_clip does not have, or a missing file.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        visual, channels, image_size = _conv(config) if config.name == CONV else _clip(config)
+    if load_weights and config.weights is not None:
+        _load_visual(visual, config)
+    return Backbone(
+        visual,
+        channels=channels,
+        image_size=image_size,
+        normalize=config.normalize,
+        frozen_bn=config.batch_norm == "running",
+    )
+
+
+def clip_model_config(name: str) -> dict[str, Any]:
+    """open_clip's description of model `name`. Raises ConfigError with the nearest names."""
+    import open_clip
+
+    description = open_clip.get_model_config(name)
+    if description is None:
+        close = difflib.get_close_matches(name, open_clip.list_models(), n=3)
+        raise ConfigError(
+            f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip; "
+            f"near it: {', '.join(close) or 'none'} (open_clip.list_models() has all)"
+        )
+    return dict(description)
+
+
+def _conv(config: BackboneConfig) -> tuple[nn.Module, int, int]:
+    """Four 3×3 stride-2 layers, then a linear layer over all positions."""
+    assert config.embed_dim is not None
+    assert config.image_size is not None
+    widths = (3, 16, 32, 64, 128)
+    layers: list[nn.Module] = []
+    for entering, leaving in itertools.pairwise(widths):
+        conv = nn.Conv2d(entering, leaving, 3, stride=2, padding=1, bias=False)
+        layers += [conv, nn.BatchNorm2d(leaving), nn.ReLU()]
+    side = -(-config.image_size // 16)
+    linear = nn.Linear(widths[-1] * side * side, config.embed_dim)
+    return nn.Sequential(*layers, nn.Flatten(), linear), config.embed_dim, config.image_size
+
+
+def _clip(config: BackboneConfig) -> tuple[nn.Module, int, int]:
+    description = clip_model_config(config.name)
+    # open_clip builds whole models only; this builder of its is the one way to a visual tower
+    # without its text tower. tests/test_backbone.py holds it to what create_model builds.
+    from open_clip.model import _build_vision_tower
+
+    vision = description["vision_cfg"]
+    image_size = config.image_size or vision["image_size"]
+    if image_size != vision["image_size"]:
+        raise ConfigError(
+            f"backbone.image_size = {image_size}: {config.name} takes {vision['image_size']} "
+            "(or null)"
+        )
+    channels = description["embed_dim"]
+    visual = _build_vision_tower(channels, vision, description.get("quick_gelu", False))
+    return visual, channels, image_size
+
+
+def _load_visual(visual: nn.Module, config: BackboneConfig) -> None:
+    assert config.weights is not None
+    path = resolve_weights(config.name, config.weights)
+    state = {
+        key.removeprefix("visual."): value
+        for key, value in read_weights(path).items()
+        if key.startswith("visual.")
+    }
+    try:
+        visual.load_state_dict(state)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"backbone.weights: {path} does not hold {config.name}'s visual tower: {error}"
+        ) from None

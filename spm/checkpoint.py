@@ -1,0 +1,70 @@
+"""Training checkpoints: one folder for one set of inputs, one trainer at a time.
+
+The folder is named by a fingerprint of everything that determines the weights, so a rerun finds
+its own state and never somebody else's. A finished state stays: a run whose last step was lost
+(killed between the last episode and DVC's bookkeeping) is not trained again.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spm.atomic import atomic_path
+from spm.errors import DataError, InputError
+
+_STATE = "state.pt"
+_LOCK = "lock"
+
+
+class Checkpoint:
+    """The saved state of one training, held by this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / _STATE
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replaces the state in one step; a kill leaves the old or the new one."""
+        with atomic_path(self.path) as path:
+            torch.save(state, path)
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The saved state, or None. Raises DataError where the file is damaged."""
+        if not self.path.is_file():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
+        except Exception as error:  # whatever unpickling a damaged file raises
+            raise DataError(
+                f"the checkpoint {self.path} is damaged ({error}): delete it to train anew"
+            ) from error
+        return state
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[Checkpoint]:
+    """The checkpoint in `folder`, locked while the block runs.
+
+    Raises InputError that names the process which holds it. The lock goes with its process,
+    however that ends. Killing `dvc` leaves the trainer that it started alive: it still holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / _LOCK, "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            process = lock.read().strip() or "unknown"
+            raise InputError(
+                f"this training already runs, in process {process}: wait for it, or end it with "
+                f"`kill {process}`; then run dvc repro again, and it goes on from the last "
+                "checkpoint"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield Checkpoint(folder)

@@ -1,0 +1,51 @@
+"""What happened in a training: a row per episode, a row per validation."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+WINDOW = 10
+"""Episodes that a point of the training curve averages over."""
+
+TERMS = ("loss", "accuracy", "L_CE", "L_H", "L_S")
+COLUMNS = ("step", *TERMS, "val_accuracy")
+
+
+@dataclass
+class History:
+    """Grows with the training and travels in its checkpoints."""
+
+    episodes: list[list[float]] = field(default_factory=list)
+    """Of each episode the values of TERMS; accuracy in percent, L_H and L_S not weighted."""
+    validations: list[tuple[int, float]] = field(default_factory=list)
+    """(episodes so far, accuracy in percent)"""
+
+    def recent(self, term: str, *, episodes: int = 50) -> float:
+        """Mean of `term` over the last episodes."""
+        values = [row[TERMS.index(term)] for row in self.episodes[-episodes:]]
+        return sum(values) / len(values)
+
+    def best(self) -> tuple[int, float] | None:
+        """The validation with the highest accuracy, the earliest of equals."""
+        return max(self.validations, key=lambda row: row[1], default=None)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The curves: means over WINDOW episodes, and validations where they happened."""
+        rows: dict[int, dict[str, Any]] = {}
+        for start in range(0, len(self.episodes), WINDOW):
+            window = self.episodes[start : start + WINDOW]
+            means = [sum(values) / len(window) for values in zip(*window, strict=True)]
+            step = start + len(window)
+            rows[step] = {"step": step, **dict(zip(TERMS, means, strict=True))}
+        for step, accuracy in self.validations:
+            rows.setdefault(step, {"step": step})["val_accuracy"] = accuracy
+        return [rows[step] for step in sorted(rows)]
+
+    def csv(self) -> str:
+        """The curves as CSV text; a value that was not measured at a step is empty."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows())
+        return text.getvalue()

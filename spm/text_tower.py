@@ -1,0 +1,77 @@
+"""CLIP's text tower: frozen, used once, before training.
+
+`conv` has no text tower of its own; a small one with seeded random weights stands in. Its features
+tell classes apart but know nothing of what words mean, and everything measured with it says
+"text: untrained".
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spm.backbone import clip_model_config
+from spm.config.backbone import CONV, BackboneConfig
+from spm.errors import ConfigError
+from spm.weights import read_weights, resolve_weights
+
+_BATCH = 256
+
+
+def is_trained(backbone: BackboneConfig) -> bool:
+    """Whether the text tower that belongs to `backbone` has learned anything."""
+    return backbone.weights is not None
+
+
+def encode_sentences(sentences: list[str], *, backbone: BackboneConfig) -> Tensor:
+    """[sentences, C] float32, not normalised. Raises ConfigError for weights that are not there."""
+    import open_clip
+
+    tower = _seeded_tower(backbone) if backbone.name == CONV else _clip_tower(backbone)
+    tokenizer = open_clip.get_tokenizer("RN50" if backbone.name == CONV else backbone.name)
+    with torch.inference_mode():
+        features = [tower(batch) for batch in tokenizer(sentences).split(_BATCH)]
+    return torch.cat(features).float()
+
+
+def _seeded_tower(backbone: BackboneConfig) -> nn.Module:
+    from open_clip.transformer import TextTransformer
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(backbone.seed)
+        tower: nn.Module = TextTransformer(
+            width=backbone.embed_dim, heads=4, layers=2, output_dim=backbone.embed_dim
+        )
+    return tower.eval()
+
+
+def _clip_tower(backbone: BackboneConfig) -> nn.Module:
+    import open_clip
+
+    clip_model_config(backbone.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(backbone.seed)
+        model = open_clip.create_model(backbone.name)
+    if backbone.weights is not None:
+        _load_text(model, resolve_weights(backbone.name, backbone.weights))
+    return _TextOnly(model.eval())
+
+
+class _TextOnly(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        features: Tensor = self.model.encode_text(tokens)  # type: ignore[operator]
+        return features
+
+
+def _load_text(model: nn.Module, path: Path) -> None:
+    result = model.load_state_dict(read_weights(path), strict=False)
+    missing = [key for key in result.missing_keys if not key.startswith("visual.")]
+    if missing or result.unexpected_keys:
+        raise ConfigError(
+            f"backbone.weights: {path} does not hold the model's text tower; missing: "
+            f"{missing[:5]}, unknown: {result.unexpected_keys[:5]}"
+        )

@@ -1,0 +1,36 @@
+"""Stage `prompts`: every template × every class text through the frozen text tower, once."""
+
+import pyarrow.parquet as pq
+
+from spm.config.backbone import BackboneConfig
+from spm.config.prompts import PromptsConfig
+from spm.prompts import encode_classes
+from stages import command, params, paths, tracking
+
+
+def main() -> None:
+    prompts, backbone = params.load(prompts=PromptsConfig, backbone=BackboneConfig)
+    with tracking.stage_run(
+        "prompts",
+        params={"prompts": prompts, "backbone": backbone},
+        deps=[paths.MANIFEST, paths.WEIGHTS],
+        outs=[paths.PROMPTS],
+    ) as run:
+        features = encode_classes(_class_texts(), prompts=prompts, backbone=backbone)
+        features.save(paths.PROMPTS)
+        templates, classes, channels = features.features.shape
+        run.log_metrics({"templates": templates, "classes": classes, "channels": channels})
+        state = "trained" if features.trained else "untrained: random weights"
+        run.set_tag("text", state)
+        print(f"prompts: {templates} templates × {classes} classes -> C = {channels}; text: {state}")
+
+
+def _class_texts() -> dict[str, str]:
+    manifest = pq.read_table(paths.MANIFEST, columns=["class", "class_text", "status"])
+    return {
+        row["class"]: row["class_text"] for row in manifest.to_pylist() if row["status"] == "ok"
+    }
+
+
+if __name__ == "__main__":
+    command.run(main)

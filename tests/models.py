@@ -1,0 +1,75 @@
+"""Small models and episodes for tests."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spm.config.backbone import BackboneConfig
+from spm.config.frames import FramesConfig
+from spm.config.model import ModelConfig
+from spm.config.prompts import PromptsConfig
+from spm.model import ClipSPM
+from spm.model_spec import ModelSpec
+from stages import params
+
+
+def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
+    """The project's own parameters with a 16-channel tower, and what a test changes."""
+    document = params.read()
+    small = {"image_size": 32, "embed_dim": 16}
+    sizes = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
+    return ModelSpec(
+        backbone=BackboneConfig(**document["backbone"] | small | (backbone or {})),
+        model=ModelConfig(**document["model"] | sizes | model),
+        frames=FramesConfig(**document["frames"]),
+        prompts=PromptsConfig(**document["prompts"]),
+    )
+
+
+def build(**changes: Any) -> ClipSPM:
+    """A small model in float64, in evaluation mode."""
+    return ClipSPM(spec(**changes)).double().eval()
+
+
+@dataclass
+class Features:
+    """An episode's features."""
+
+    support: Tensor
+    support_labels: Tensor
+    query: Tensor
+    query_labels: Tensor
+    class_text: Tensor
+
+    def for_classify(self) -> tuple[Tensor, ...]:
+        return self.support, self.support_labels, self.query, self.class_text
+
+    def for_losses(self) -> tuple[Tensor, ...]:
+        return (
+            self.support,
+            self.support_labels,
+            self.query,
+            self.query_labels,
+            self.class_text,
+        )
+
+
+def features(
+    *, shots: list[int], query: int = 2, frames: int = 4, channels: int = 16, seed: int = 0
+) -> Features:
+    """Random features; class n has shots[n] supports and `query` queries."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=rng)
+
+    labels = torch.arange(len(shots))
+    return Features(
+        support=draw(sum(shots), frames, channels),
+        support_labels=labels.repeat_interleave(torch.tensor(shots)),
+        query=draw(len(shots) * query, frames, channels),
+        query_labels=labels.repeat_interleave(query),
+        class_text=draw(len(shots), channels),
+    )
