@@ -1,0 +1,153 @@
+"""Filling the shard store: the flow that decodes what is missing.
+
+One task decodes one shard and is the only one to write it. A shard appears in the store whole or
+not at all, so a run that was killed goes on where it stopped.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pipeline import prefect_settings
+from pipeline.shard_plan import PlannedShard
+from spm.config.frames import FramesConfig
+from spm.errors import DataError
+from spm.sampling import segment_frames
+from spm.shard_writer import write_shard
+from spm.shards import Shard
+from spm.video import Clip, read_frames
+
+
+def fill_store(
+    shards: Sequence[PlannedShard],
+    *,
+    store: Path,
+    videos: Path,
+    frames: FramesConfig,
+    workers: int,
+    prefect_home: Path,
+) -> int:
+    """Decodes those of `shards` that `store` lacks, or has damaged; returns how many these were.
+
+    `videos` is the data set's folder. Clips that cannot be used are recorded in their shard with
+    the reason. Raises DataError where videos are needed and missing, before anything is decoded.
+    """
+    missing = [shard for shard in shards if not _is_sound(store / shard.name)]
+    if not missing:
+        return 0
+    _check_videos(missing, videos=videos)
+    num_clips = sum(len(shard.clips) for shard in missing)
+    with tqdm(total=num_clips, desc="decoding", unit="clip") as bar:
+        advance = _locked(bar.update)
+        decode = partial(_decode_shard, store=store, videos=videos, frames=frames, advance=advance)
+        _fan_out(decode, missing, workers=workers, prefect_home=prefect_home)
+    return len(missing)
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether the store has this shard undamaged: all of it is read and compared with checksums."""
+    if not path.exists():
+        return False
+    try:
+        Shard(path).check()
+    except DataError as error:
+        print(f"warning: {error.args[0].split('. ')[0]}: decoding it again", file=sys.stderr)
+        return False
+    return True
+
+
+def _check_videos(shards: Sequence[PlannedShard], *, videos: Path) -> None:
+    paths = [clip["path"] for shard in shards for clip in shard.clips]
+    absent = [path for path in paths if not (videos / path).is_file()]
+    if absent:
+        raise DataError(
+            f"{len(absent)} of {len(paths)} videos to decode are not in {videos} "
+            f"({', '.join(absent[:3])}{', …' if len(absent) > 3 else ''}). "
+            "Bring the data set back there, or set runtime.root or $CLIP_SPM_DATA to the folder "
+            "that holds it; if clips were removed on purpose, run `dvc repro`"
+        )
+
+
+def _fan_out(
+    decode: Callable[[PlannedShard], None],
+    shards: Sequence[PlannedShard],
+    *,
+    workers: int,
+    prefect_home: Path,
+) -> None:
+    """One Prefect task for each shard. The first error of a task is raised."""
+    prefect_settings.prepare(prefect_home)
+    from prefect import flow, task
+    from prefect.cache_policies import NO_CACHE
+    from prefect.futures import as_completed
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    by_name = {shard.name: shard for shard in shards}
+
+    @task(name="decode-shard", cache_policy=NO_CACHE, persist_result=False)
+    def decode_shard(name: str) -> None:
+        decode(by_name[name])
+
+    @flow(name="decode", task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    def decode_all() -> None:
+        futures = [decode_shard.submit(name) for name in by_name]
+        for future in as_completed(futures):
+            future.result()
+
+    decode_all()
+
+
+def _decode_shard(
+    shard: PlannedShard,
+    *,
+    store: Path,
+    videos: Path,
+    frames: FramesConfig,
+    advance: Callable[[], None],
+) -> None:
+    def clips() -> Iterator[tuple[str, Clip | DataError]]:
+        for clip in shard.clips:
+            yield clip["id"], _read(videos / clip["path"], frames=frames)
+            advance()
+
+    write_shard(
+        store / shard.name,
+        clips(),
+        frames_per_clip=frames.num_segments * frames.samples_per_segment,
+        storage=frames.storage,
+        jpeg_quality=frames.jpeg_quality,
+    )
+
+
+def _read(path: Path, *, frames: FramesConfig) -> Clip | DataError:
+    """The clip's frames, or why there are none. An error of the machine is raised."""
+
+    def pick(num_video_frames: int) -> npt.NDArray[np.int64]:
+        return segment_frames(
+            num_video_frames,
+            num_segments=frames.num_segments,
+            samples_per_segment=frames.samples_per_segment,
+        ).reshape(-1)
+
+    try:
+        return read_frames(path, pick=pick, short_side=frames.short_side, reader=frames.reader)
+    except DataError as error:
+        return error
+
+
+def _locked(call: Callable[[], Any]) -> Callable[[], None]:
+    """`call`, for several threads."""
+    lock = threading.Lock()
+
+    def locked() -> None:
+        with lock:
+            call()
+
+    return locked

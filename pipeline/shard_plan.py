@@ -1,0 +1,64 @@
+"""Which shards a manifest needs, and what each is called.
+
+A clip goes to a shard by a hash of its id, so that a new clip changes one shard. A shard is named
+by the fingerprint of all that decides its bytes, so that a store can keep shards of many manifests
+and parameters side by side.
+"""
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+
+import spm.container
+import spm.sampling
+import spm.shard_writer
+import spm.shards
+import spm.video
+from spm.config.frames import FramesConfig
+from spm.hashing import source_hash, value_hash
+
+_PACKAGES = ("av", "decord", "pillow", "simplejpeg")
+_MODULES = (spm.container, spm.sampling, spm.shard_writer, spm.shards, spm.video)
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """One file of the store."""
+
+    name: str
+    clips: tuple[dict[str, str], ...]
+    """Rows of the manifest, sorted by id."""
+
+
+def plan_shards(manifest: pa.Table, *, frames: FramesConfig) -> list[PlannedShard]:
+    """The shards of the manifest's usable clips, sorted by name."""
+    groups = defaultdict(list)
+    for clip in sorted(manifest.to_pylist(), key=lambda clip: clip["id"]):
+        if clip["status"] == "ok":
+            groups[_group(clip["id"], num_shards=frames.num_shards)].append(clip)
+    recipe = _recipe(frames)
+    shards = [PlannedShard(_name(clips, recipe), tuple(clips)) for clips in groups.values()]
+    return sorted(shards, key=lambda shard: shard.name)
+
+
+def _group(clip_id: str, *, num_shards: int) -> int:
+    digest = hashlib.blake2b(clip_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % num_shards
+
+
+def _name(clips: list[dict[str, str]], recipe: dict[str, Any]) -> str:
+    contents = [[clip["id"], clip["path"], clip["key"]] for clip in clips]
+    return f"{value_hash([contents, recipe])[:32]}.h5"
+
+
+def _recipe(frames: FramesConfig) -> dict[str, Any]:
+    """All that decides a shard's bytes besides its clips."""
+    values = frames.model_dump(exclude={"num_shards"})
+    if frames.storage == "raw":
+        del values["jpeg_quality"]
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"frames": values, "packages": packages, "source": source_hash(_MODULES)}
