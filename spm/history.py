@@ -30,6 +30,19 @@ class History:
         """The validation with the highest accuracy, the earliest of equals."""
         return max(self.validations, key=lambda row: row[1], default=None)
 
+    def summary(self) -> dict[str, float]:
+        """What a metrics file shows; empty where nothing was trained."""
+        best = self.best()
+        if best is None:
+            return {"episodes": len(self.episodes)}
+        return {
+            "episodes": len(self.episodes),
+            "loss": self.recent("loss"),
+            "accuracy": self.recent("accuracy"),
+            "best_val_accuracy": best[1],
+            "best_val_episode": best[0],
+        }
+
     def rows(self) -> list[dict[str, Any]]:
         """The curves: means over WINDOW episodes, and validations where they happened."""
         rows: dict[int, dict[str, Any]] = {}

@@ -39,6 +39,11 @@ class PromptFeatures:
         features = torch.from_numpy(self.features)
         return features.sum(dim=0) if how == "sum" else features.mean(dim=0)
 
+    def of(self, classes: list[str], *, how: Literal["sum", "mean"]) -> Tensor:
+        """f_tp of the named classes, in their order, [N, C]."""
+        rows = [self.classes.index(name) for name in classes]
+        return self.ensemble(how)[rows]
+
     def save(self, path: Path) -> None:
         """Writes an HDF5 file; the same features give the same bytes."""
         text = h5py.string_dtype()

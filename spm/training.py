@@ -43,7 +43,6 @@ class TrainingInputs:
 class Schedule:
     """How the loop runs here; nothing in it changes a weight."""
 
-    device: torch.device
     loader_workers: int
     checkpoint_seconds: float
     on_validation: Callable[[History], None]
@@ -61,7 +60,7 @@ def train(
 
     Raises TrainingError where a loss is not finite.
     """
-    model.to(schedule.device)
+    device = next(model.parameters()).device
     optimizer = torch.optim.Adam(
         model.parameters(),
         lr=config.lr,
@@ -69,20 +68,20 @@ def train(
         weight_decay=config.weight_decay,
     )
     run = _Run(model, optimizer)
-    run.restore(checkpoint.load(schedule.device))
+    run.restore(checkpoint.load(device))
     if run.history.validations:
         schedule.on_validation(run.history)
 
     first = len(run.history.episodes)
     indices = range(first, config.episodes)
     loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
-    class_text = inputs.class_text.to(schedule.device)
+    class_text = inputs.class_text.to(device)
     saved_at = time.monotonic()
     with tqdm(total=config.episodes, initial=first, desc="train", unit="ep") as bar:
         for index, episode in zip(indices, loader, strict=True):
             model.train()
             torch.manual_seed(_dropout_seed(config.seed, index))
-            losses = episode_losses(model, episode, class_text, device=schedule.device)
+            losses = episode_losses(model, episode, class_text, device=device)
             run.record(index, losses, episode)
             torch.autograd.backward(losses.total / config.accumulate)
 

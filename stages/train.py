@@ -1,0 +1,178 @@
+"""Stage `train`: end-to-end training on episodes of the training split, selection on validation."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from spm.atomic import atomic_path
+from spm.checkpoint import hold
+from spm.config.backbone import BackboneConfig
+from spm.config.base import Section
+from spm.config.episode import EpisodeConfig
+from spm.config.frames import FramesConfig
+from spm.config.model import ModelConfig
+from spm.config.prompts import PromptsConfig
+from spm.config.runtime import RuntimeConfig
+from spm.config.train import TrainConfig
+from spm.device import pick_device
+from spm.episodes import EpisodeSampler
+from spm.evaluation import encode_clips, measure
+from spm.frame_store import FrameStore
+from spm.hashing import file_hash, source_hash, value_hash
+from spm.history import History
+from spm.model import ClipSPM, load_weights, save_model
+from spm.model_spec import ModelSpec
+from spm.prompts import PromptFeatures
+from spm.scores import episode_accuracies
+from spm.training import Schedule, TrainingInputs, train
+from spm.training_data import TrainingEpisodes
+from stages import command, params, paths, tracking
+
+SECTIONS: dict[str, type[Section]] = {
+    "frames": FramesConfig,
+    "prompts": PromptsConfig,
+    "episode": EpisodeConfig,
+    "backbone": BackboneConfig,
+    "model": ModelConfig,
+    "train": TrainConfig,
+}
+_VALIDATION_BATCH = 25
+
+
+def main() -> None:
+    (runtime,) = params.load(runtime=RuntimeConfig)
+    sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
+    episode, model, config = (sections[name] for name in ("episode", "model", "train"))
+    spec = ModelSpec(**{name: sections[name] for name in ModelSpec.model_fields})
+    device = pick_device(runtime.device)
+    store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    sampler = _sampler(store, episode, split="train", seed=config.seed)
+    validate = _validation(store, texts, episode, config, model.text_ensemble)
+
+    folder = paths.state_dir() / "checkpoints" / _fingerprint(store, sections)
+    with hold(folder) as checkpoint, _tracked(sections) as run:
+        trained = _initial_model(spec).to(device)
+        episodes = TrainingEpisodes(
+            store, sampler, size=trained.image_size, flip=config.flip, seed=config.seed
+        )
+        class_text = texts.of(sampler.class_names, how=model.text_ensemble)
+        history = train(
+            trained,
+            TrainingInputs(episodes, class_text, validate),
+            config,
+            schedule=Schedule(
+                loader_workers=runtime.loader_workers,
+                checkpoint_seconds=runtime.checkpoint_seconds,
+                on_validation=_reporter(run),
+            ),
+            checkpoint=checkpoint,
+        )
+        _write(trained, history)
+        run.log_metrics(history.summary())
+        for out in (paths.TRAIN_CURVES, paths.MODEL / "config.json"):
+            run.log_artifact(out)
+    print(f"train: {history.summary()}")
+
+
+def _tracked(sections: dict[str, Section]) -> AbstractContextManager[tracking.Run]:
+    return tracking.stage_run(
+        "train",
+        params=sections,
+        deps=[paths.FRAMES, paths.PROMPTS, paths.WEIGHTS],
+        outs=[paths.MODEL, paths.TRAIN_METRICS, paths.TRAIN_CURVES],
+    )
+
+
+def _sampler(store: FrameStore, episode: EpisodeConfig, *, split: str, seed: int) -> EpisodeSampler:
+    """Raises DataError for a class with too few clips left after decoding."""
+    return EpisodeSampler(
+        store.classes(split),
+        way=episode.way,
+        shot=episode.shot,
+        query=episode.query,
+        seed=seed,
+        split=split,
+    )
+
+
+def _initial_model(spec: ModelSpec) -> ClipSPM:
+    """From `model.init_from` where it is set, else from the backbone's weights."""
+    init_from = spec.model.init_from
+    model = ClipSPM(spec, load_backbone_weights=init_from is None)
+    if init_from is not None:
+        load_weights(model, Path(init_from))
+    return model
+
+
+def _validation(
+    store: FrameStore,
+    texts: PromptFeatures,
+    episode: EpisodeConfig,
+    config: TrainConfig,
+    how: Literal["sum", "mean"],
+) -> Callable[[ClipSPM], float]:
+    """Accuracy on the same `train.validate_episodes` episodes of the validation split."""
+    sampler = _sampler(store, episode, split="val", seed=config.seed)
+    clips = np.concatenate(list(store.classes("val").values()))
+    class_text = texts.of(sampler.class_names, how=how)
+
+    def validate(model: ClipSPM) -> float:
+        model.eval()
+        measured = measure(
+            {"model": model.classify},
+            encode_clips(model, store, clips=clips, progress=False),
+            sampler=sampler,
+            class_text=class_text,
+            episodes=config.validate_episodes,
+            batch=_VALIDATION_BATCH,
+            progress=False,
+        )
+        return float(episode_accuracies(measured.actual, measured.predicted["model"]).mean())
+
+    return validate
+
+
+def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
+    """Names everything that determines the weights: data, texts, parameters, code."""
+    ours = [module for name, module in sorted(sys.modules.items()) if name.startswith("spm.")]
+    return value_hash(
+        {
+            "frames": store.identity,
+            "prompts": file_hash(paths.PROMPTS),
+            "weights": file_hash(paths.WEIGHTS),
+            "parameters": {name: section.model_dump() for name, section in sections.items()},
+            "code": source_hash(ours),
+            "torch": torch.__version__,
+        }
+    )[:32]
+
+
+def _reporter(run: tracking.Run) -> Callable[[History], None]:
+    """Sends the curve's new rows to MLflow at every validation."""
+    sent = 0
+
+    def report(history: History) -> None:
+        nonlocal sent
+        rows = history.rows()
+        run.log_history(rows[sent:])
+        sent = len(rows)
+
+    return report
+
+
+def _write(model: ClipSPM, history: History) -> None:
+    save_model(model, paths.MODEL)
+    with atomic_path(paths.TRAIN_CURVES) as path:
+        path.write_text(history.csv())
+    with atomic_path(paths.TRAIN_METRICS) as path:
+        path.write_text(json.dumps(history.summary(), indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    command.run(main)
