@@ -2,7 +2,7 @@
 
     A video of [CLS]  ×  pushing something from left to right  ->  features [R, N, C]
 
-Stored per template; the ensemble over R happens at use.
+Stored per template; the ensemble over R happens at use. spm.text_tower makes them.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spm.atomic import atomic_path
-from spm.config.backbone import BackboneConfig
-from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.errors import DataError
 
 
@@ -66,22 +64,3 @@ class PromptFeatures:
                 )
         except (OSError, KeyError) as error:
             raise DataError(f"{path} cannot be read ({error}): dvc repro -f -s prompts") from error
-
-
-def encode_classes(
-    class_texts: dict[str, str], *, prompts: PromptsConfig, backbone: BackboneConfig
-) -> PromptFeatures:
-    """Class name -> text, through the first R templates and the frozen text tower."""
-    from spm.text_tower import encode_sentences, is_trained
-
-    classes = sorted(class_texts)
-    texts = [class_texts[name] for name in classes]
-    templates = prompts.templates[: prompts.num_templates]
-    sentences = [template.replace(PLACEHOLDER, text) for template in templates for text in texts]
-    features = encode_sentences(sentences, backbone=backbone)
-    return PromptFeatures(
-        features=features.reshape(len(templates), len(classes), -1).numpy(),
-        classes=classes,
-        texts=texts,
-        trained=is_trained(backbone),
-    )

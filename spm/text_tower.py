@@ -12,10 +12,29 @@ from torch import Tensor, nn
 
 from spm.backbone import clip_model_config
 from spm.config.backbone import CONV, BackboneConfig
+from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.errors import ConfigError
+from spm.prompts import PromptFeatures
 from spm.weights import read_weights, resolve_weights
 
 _BATCH = 256
+
+
+def encode_classes(
+    class_texts: dict[str, str], *, prompts: PromptsConfig, backbone: BackboneConfig
+) -> PromptFeatures:
+    """Class name -> text, through the first R templates and the frozen text tower."""
+    classes = sorted(class_texts)
+    texts = [class_texts[name] for name in classes]
+    templates = prompts.templates[: prompts.num_templates]
+    sentences = [template.replace(PLACEHOLDER, text) for template in templates for text in texts]
+    features = encode_sentences(sentences, backbone=backbone)
+    return PromptFeatures(
+        features=features.reshape(len(templates), len(classes), -1).numpy(),
+        classes=classes,
+        texts=texts,
+        trained=is_trained(backbone),
+    )
 
 
 def is_trained(backbone: BackboneConfig) -> bool:

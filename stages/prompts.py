@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
-from spm.prompts import encode_classes
+from spm.text_tower import encode_classes
 from stages import command, params, paths, tracking
 
 
