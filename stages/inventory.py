@@ -1,0 +1,132 @@
+"""Stage `inventory`: which files there are now, and whether the run that follows can work at all.
+
+It runs every time, so it is quick: nothing is decoded, and neither torch nor mlflow is imported.
+The stages below rerun only if what it writes changes.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spm import inventory, manifest
+from spm.atomic import atomic_path
+from spm.config.backbone import BackboneConfig
+from spm.config.dataset import BUILT_IN, DatasetConfig
+from spm.config.episode import EpisodeConfig
+from spm.config.evaluate import EvaluateConfig
+from spm.config.frames import FramesConfig
+from spm.config.model import ModelConfig
+from spm.config.prompts import PromptsConfig
+from spm.config.report import ReportConfig
+from spm.config.runtime import RuntimeConfig
+from spm.config.train import TrainConfig
+from spm.errors import ConfigError, DataError
+from spm.feasibility import check_feasible
+from spm.hashing import cheap_key, value_hash
+from stages import command, params, paths, split_lists
+
+MODEL_FILES = ("model.safetensors", "config.json")
+
+
+def main() -> None:
+    dataset, episode, evaluate, train, backbone, model, runtime, *_ = params.load_all(
+        dataset=DatasetConfig,
+        episode=EpisodeConfig,
+        evaluate=EvaluateConfig,
+        train=TrainConfig,
+        backbone=BackboneConfig,
+        model=ModelConfig,
+        runtime=RuntimeConfig,
+        frames=FramesConfig,
+        prompts=PromptsConfig,
+        report=ReportConfig,
+    )
+    outside = _outside_files(model=model, backbone=backbone)
+    files = _current_files(dataset, runtime=runtime)
+    _check_episodes(files, dataset=dataset, episode=episode, evaluate=evaluate, train=train)
+    _write_if_changed(_parquet(files), paths.INVENTORY)
+    _write_if_changed(_json(outside), paths.WEIGHTS)
+
+
+def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str, str]:
+    """Keys of the files that the model starts from and that no stage writes."""
+    files = []
+    if model.init_from is not None:
+        files += [Path(model.init_from) / name for name in MODEL_FILES]
+    for path in files:
+        if not path.is_file():
+            raise ConfigError(
+                f"model.init_from = {model.init_from!r}: there is no {path}. Give a model folder "
+                f"(it holds {' and '.join(MODEL_FILES)}), or null"
+            )
+    if backbone.weights is not None and Path(backbone.weights).is_file():
+        files.append(Path(backbone.weights))
+    return {path.as_posix(): cheap_key(path) for path in files}
+
+
+def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Table:
+    """The folder's files; the recorded ones where the folder is not on this machine."""
+    folder = paths.dataset_dir(dataset.name, runtime=runtime)
+    cache = paths.state_dir() / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"
+    files = inventory.scan(folder, cache=cache) if folder.is_dir() else None
+    if files is not None and files.num_rows:
+        print(f"{files.num_rows} files in {folder}")
+        return files
+    state = "is empty" if files is not None else "does not exist"
+    if paths.INVENTORY.is_file():
+        print(f"{folder} {state}: the recorded inventory {paths.INVENTORY} is kept")
+        return pq.read_table(paths.INVENTORY)
+    raise DataError(_no_data(folder, state=state, dataset=dataset))
+
+
+def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
+    if dataset.name == BUILT_IN:
+        return f"{folder} {state}: `dvc repro clips` generates it"
+    return (
+        f"the folder of data set {dataset.name!r}, {folder}, {state}, and no inventory is "
+        f"recorded. Put one folder per class there, or say where the data sets are: runtime.root "
+        f"in params.yaml, or CLIP_SPM_DATA (now {os.environ.get('CLIP_SPM_DATA', 'not set')})"
+    )
+
+
+def _check_episodes(
+    files: pa.Table,
+    *,
+    dataset: DatasetConfig,
+    episode: EpisodeConfig,
+    evaluate: EvaluateConfig,
+    train: TrainConfig,
+) -> None:
+    """Whether each split has the classes and clips for its episodes, before anything is decoded."""
+    clips = manifest.build(files, dataset=dataset, class_lists=split_lists.load(dataset))
+    counts = manifest.clip_counts(clips)
+    way = episode.way
+    for split in ("train", "val") if train.episodes else ():
+        check_feasible(counts, way=way, shot=episode.shot, query=episode.query, split=split)
+    for shot in evaluate.shots:
+        check_feasible(counts, way=way, shot=shot, query=evaluate.query, split="test")
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return sink.getvalue().to_pybytes()
+
+
+def _json(values: dict[str, str]) -> bytes:
+    return (json.dumps(values, sort_keys=True, indent=2) + "\n").encode()
+
+
+def _write_if_changed(content: bytes, path: Path) -> None:
+    """The file of an unchanged data set keeps its time, and DVC need not hash it again."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+if __name__ == "__main__":
+    command.run(main)
