@@ -1,0 +1,44 @@
+"""evaluate.json as a few lines of text: what a run ends with."""
+
+from typing import Any
+
+_NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
+
+
+def accuracy_table(results: dict[str, Any]) -> str:
+    """The content of evaluate.json as aligned text, one row a shot and classifier.
+
+    motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation
+
+      way  shot  classifier          accuracy  95 %   paper
+        5     1  CLIP-SPM               93.12 ±0.11       -
+        5     1  mean-pooled cosine     61.40 ±0.20       -
+
+    transductive: …
+    text: untrained
+    """
+    lines = [_title(results), "", _row("way", "shot", "classifier", "accuracy", "95 %", "paper")]
+    for shot, summary in results["shots"].items():
+        lines.append(_result_row(results["way"], shot, "CLIP-SPM", summary, summary["paper"]))
+        for name, yardstick in summary["yardsticks"].items():
+            lines.append(_result_row(results["way"], shot, _NAMES.get(name, name), yardstick, None))
+    lines += ["", results["protocol"], f"text: {results['text']}"]
+    return "\n".join(lines)
+
+
+def _title(results: dict[str, Any]) -> str:
+    return (
+        f"{results['dataset']} · {results['backbone']} · {results['episodes']} episodes, "
+        f"{results['query']} queries per class · test split, selected on {results['selection']}"
+    )
+
+
+def _result_row(
+    way: int, shot: str, name: str, numbers: dict[str, Any], paper: float | None
+) -> str:
+    accuracy, interval = f"{numbers['accuracy']:.2f}", f"±{numbers['ci95']:.2f}"
+    return _row(str(way), shot, name, accuracy, interval, "-" if paper is None else f"{paper:.1f}")
+
+
+def _row(way: str, shot: str, name: str, accuracy: str, interval: str, paper: str) -> str:
+    return f"  {way:>3}  {shot:>4}  {name:<20}  {accuracy:>8}  {interval:>6}  {paper:>5}"

@@ -1,0 +1,130 @@
+"""Few-shot accuracy: every clip is encoded once, then many episodes run on the features.
+
+    clips ─ encode_clips ─ EncodedClips [clips, T, C] ─ measure ─ Measurement [E, Q]
+
+The visual tower is frozen here, so 10,000 episodes cost 10,000 heads and no further frame.
+Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` queries, `T` frames,
+`C` channels.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from spm.episodes import Episode, EpisodeSampler
+from spm.frame_store import FrameStore
+from spm.model import ClipSPM
+from spm.training_data import read_clips
+
+Ints = NDArray[np.int64]
+Classifier = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(support, support_labels, query, class_text) -> logits [B, Q, N], as ClipSPM.classify."""
+
+_CLIPS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class EncodedClips:
+    """Features of some clips of a store."""
+
+    features: Tensor
+    """[clips, T, C]"""
+    clips: Ints
+    """[clips], their clip numbers, ascending."""
+
+    def pick(self, clips: Ints) -> Tensor:
+        """Clip numbers of any shape [...] -> [..., T, C]."""
+        rows = np.searchsorted(self.clips, clips)
+        return self.features[torch.from_numpy(rows).to(self.features.device)]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What E episodes came to. Classes are positions in `class_names`."""
+
+    class_names: list[str]
+    actual: Ints
+    """[E, Q]"""
+    predicted: dict[str, Ints]
+    """Classifier's name -> [E, Q]"""
+
+
+def encode_clips(
+    model: ClipSPM, store: FrameStore, *, clips: Ints, progress: bool = True
+) -> EncodedClips:
+    """Features of `clips`: middle sample of each segment, centre crop. `model` in eval mode."""
+    device = next(model.parameters()).device
+    clips = np.unique(clips)
+    parts = np.split(clips, range(_CLIPS_AT_ONCE, len(clips), _CLIPS_AT_ONCE))
+    bar = tqdm(parts, desc="encode", unit="batch", disable=None if progress else True)
+    with torch.no_grad():
+        features = [
+            model.encode_video(read_clips(store, part, size=model.image_size).to(device))
+            for part in bar
+        ]
+    return EncodedClips(torch.cat(features), clips)
+
+
+def measure(
+    classifiers: dict[str, Classifier],
+    encoded: EncodedClips,
+    *,
+    sampler: EpisodeSampler,
+    class_text: Tensor,
+    episodes: int,
+    batch: int,
+    progress: bool = True,
+) -> Measurement:
+    """Runs episodes 0 … `episodes` - 1 through each classifier, `batch` at a time.
+
+    class_text [classes, C], in the order of sampler.class_names. No label of a query reaches a
+    classifier.
+    """
+    class_text = class_text.to(encoded.features)
+    actual: list[Ints] = []
+    predicted: dict[str, list[Ints]] = {name: [] for name in classifiers}
+    with tqdm(total=episodes, unit="ep", disable=None if progress else True) as bar:
+        for drawn in _batches(sampler, episodes=episodes, batch=batch):
+            classes = np.stack([episode.classes for episode in drawn])
+            inputs = _inputs(drawn, encoded, class_text[torch.from_numpy(classes)])
+            actual.append(_named(classes, _stack(drawn, "query_labels")))
+            for name, classify in classifiers.items():
+                predicted[name].append(_named(classes, _answers(classify, inputs)))
+            bar.update(len(drawn))
+    joined = {name: np.concatenate(parts) for name, parts in predicted.items()}
+    return Measurement(sampler.class_names, np.concatenate(actual), joined)
+
+
+def _batches(sampler: EpisodeSampler, *, episodes: int, batch: int) -> Iterator[list[Episode]]:
+    for start in range(0, episodes, batch):
+        yield [sampler.episode(index) for index in range(start, min(start + batch, episodes))]
+
+
+def _stack(drawn: Sequence[Episode], field: str) -> Ints:
+    return np.stack([getattr(episode, field) for episode in drawn])
+
+
+def _inputs(
+    drawn: Sequence[Episode], encoded: EncodedClips, class_text: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """support [B, S, T, C], labels [B, S], query [B, Q, T, C], class_text [B, N, C]."""
+    support = encoded.pick(_stack(drawn, "support"))
+    labels = torch.from_numpy(_stack(drawn, "support_labels")).to(support.device)
+    return support, labels, encoded.pick(_stack(drawn, "query")), class_text
+
+
+def _answers(classify: Classifier, inputs: tuple[Tensor, Tensor, Tensor, Tensor]) -> Ints:
+    """The label with the largest logit, [B, Q]."""
+    with torch.no_grad():
+        answers: Ints = classify(*inputs).argmax(dim=-1).cpu().numpy()
+    return answers
+
+
+def _named(classes: Ints, labels: Ints) -> Ints:
+    """Labels 0..N-1 of each episode [B, Q] -> positions in the class names, by classes [B, N]."""
+    return np.take_along_axis(classes, labels, axis=1)

@@ -1,0 +1,147 @@
+"""What the evaluation writes down: evaluate.json's content, and the tables beside it.
+
+Percentages throughout. Everything follows from the inputs: no time, no path, no commit.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spm.evaluation import Measurement
+from spm.paper_results import paper_accuracy
+from spm.scores import (
+    class_accuracies,
+    confusion_matrix,
+    episode_accuracies,
+    mean_and_interval,
+)
+
+MODEL = "model"
+"""The name under which `measure` is given the model; all other classifiers are yardsticks."""
+_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a measurement was made."""
+
+    dataset: str
+    backbone: str
+    way: int
+    query: int
+    episodes: int
+    padm: bool
+    text_trained: bool
+    hashes: dict[str, str]
+    """Of data, model and parameters."""
+
+
+def document(measurements: dict[int, Measurement], *, conditions: Conditions) -> dict[str, Any]:
+    """evaluate.json: shot -> measurement, the first one also at the top level."""
+    shots = {
+        shot: _summary(measurement, shot=shot, conditions=conditions)
+        for shot, measurement in measurements.items()
+    }
+    headline = next(iter(shots))
+    return {
+        "dataset": conditions.dataset,
+        "backbone": conditions.backbone,
+        "way": conditions.way,
+        "shot": headline,
+        "query": conditions.query,
+        "episodes": conditions.episodes,
+        "selection": "validation",
+        "text": "trained" if conditions.text_trained else "untrained",
+        "hashes": conditions.hashes,
+        "shots": {str(shot): summary for shot, summary in shots.items()},
+        **shots[headline],
+    }
+
+
+def protocol(conditions: Conditions, *, shot: int) -> str:
+    """How queries see each other, in words: to be said wherever an accuracy is shown."""
+    if not conditions.padm:
+        return "inductive: each query is classified on its own (PADM is off)"
+    queries = conditions.way * conditions.query
+    return (
+        f"transductive: in PADM a class anchor is {queries}/{queries + shot} queries, and queries "
+        "attend to each other"
+    )
+
+
+def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
+    """One row an episode: shot, episode, accuracy, and the accuracy of each yardstick."""
+    return pa.concat_tables(
+        _episodes(measurement, shot=shot) for shot, measurement in measurements.items()
+    )
+
+
+def class_rows(
+    measurements: dict[int, Measurement], *, texts: dict[str, str]
+) -> list[dict[str, Any]]:
+    """One row a shot and class: shot, class, text, accuracy, queries. A class never asked: ""."""
+    rows = []
+    for shot, measurement in measurements.items():
+        confusion = _confusion(measurement)
+        accuracies = class_accuracies(confusion)
+        for name, accuracy, asked in zip(
+            measurement.class_names, accuracies, confusion.sum(axis=1), strict=True
+        ):
+            shown = "" if np.isnan(accuracy) else round(float(accuracy), _DIGITS)
+            row = {"shot": shot, "class": name, "text": texts[name]}
+            rows.append(row | {"accuracy": shown, "queries": int(asked)})
+    return rows
+
+
+def confusion_rows(measurement: Measurement) -> list[dict[str, Any]]:
+    """One row a pair of classes: actual, predicted, queries, and percent of the actual's."""
+    confusion, names = _confusion(measurement), measurement.class_names
+    asked = np.maximum(confusion.sum(axis=1), 1)
+    return [
+        {
+            "actual": names[actual],
+            "predicted": names[predicted],
+            "queries": int(queries),
+            "percent": round(100 * float(queries) / int(asked[actual]), 2),
+        }
+        for (actual, predicted), queries in np.ndenumerate(confusion)
+    ]
+
+
+def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> dict[str, Any]:
+    scores = {
+        name: _accuracy(measurement, predicted=predicted)
+        for name, predicted in measurement.predicted.items()
+    }
+    paper = paper_accuracy(
+        conditions.dataset, backbone=conditions.backbone, way=conditions.way, shot=shot
+    )
+    facts = {"paper": paper, "protocol": protocol(conditions, shot=shot)}
+    return scores.pop(MODEL) | facts | {"yardsticks": scores}
+
+
+def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:
+    mean, interval = mean_and_interval(episode_accuracies(measurement.actual, predicted))
+    return {"accuracy": round(mean, _DIGITS), "ci95": round(interval, _DIGITS)}
+
+
+def _episodes(measurement: Measurement, *, shot: int) -> pa.Table:
+    count = len(measurement.actual)
+    columns: dict[str, Any] = {
+        "shot": np.full(count, shot, dtype=np.int32),
+        "episode": np.arange(count, dtype=np.int32),
+    }
+    for name, predicted in measurement.predicted.items():
+        column = "accuracy" if name == MODEL else name
+        columns[column] = episode_accuracies(measurement.actual, predicted)
+    return pa.table(columns)
+
+
+def _confusion(measurement: Measurement) -> Any:
+    return confusion_matrix(
+        measurement.actual,
+        measurement.predicted[MODEL],
+        num_classes=len(measurement.class_names),
+    )

@@ -1,0 +1,157 @@
+"""Stage `evaluate`: accuracy on the test split, over many fixed episodes.
+
+Reads manifest (for the data set's name), frames, prompts and the model; writes data/results.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from spm.accuracy_table import accuracy_table
+from spm.atomic import atomic_path
+from spm.config.episode import EpisodeConfig
+from spm.config.evaluate import EvaluateConfig
+from spm.config.runtime import RuntimeConfig
+from spm.device import pick_device
+from spm.episodes import EpisodeSampler
+from spm.evaluation import Classifier, Measurement, encode_clips, measure
+from spm.frame_store import FrameStore
+from spm.hashing import value_hash
+from spm.model import ClipSPM, load_model
+from spm.prompts import PromptFeatures
+from spm.results import MODEL, Conditions, class_rows, confusion_rows, document, episode_table
+from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
+from stages import command, params, paths, tracking
+from stages.provenance import content_hash
+
+SPLIT = "test"
+
+
+def main() -> None:
+    episode, evaluate, runtime = params.load(
+        episode=EpisodeConfig, evaluate=EvaluateConfig, runtime=RuntimeConfig
+    )
+    store, prompts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    samplers = [_sampler(store, evaluate, way=episode.way, shot=shot) for shot in evaluate.shots]
+    model = load_model(paths.MODEL).to(pick_device(runtime.device))
+    with tracking.stage_run(
+        "evaluate",
+        params={"episode": episode, "evaluate": evaluate},
+        deps=[paths.MANIFEST, paths.FRAMES, paths.PROMPTS, paths.MODEL],
+        outs=[paths.EVALUATION, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION],
+        whole_chain=True,
+    ) as run:
+        measurements = _measure(model, store, prompts, samplers=samplers, evaluate=evaluate)
+        conditions = _conditions(model, store, prompts, episode=episode, evaluate=evaluate)
+        results = document(measurements, conditions=conditions)
+        _write(results, measurements, texts=dict(zip(prompts.classes, prompts.texts, strict=True)))
+        run.log_metrics(_metrics(results))
+        for path in (paths.EVALUATION, paths.PER_CLASS, paths.CONFUSION):
+            run.log_artifact(path)
+    print(accuracy_table(results))
+
+
+def _sampler(store: FrameStore, evaluate: EvaluateConfig, *, way: int, shot: int) -> EpisodeSampler:
+    """Raises DataError where decoding has left too few clips for an episode."""
+    return EpisodeSampler(
+        store.classes(SPLIT),
+        way=way,
+        shot=shot,
+        query=evaluate.query,
+        seed=evaluate.seed,
+        split=SPLIT,
+    )
+
+
+def _measure(
+    model: ClipSPM,
+    store: FrameStore,
+    prompts: PromptFeatures,
+    *,
+    samplers: list[EpisodeSampler],
+    evaluate: EvaluateConfig,
+) -> dict[int, Measurement]:
+    """Shot -> what its episodes came to."""
+    class_text = prompts.of(samplers[0].class_names, how=model.config.model.text_ensemble)
+    clips = np.concatenate(list(store.classes(SPLIT).values()))
+    encoded = encode_clips(model, store, clips=clips)
+    return {
+        sampler.shot: measure(
+            _classifiers(model, text_trained=prompts.trained),
+            encoded,
+            sampler=sampler,
+            class_text=class_text,
+            episodes=evaluate.episodes,
+            batch=evaluate.batch,
+        )
+        for sampler in samplers
+    }
+
+
+def _classifiers(model: ClipSPM, *, text_trained: bool) -> dict[str, Classifier]:
+    """The model and its yardsticks. Texts that nothing was learned from are none."""
+    classifiers: dict[str, Classifier] = {
+        MODEL: model.classify,
+        MEAN_POOLED_COSINE: mean_pooled_cosine,
+    }
+    return classifiers | ({ZERO_SHOT_TEXT: zero_shot_text} if text_trained else {})
+
+
+def _conditions(
+    model: ClipSPM,
+    store: FrameStore,
+    prompts: PromptFeatures,
+    *,
+    episode: EpisodeConfig,
+    evaluate: EvaluateConfig,
+) -> Conditions:
+    return Conditions(
+        dataset=pq.read_schema(paths.MANIFEST).metadata[b"dataset"].decode(),
+        backbone=model.config.backbone.name,
+        way=episode.way,
+        query=evaluate.query,
+        episodes=evaluate.episodes,
+        padm=model.config.model.padm,
+        text_trained=prompts.trained,
+        hashes={
+            "data": store.identity,
+            "model": content_hash(paths.MODEL),
+            "parameters": value_hash([episode.model_dump(), evaluate.model_dump()]),
+        },
+    )
+
+
+def _write(
+    results: dict[str, Any], measurements: dict[int, Measurement], *, texts: dict[str, str]
+) -> None:
+    with atomic_path(paths.EVALUATION) as path:
+        path.write_text(json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    with atomic_path(paths.EPISODES) as path:
+        pq.write_table(episode_table(measurements), path)
+    _write_csv(paths.PER_CLASS, class_rows(measurements, texts=texts))
+    _write_csv(paths.CONFUSION, confusion_rows(next(iter(measurements.values()))))
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _metrics(results: dict[str, Any]) -> dict[str, float]:
+    """The headline as `accuracy` and `ci95`; yardsticks and other shots under their names."""
+    metrics = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
+    for shot, summary in results["shots"].items():
+        metrics[f"accuracy_{shot}shot"] = summary["accuracy"]
+        for name, yardstick in summary["yardsticks"].items():
+            metrics[f"{name}_{shot}shot"] = yardstick["accuracy"]
+    return metrics
+
+
+if __name__ == "__main__":
+    command.run(main)
