@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from spm.atomic import atomic_path
 
-_X264 = {"preset": "veryfast", "crf": "24", "g": "12", "threads": "1"}
-"""One thread: with more, x264 may divide its bits differently."""
+_X264 = {"preset": "veryfast", "crf": "26", "g": "12", "threads": "1", "mbtree": "0"}
+"""One thread: with more, x264 may divide its bits differently. No macroblock tree: on pictures this
+small it reads memory that nobody wrote, and the bytes depend on what the process did before."""
 _BIT_EXACT = {"fflags": "+bitexact"}
 """No version of the muxer in the file."""
 

@@ -2,7 +2,9 @@
 
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -18,32 +20,38 @@ from stages import command, params, paths, tracking
 def main() -> None:
     dataset, runtime = params.load(dataset=GeneratorPart, runtime=RuntimeConfig)
     with tracking.stage_run("clips", params={"dataset": dataset}, outs=[paths.RAW_BUILT_IN]) as run:
-        shutil.rmtree(paths.RAW_BUILT_IN, ignore_errors=True)
-        paths.RAW_BUILT_IN.mkdir(parents=True)
+        _empty(paths.RAW_BUILT_IN)
         if dataset.name == BUILT_IN:
-            run.log_metrics(generate(dataset.motion, workers=runtime.workers))
+            clips = generate(paths.RAW_BUILT_IN, motion=dataset.motion, workers=runtime.workers)
+            run.log_metrics(clips)
         else:
             print(f"data set {dataset.name}: the built-in clips are not generated")
 
 
-def generate(motion: MotionConfig, *, workers: int) -> dict[str, float]:
-    """Writes <class>/<nnn>.mp4 for all classes. One task is one class."""
-    context = get_context("forkserver")
-    bar = tqdm(total=len(CLASSES) * motion.clips_per_class, unit="clip", desc="clips")
-    with bar, ProcessPoolExecutor(workers, mp_context=context) as pool:
-        pending = [pool.submit(write_class, name, motion) for name in CLASSES]
-        for task in pending:
-            bar.update(task.result())
-    return {"classes": len(CLASSES), "clips": len(CLASSES) * motion.clips_per_class}
+def generate(folder: Path, *, motion: MotionConfig, workers: int) -> dict[str, float]:
+    """Writes <class>/<nnn>.mp4 below `folder` for all classes. One task is one class."""
+    total = len(CLASSES) * motion.clips_per_class
+    write = partial(write_class, folder=folder.absolute(), motion=motion)
+    with (
+        tqdm(total=total, unit="clip", desc="clips") as bar,
+        ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
+    ):
+        for _ in pool.map(write, CLASSES):
+            bar.update(motion.clips_per_class)
+    return {"classes": len(CLASSES), "clips": total}
 
 
-def write_class(name: str, motion: MotionConfig) -> int:
-    """Writes one class and returns its number of clips."""
+def write_class(name: str, *, folder: Path, motion: MotionConfig) -> None:
     for number in range(motion.clips_per_class):
         frames = render_clip(name, seed=motion.seed, number=number)
-        path = paths.RAW_BUILT_IN / name / f"{number:03}.mp4"
+        path = folder / name / f"{number:03}.mp4"
         write_mp4(frames, path, frames_per_second=FRAMES_PER_SECOND)
-    return motion.clips_per_class
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,200 @@
+"""The built-in data set: what its classes say, and what its clips must not say about them."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from spm import motion_look
+from spm.hashing import file_hash
+from spm.motion import ACTIONS, CLASSES, REVERSED
+from spm.motion_actions import Pose
+from spm.motion_look import FRAMES_PER_SECOND, SIDE, draw_nuisance
+from spm.motion_render import render, render_clip
+from spm.motion_video import write_mp4
+from stages import clips, paths
+
+SPLIT_LISTS = YAML(typ="safe").load(Path(__file__).parent.parent / "data/splits/motion.yaml")
+NAMES = st.sampled_from(CLASSES)
+
+
+def test_classes_are_enough_and_worded_as_folders():
+    assert len(CLASSES) >= 48
+    assert all(name.replace("_", "").isalpha() and name.islower() for name in CLASSES)
+    assert len(REVERSED) >= 8
+
+
+def test_split_lists_share_no_class_and_leave_none_out():
+    listed = [name for split in ("train", "val", "test") for name in SPLIT_LISTS[split]]
+    assert sorted(listed) == CLASSES
+    assert [len(SPLIT_LISTS[split]) for split in ("train", "val", "test")] == [30, 6, 12]
+
+
+def test_both_classes_of_a_reversed_pair_are_in_one_split():
+    split_of = {name: split for split, names in SPLIT_LISTS.items() for name in names}
+    assert all(split_of[one] == split_of[other] for one, other in REVERSED.items())
+    assert sum(name in REVERSED for name in SPLIT_LISTS["test"]) >= 4
+
+
+@pytest.mark.parametrize(("forwards", "backwards"), REVERSED.items())
+def test_a_reversed_pair_has_the_same_frames_in_the_opposite_order(forwards, backwards):
+    look = draw_nuisance(np.random.default_rng(5))._replace(noise=0.0)
+    one, other = render(forwards, look), render(backwards, _in_the_opposite_order(look))
+    np.testing.assert_allclose(one[::-1].astype(int), other.astype(int), atol=1)  # float32
+    assert np.abs(one.astype(int) - other).max() > 50  # and it is not the same clip
+
+
+def _in_the_opposite_order(look):
+    return look._replace(
+        hold=look.hold[::-1], warp=-look.warp, distractor_path=look.distractor_path[::-1]
+    )
+
+
+def test_no_two_classes_are_the_same_action():
+    t = np.linspace(0, 1, 9)
+    paths = {str([[np.round(v + 0 * t, 3) for v in p] for p in ACTIONS[c](t)]) for c in CLASSES}
+    assert len(paths) == len(CLASSES)
+
+
+@given(NAMES, st.floats(0, 1))
+def test_poses_stay_in_the_picture(name, t):
+    for pose in ACTIONS[name](np.array([t])):
+        assert np.hypot(pose.x, pose.y).max() <= 1.3
+        for size in (pose.width, pose.height):
+            assert np.min(size) >= 0.3
+            assert np.max(size) <= 2.5
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32))
+def test_times_run_once_from_0_to_1_over_2_to_4_seconds(seed):
+    t = motion_look.times(draw_nuisance(np.random.default_rng(seed)))
+    assert (t[0], t[-1]) == (0, 1)
+    assert (np.diff(t) >= 0).all()
+    assert 2 <= len(t) / FRAMES_PER_SECOND <= 4
+
+
+def test_a_clip_follows_from_class_seed_and_number_alone():
+    clip = render_clip(CLASSES[0], seed=1, number=2)
+    assert np.array_equal(clip, render_clip(CLASSES[0], seed=1, number=2))
+    for other in (
+        render_clip(CLASSES[0], seed=2, number=2),
+        render_clip(CLASSES[0], seed=1, number=3),
+        render_clip(CLASSES[1], seed=1, number=2),
+    ):
+        assert not np.array_equal(clip, other)
+
+
+def test_the_object_is_drawn_where_the_pose_says():
+    look = draw_nuisance(np.random.default_rng(0))._replace(
+        noise=0.0, background=np.zeros((SIDE, SIDE, 3)), distractor_path=np.full((2, 2), -99.0)
+    )
+    frames = render("moving_something_from_left_to_right", look).sum(axis=-1).astype(float)
+    columns = (frames * np.arange(SIDE)).sum(axis=(1, 2)) / frames.sum(axis=(1, 2))
+    x, reach = look.centre[0], look.reach
+    np.testing.assert_allclose(columns[[0, -1]], [x - reach, x + reach], atol=2)
+    assert isinstance(ACTIONS["moving_something_up"](np.zeros(1))[0], Pose)
+
+
+def test_mean_colour_says_nothing_about_the_class():
+    """Nearest centroid, each half of the clips once as the training half."""
+    number = 8
+    colours = np.array(
+        [
+            [render_clip(c, seed=0, number=n).mean(axis=(0, 1, 2)) for n in range(number)]
+            for c in CLASSES
+        ]
+    )
+    halves = colours[:, : number // 2], colours[:, number // 2 :]
+    right = sum(_nearest_centroid(*order) for order in (halves, halves[::-1]))
+    draws, chance = colours.shape[0] * number, 1 / len(CLASSES)
+    assert right <= draws * chance + 3 * np.sqrt(draws * chance * (1 - chance))
+
+
+def _nearest_centroid(train, test):
+    """How many of test [classes, clips, 3] are nearest to their own class's centroid."""
+    centroids = train.mean(axis=1)
+    distances = np.linalg.norm(test[:, :, None] - centroids, axis=-1)
+    return (distances.argmin(axis=-1) == np.arange(len(test))[:, None]).sum()
+
+
+def test_a_class_that_showed_in_its_colour_would_be_found():
+    tinted = np.random.default_rng(0).normal(size=(48, 8, 3)) + np.arange(48)[:, None, None]
+    assert _nearest_centroid(tinted[:, :4], tinted[:, 4:]) > 48 * 4 * 0.25
+
+
+def test_a_file_is_h264_and_shows_the_frames(tmp_path):
+    frames = render_clip(CLASSES[7], seed=0, number=0)
+    write_mp4(frames, tmp_path / "clip.mp4", frames_per_second=FRAMES_PER_SECOND)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.average_rate == FRAMES_PER_SECOND
+        assert 2 <= container.duration / av.time_base <= 4
+        decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(stream)])
+    assert decoded.shape == frames.shape
+    assert np.abs(decoded.astype(float) - frames).mean() < 12
+
+
+def test_the_bytes_of_a_file_do_not_depend_on_what_was_encoded_before(tmp_path):
+    """They did, with x264's macroblock tree."""
+    three = [render_clip(name, seed=0, number=0) for name in CLASSES[:3]]
+    seen = [set() for _ in three]
+    for number in np.random.default_rng(0).integers(3, size=30):
+        write_mp4(three[number], tmp_path / "clip.mp4", frames_per_second=FRAMES_PER_SECOND)
+        seen[number].add((tmp_path / "clip.mp4").read_bytes())
+    assert [len(contents) for contents in seen] == [1, 1, 1]
+
+
+class TestStage:
+    NAMES = CLASSES[:3]
+
+    @pytest.fixture
+    def project(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+        monkeypatch.setattr(clips, "CLASSES", self.NAMES)
+        return tmp_path
+
+    def generate(self, *, name="motion", seed=0, workers=1):
+        document = {
+            "dataset": {"name": name, "motion": {"seed": seed, "clips_per_class": 2}},
+            "runtime": {
+                "root": None,
+                "workers": workers,
+                "loader_workers": 0,
+                "device": "cpu",
+                "checkpoint_seconds": 30,
+                "tracking": False,
+                "tracking_uri": None,
+            },
+        }
+        YAML().dump(document, Path("params.yaml"))
+        clips.main()
+        files = sorted(file for file in paths.RAW_BUILT_IN.rglob("*") if file.is_file())
+        return {file.relative_to(paths.RAW_BUILT_IN).as_posix(): file_hash(file) for file in files}
+
+    @pytest.mark.usefixtures("project")
+    def test_the_same_bytes_whatever_the_workers_and_the_number_of_times(self):
+        files = self.generate(workers=2)
+        assert list(files) == [f"{name}/{clip:03}.mp4" for name in self.NAMES for clip in (0, 1)]
+        assert len(set(files.values())) == len(files)
+        assert self.generate(workers=1) == files
+        assert set(self.generate(seed=1).values()).isdisjoint(files.values())
+
+    @pytest.mark.usefixtures("project")
+    def test_what_an_earlier_run_left_is_gone(self):
+        self.generate()
+        (paths.RAW_BUILT_IN / "old_class").mkdir()
+        (paths.RAW_BUILT_IN / "old_class" / "000.mp4").write_bytes(b"old")
+        assert not any(name.startswith("old_class") for name in self.generate())
+
+    @pytest.mark.usefixtures("project")
+    def test_another_data_set_leaves_an_empty_folder(self):
+        self.generate()
+        assert self.generate(name="mine") == {}
+        assert list(paths.RAW_BUILT_IN.iterdir()) == []

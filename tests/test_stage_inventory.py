@@ -1,0 +1,254 @@
+"""stages.inventory: what it writes and keeps, and what it refuses before any long work."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from ruamel.yaml import YAML
+
+from spm.errors import ConfigError, DataError
+from spm.hashing import cheap_key
+from stages import inventory, manifest, paths
+
+ROOT = Path(__file__).parent.parent
+LISTS = {
+    "train": [f"train{number}" for number in range(5)],
+    "val": [f"val{number}" for number in range(5)],
+    "test": [f"test{number}" for number in range(5)],
+}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """A project folder with a data set of 15 classes of 5 clips under data/raw/mine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("CLIP_SPM_DATA", raising=False)
+    for name in [name for names in LISTS.values() for name in names]:
+        for number in range(5):
+            write(Path("data/raw/mine") / name / f"{number}.mp4", f"{name} {number}")
+    YAML().dump(LISTS, Path("lists.yaml"))
+    params()
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def params(**changes):
+    """params.yaml of the repository on this data set, with `section__key=value` changed."""
+    document = YAML(typ="safe").load(ROOT / "params.yaml")
+    changes = {"dataset__name": "mine", "dataset__split": "lists.yaml"} | changes
+    for name, value in ({"runtime__tracking": False} | changes).items():
+        section, key = name.split("__")
+        document[section][key] = value
+    YAML().dump(document, Path("params.yaml"))
+
+
+def recorded():
+    return pq.read_table(paths.INVENTORY)["path"].to_pylist()
+
+
+def test_writes_the_files_and_then_leaves_unchanged_outs_alone():
+    inventory.main()
+    assert len(recorded()) == 75
+    assert paths.WEIGHTS.read_text() == "{}\n"
+    before = [path.stat().st_mtime_ns for path in (paths.INVENTORY, paths.WEIGHTS)]
+    content = paths.INVENTORY.read_bytes()
+    inventory.main()
+    assert [path.stat().st_mtime_ns for path in (paths.INVENTORY, paths.WEIGHTS)] == before
+    paths.INVENTORY.unlink()
+    inventory.main()
+    assert paths.INVENTORY.read_bytes() == content
+
+
+def test_sees_a_new_clip():
+    inventory.main()
+    write(Path("data/raw/mine/train0/new.mp4"), "new")
+    inventory.main()
+    assert "train0/new.mp4" in recorded()
+
+
+@pytest.mark.parametrize(("gone", "state"), [("moved", "does not exist"), ("emptied", "is empty")])
+def test_without_the_folder_the_recorded_inventory_is_kept(gone, state, capsys):
+    inventory.main()
+    content = paths.INVENTORY.read_bytes()
+    Path("data/raw/mine").rename("data/raw/elsewhere")
+    if gone == "emptied":
+        Path("data/raw/mine/empty_class").mkdir(parents=True)
+    inventory.main()
+    assert paths.INVENTORY.read_bytes() == content
+    assert f"{state}: the recorded inventory" in capsys.readouterr().out
+
+
+def test_a_kept_inventory_is_checked_as_well():
+    inventory.main()
+    Path("data/raw/mine").rename("data/raw/elsewhere")
+    params(episode__shot=3)
+    with pytest.raises(DataError, match="train0"):
+        inventory.main()
+
+
+def test_without_folder_and_inventory_it_says_where_to_put_what():
+    params(dataset__name="absent")
+    with pytest.raises(
+        DataError, match=r"data/raw/absent, does not exist.*runtime\.root.*CLIP_SPM_DATA"
+    ):
+        inventory.main()
+    assert not paths.INVENTORY.exists()
+
+
+def test_the_root_comes_from_the_environment_or_from_runtime(monkeypatch, tmp_path):
+    Path("data/raw/mine").rename(tmp_path / "mine")
+    monkeypatch.setenv("CLIP_SPM_DATA", str(tmp_path))
+    inventory.main()
+    assert len(recorded()) == 75
+    params(runtime__root=str(tmp_path / "nowhere"))
+    paths.INVENTORY.unlink()
+    with pytest.raises(DataError, match="nowhere"):
+        inventory.main()
+
+
+def test_every_typo_of_params_yaml_is_named_at_once_and_first():
+    params(dataset__name="absent", train__learning_rate=0.1, report__querys=3, evaluate__batch="50")
+    with pytest.raises(ConfigError) as error:
+        inventory.main()
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3
+    assert any("report.querys is not a parameter. Did you mean report.queries?" in s for s in lines)
+    assert any("train.learning_rate is not a parameter" in line for line in lines)
+    assert any(line.startswith("evaluate.batch = '50'") for line in lines)
+
+
+def test_an_unknown_section_is_named():
+    document = YAML(typ="safe").load(Path("params.yaml"))
+    document["evalute"] = document.pop("evaluate")
+    YAML().dump(document, Path("params.yaml"))
+    with pytest.raises(ConfigError, match=r"evalute is not a section. Did you mean evaluate\?"):
+        inventory.main()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"episode__way": 6}, "the train split has 5 classes, but an episode takes 6"),
+        ({"episode__shot": 2}, r"takes 6 clips .* train split .*: train0 \(5\), train1 \(5\)"),
+        ({"episode__query": 5}, r"train split .*: train0 \(5\)"),
+        ({"evaluate__shots": [1, 3]}, r"shot 3 \+ query 4.* test split .*: test0 \(5\)"),
+        ({"evaluate__query": 9}, r"takes 10 clips .* test split"),
+    ],
+)
+def test_episodes_that_the_data_cannot_give_are_refused(changes, message):
+    params(**changes)
+    with pytest.raises(DataError, match=message):
+        inventory.main()
+
+
+def test_validation_episodes_are_checked_too():
+    Path("data/raw/mine/val3/0.mp4").unlink()
+    with pytest.raises(DataError, match=r"val split .*: val3 \(4\)"):
+        inventory.main()
+
+
+def test_unusable_clips_do_not_count():
+    Path("data/raw/mine/test3/0.mp4").write_bytes(b"")
+    with pytest.raises(DataError, match=r"test split .*: test3 \(4\)"):
+        inventory.main()
+
+
+def test_a_model_that_is_only_evaluated_needs_test_clips_alone():
+    Path("data/raw/mine/val3/0.mp4").unlink()
+    params(train__episodes=0)
+    inventory.main()
+
+
+class TestWeights:
+    def test_keys_of_the_files_from_outside(self):
+        write(Path("models/old/model.safetensors"), "tensors")
+        write(Path("models/old/config.json"), "{}")
+        write(Path("models/clip.pt"), "clip")
+        params(
+            model__init_from="models/old",
+            backbone__name="RN50-quickgelu",
+            backbone__weights="models/clip.pt",
+            backbone__embed_dim=None,
+        )
+        inventory.main()
+        names = ["models/clip.pt", "models/old/config.json", "models/old/model.safetensors"]
+        keys = json.loads(paths.WEIGHTS.read_text())
+        assert list(keys) == names
+        assert keys == {name: cheap_key(Path(name)) for name in names}
+
+    def test_a_tag_of_open_clip_is_no_file(self):
+        params(
+            backbone__name="RN50-quickgelu", backbone__weights="openai", backbone__embed_dim=None
+        )
+        inventory.main()
+        assert paths.WEIGHTS.read_text() == "{}\n"
+
+    @pytest.mark.parametrize("present", [[], ["model.safetensors"]])
+    def test_a_model_folder_that_is_not_whole_is_refused(self, present):
+        for name in present:
+            write(Path("models/old") / name, "")
+        params(model__init_from="models/old")
+        with pytest.raises(
+            ConfigError, match=r"model.init_from = 'models/old': there is no models"
+        ):
+            inventory.main()
+
+
+class TestSplitLists:
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (None, r"dataset.split = 'lists.yaml': there is no such file"),
+            ("train: [a\n", "not valid YAML"),
+            ("just text", "must have the keys train, val, test and no others; it has 'just text'"),
+            ("train: [a]\ntest: [b]", "it has train, test"),
+            ("train: a\nval: [b]\ntest: [c]", "train must be a list of class names; got 'a'"),
+            ("train: [a]\nval: [1]\ntest: [c]", "val has 1, which YAML reads as no text: quote it"),
+        ],
+    )
+    def test_a_bad_file_is_refused_by_both_stages(self, content, message):
+        inventory.main()
+        Path("lists.yaml").unlink() if content is None else write(Path("lists.yaml"), content)
+        for stage in (inventory, manifest):
+            with pytest.raises(ConfigError, match=message):
+                stage.main()
+
+    def test_classes_may_be_called_yes_and_on(self):
+        """YAML 1.2 reads them as text."""
+        for name in ("yes", "on"):
+            Path(f"data/raw/mine/train{len(name) - 2}").rename(f"data/raw/mine/{name}")
+        lists = LISTS | {"train": ["on", "yes", *LISTS["train"][2:]]}
+        write(Path("lists.yaml"), "\n".join(f"{key}: [{', '.join(lists[key])}]" for key in lists))
+        inventory.main()
+
+
+def test_manifest_stage_writes_what_was_counted(capsys):
+    Path("data/raw/mine/spare").mkdir()
+    write(Path("data/raw/mine/spare/0.mp4"), "spare")
+    inventory.main()
+    manifest.main()
+    table = pq.read_table(paths.MANIFEST)
+    assert table.num_rows == 76
+    assert table["status"].to_pylist().count("ok") == 75
+    out = capsys.readouterr().out
+    assert "train: 5 classes, 25 clips" in out
+    assert "rejected: 1 (class is in no split)" in out
+
+
+def test_needs_neither_torch_nor_mlflow():
+    """It runs on every `dvc repro`."""
+    code = (
+        "import sys, stages.inventory; "
+        "print({'torch', 'mlflow', 'prefect', 'open_clip', 'matplotlib', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "set()"
