@@ -1,0 +1,108 @@
+"""Stage `report`: pictures of the results, and one page that shows them: data/report/report.md."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spm.accuracy_table import accuracy_table
+from spm.alignment_examples import AlignmentExample, find_examples
+from spm.alignment_figure import alignment_figure
+from spm.atomic import atomic_path
+from spm.config.report import ReportConfig
+from spm.config.runtime import RuntimeConfig
+from spm.device import pick_device
+from spm.episodes import EpisodeSampler
+from spm.figures import class_bars, confusion, learning_curve, save
+from spm.frame_store import FrameStore
+from spm.model import load_model
+from spm.prompts import PromptFeatures
+from spm.report_page import report_page
+from stages import command, params, paths, tracking
+
+_SPLIT = "test"
+
+
+def main() -> None:
+    report, runtime = params.load(report=ReportConfig, runtime=RuntimeConfig)
+    results = json.loads(paths.EVALUATION.read_text())
+    with tracking.stage_run(
+        "report",
+        params={"report": report},
+        deps=[
+            paths.EVALUATION,
+            paths.PER_CLASS,
+            paths.CONFUSION,
+            paths.TRAIN_CURVES,
+            paths.FRAMES,
+            paths.PROMPTS,
+            paths.MODEL,
+        ],
+        outs=[paths.REPORT],
+    ) as run:
+        _remove_old_pictures()
+        curve = _draw_learning_curve()
+        _draw_classes(results)
+        _draw_confusion()
+        examples = _examples(results, report, runtime)
+        for number, example in enumerate(examples, start=1):
+            save(alignment_figure(example), paths.REPORT / f"alignment_{number}.png")
+        with atomic_path(paths.REPORT / "report.md") as path:
+            path.write_text(report_page(results, examples=examples, has_curve=curve))
+        run.log_artifact(paths.REPORT)
+    print(accuracy_table(results))
+    print(f"\nReport: {paths.REPORT / 'report.md'}")
+
+
+def _remove_old_pictures() -> None:
+    """Of a run with more queries."""
+    for picture in paths.REPORT.glob("*.png"):
+        picture.unlink()
+
+
+def _draw_learning_curve() -> bool:
+    """False for a model that was not trained: there is nothing to draw."""
+    rows = _rows(paths.TRAIN_CURVES)
+    if rows:
+        save(learning_curve(rows), paths.REPORT / "learning_curve.png")
+    return bool(rows)
+
+
+def _draw_classes(results: dict[str, Any]) -> None:
+    rows = [row for row in _rows(paths.PER_CLASS) if row["shot"] == str(results["shot"])]
+    save(class_bars(rows, chance=100 / results["way"]), paths.REPORT / "per_class.png")
+
+
+def _draw_confusion() -> None:
+    rows = _rows(paths.CONFUSION)
+    names = sorted({row["actual"] for row in rows})
+    percent = np.array([float(row["percent"]) for row in rows]).reshape(len(names), len(names))
+    save(confusion(names, percent), paths.REPORT / "confusion.png")
+
+
+def _examples(
+    results: dict[str, Any], report: ReportConfig, runtime: RuntimeConfig
+) -> list[AlignmentExample]:
+    store, prompts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    model = load_model(paths.MODEL).to(pick_device(runtime.device))
+    sampler = EpisodeSampler(
+        store.classes(_SPLIT),
+        way=results["way"],
+        shot=results["shot"],
+        query=results["query"],
+        seed=report.seed,
+        split=_SPLIT,
+    )
+    class_text = prompts.of(sampler.class_names, how=model.config.model.text_ensemble)
+    return find_examples(model, store, sampler=sampler, class_text=class_text, count=report.queries)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+if __name__ == "__main__":
+    command.run(main)
