@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline import prefect_settings
+from pipeline.prefect_server import ensure_server
 from pipeline.shard_plan import PlannedShard
 from spm.config.frames import FramesConfig
 from spm.errors import DataError
@@ -44,10 +44,12 @@ def fill_store(
         return 0
     _check_videos(missing, videos=videos)
     num_clips = sum(len(shard.clips) for shard in missing)
+    print(f"decoding {num_clips} clips into {len(missing)} shards: starting Prefect …")
+    ensure_server(prefect_home)
     with tqdm(total=num_clips, desc="decoding", unit="clip") as bar:
         advance = _locked(bar.update)
         decode = partial(_decode_shard, store=store, videos=videos, frames=frames, advance=advance)
-        _fan_out(decode, missing, workers=workers, prefect_home=prefect_home)
+        _fan_out(decode, missing, workers=workers)
     return len(missing)
 
 
@@ -80,10 +82,8 @@ def _fan_out(
     shards: Sequence[PlannedShard],
     *,
     workers: int,
-    prefect_home: Path,
 ) -> None:
     """One Prefect task for each shard. The first error of a task is raised."""
-    prefect_settings.prepare(prefect_home)
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
     from prefect.futures import as_completed

@@ -51,7 +51,7 @@ def write_folder(
 
 
 def integrity(index: pa.Table) -> dict[str, Any]:
-    """How many clips are usable, by split and class; who read them; why the others were rejected."""
+    """Usable clips by split and class, who read them, and why the others were rejected."""
     clips = index.to_pylist()
     rejected = [clip for clip in clips if clip["status"] == "rejected"]
     splits: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)

@@ -1,0 +1,100 @@
+"""The Prefect server that a flow talks to: the user's, or one that lives as long as this process.
+
+Prefect can start a temporary server by itself, but leaves it running, with the output of the stage
+held open, when the stage is killed. This one reads its standard input, which ends with the stage.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+_SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+}
+_START_SECONDS = 180  # 8 s on a quiet machine
+
+
+def ensure_server(home: Path) -> None:
+    """Sets Prefect up for the flows of this process; called before Prefect is imported.
+
+    A server named by `PREFECT_API_URL` is used, as is whatever else the user has set. Otherwise one
+    is started: 8 s. It keeps its database and its log in the folder `home`.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    for name, value in {**_SETTINGS, "PREFECT_HOME": str(home)}.items():
+        os.environ.setdefault(name, value)
+    if "PREFECT_API_URL" in os.environ:
+        return
+    port, log = _free_port(), home / "server.log"
+    server = _start(port, log=log)
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    import prefect  # noqa: F401  meanwhile: it takes seconds as well
+
+    _wait(server, port=port, log=log)
+
+
+def _start(port: int, *, log: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", __name__, str(port)]
+    root = Path(__file__).parent.parent
+    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with open(log, "wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+
+def _wait(server: "subprocess.Popen[bytes]", *, port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(port):
+        if server.poll() is not None:
+            raise RuntimeError(f"Prefect's server ended at its start: see {log}")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"Prefect's server is not up after {_START_SECONDS} s: see {log}")
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    """Asks directly: what the environment says about proxies is not for this machine itself."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _serve(port: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    uvicorn.run(create_app(ephemeral=True), host="127.0.0.1", port=port, log_level="error")
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
