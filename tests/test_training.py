@@ -1,0 +1,163 @@
+"""The training loop: it learns, it resumes bit for bit, it stops at what is not finite."""
+
+import numpy as np
+import pytest
+import torch
+
+from spm.checkpoint import hold
+from spm.config.train import TrainConfig
+from spm.episodes import EpisodeSampler
+from spm.history import History
+from spm.model import ClipSPM
+from spm.training import Schedule, TrainingError, TrainingInputs, train
+from spm.training_data import TrainingEpisodes
+from stages import params
+from tests.models import spec
+from tests.stores import make_store
+
+SMALL = {"episodes": 12, "accumulate": 2, "validate_every": 4, "lr": 0.001}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the loop runs after it."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("store"), classes={"train": 5})
+
+
+def _config(**changes) -> TrainConfig:
+    return TrainConfig(**params.read()["train"] | SMALL | changes)
+
+
+def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> TrainingInputs:
+    sampler = EpisodeSampler(
+        store.classes("train"), way=3, shot=1, query=2, seed=0, split="train"
+    )
+    episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=flip, seed=0)
+    text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
+    return TrainingInputs(episodes, text, validate)
+
+
+def _train(store, folder, *, config, validate=lambda model: 50.0, seen=lambda history: None):
+    model = ClipSPM(spec(attention_dropout=0.2))
+    schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
+    with hold(folder) as checkpoint:
+        inputs = _inputs(store, model, validate=validate)
+        history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
+    return model, history
+
+
+def test_it_learns(store, tmp_path):
+    _, history = _train(store, tmp_path, config=_config(episodes=120, lr=0.003))
+    rows = np.array(history.episodes)
+    assert rows[-20:, 2].mean() < 0.8 * rows[:20, 2].mean()  # L_CE
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 6, 7, 11])
+def test_a_killed_run_resumes_bit_for_bit(store, tmp_path, killed_at, monkeypatch):
+    whole, history = _train(store, tmp_path / "whole", config=_config())
+
+    read = TrainingEpisodes.__getitem__
+
+    def dying(self, index):
+        if index == killed_at:
+            raise Killed
+        return read(self, index)
+
+    monkeypatch.setattr(TrainingEpisodes, "__getitem__", dying)
+    with pytest.raises(Killed):
+        _train(store, tmp_path / "killed", config=_config())
+    monkeypatch.undo()
+    resumed_from = []
+    monkeypatch.setattr(
+        TrainingEpisodes,
+        "__getitem__",
+        lambda self, index: resumed_from.append(index) or read(self, index),
+    )
+    resumed, resumed_history = _train(store, tmp_path / "killed", config=_config())
+    assert resumed_from[0] == killed_at // 2 * 2  # the last optimizer step
+    assert resumed_history == history
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_a_finished_run_is_not_trained_again(store, tmp_path):
+    first, _ = _train(store, tmp_path, config=_config())
+    reported = []
+    again, history = _train(store, tmp_path, config=_config(), seen=reported.append)
+    assert len(history.episodes) == 12
+    assert [len(history.validations) for history in reported] == [3]
+    for name, value in first.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+
+
+def test_the_best_validated_weights_are_kept(store, tmp_path):
+    validated = []
+
+    def validate(model):
+        validated.append({name: value.clone() for name, value in model.state_dict().items()})
+        return [40.0, 70.0, 70.0][len(validated) - 1]
+
+    model, history = _train(store, tmp_path, config=_config(), validate=validate)
+    assert history.best() == (8, 70.0)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, validated[1][name])
+    assert not torch.equal(
+        validated[1]["backbone.visual.0.weight"], validated[2]["backbone.visual.0.weight"]
+    )
+
+
+def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
+    """One step over two episodes equals one step on the mean of their losses."""
+    model, _ = _train(store, tmp_path, config=_config(episodes=2))
+    other = ClipSPM(spec(attention_dropout=0.2)).train()
+    inputs = _inputs(store, other)
+    config = _config()
+    optimizer = torch.optim.Adam(other.parameters(), lr=config.lr, weight_decay=5e-5)
+    from spm.training import episode_losses
+
+    total = torch.zeros(())
+    for index in range(2):
+        torch.manual_seed(index)
+        losses = episode_losses(
+            other, inputs.episodes[index], inputs.class_text, device=torch.device("cpu")
+        )
+        total = total + losses.total / 2
+    total.backward()
+    optimizer.step()
+    for (name, value), expected in zip(
+        model.named_parameters(), other.parameters(), strict=True
+    ):
+        torch.testing.assert_close(value, expected, rtol=0, atol=2e-5, msg=name)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoint(store, tmp_path):
+    _train(store, tmp_path, config=_config(episodes=4))
+    before = (tmp_path / "state.pt").read_bytes()
+    model = ClipSPM(spec())
+    inputs = _inputs(store, model)
+    broken = TrainingInputs(inputs.episodes, inputs.class_text * float("nan"), inputs.validate)
+    schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None)
+    with hold(tmp_path) as checkpoint, pytest.raises(TrainingError, match="episode 4: loss nan"):
+        train(model, broken, _config(), schedule=schedule, checkpoint=checkpoint)
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_running_statistics_stay_and_batch_statistics_move(store, tmp_path):
+    for kind in ("running", "batch"):
+        model = ClipSPM(spec(backbone={"batch_norm": kind})).train()
+        before = model.state_dict()["backbone.visual.1.running_mean"].clone()
+        model.encode_video(torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8))
+        after = model.state_dict()["backbone.visual.1.running_mean"]
+        assert torch.equal(before, after) == (kind == "running")
+
+
+def test_history_rows_are_window_means_with_validations_between():
+    history = History([[float(i), 0.0, 0.0, 0.0, 0.0] for i in range(25)], [(8, 60.0), (20, 70.0)])
+    rows = history.rows()
+    assert [row["step"] for row in rows] == [8, 10, 20, 25]
+    assert [row.get("loss") for row in rows] == [None, 4.5, 14.5, 22.0]
+    assert [row.get("val_accuracy") for row in rows] == [60.0, None, 70.0, None]
+    assert history.csv().splitlines()[1] == "8,,,,,,60.0"
