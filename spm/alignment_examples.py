@@ -17,6 +17,7 @@ from spm.frame_store import FrameStore
 from spm.head.otam import alignment, frame_distance
 from spm.head.prototypes import class_means
 from spm.model import ClipSPM
+from spm.prompts import PromptFeatures
 from spm.transforms import center_crop
 
 _EPISODES = 5
@@ -28,8 +29,10 @@ class AlignmentExample:
     """One query against the prototype of the class that it was taken for."""
 
     actual: str
-    """Class name."""
+    """Text of the query's class."""
     predicted: str
+    """Text of the class that it was taken for."""
+    right: bool
     probability: float
     """Of the predicted class, in percent."""
     query_frames: NDArray[np.uint8]
@@ -41,27 +44,24 @@ class AlignmentExample:
     weights: NDArray[np.float64]
     """[T, T]: how much each entry of D counts in OTAM's distance, both directions: 0 to 2."""
 
-    @property
-    def right(self) -> bool:
-        return self.actual == self.predicted
-
 
 def find_examples(
     model: ClipSPM,
     store: FrameStore,
     *,
     sampler: EpisodeSampler,
-    class_text: Tensor,
+    prompts: PromptFeatures,
     count: int,
 ) -> list[AlignmentExample]:
     """Up to `count` queries of different classes, half of them wrong where there are so many.
 
-    class_text [classes, C], in the order of sampler.class_names. `model` in evaluation mode.
+    `model` in evaluation mode.
     """
+    words = _Words.of(prompts, model, sampler.class_names)
     right: list[AlignmentExample] = []
     wrong: list[AlignmentExample] = []
     for index in range(_EPISODES if count else 0):
-        for example in _examples(model, store, sampler, sampler.episode(index), class_text):
+        for example in _examples(model, store, sampler.episode(index), words):
             chosen = right if example.right else wrong
             if example.actual not in {other.actual for other in chosen}:
                 chosen.append(example)
@@ -71,32 +71,47 @@ def find_examples(
     return wrong[:num_wrong] + right[: count - min(num_wrong, len(wrong))]
 
 
+@dataclass(frozen=True)
+class _Words:
+    """The classes of the split in words and as features [classes, C]."""
+
+    texts: list[str]
+    features: Tensor
+
+    @classmethod
+    def of(cls, prompts: PromptFeatures, model: ClipSPM, classes: list[str]) -> "_Words":
+        known = dict(zip(prompts.classes, prompts.texts, strict=True))
+        features = prompts.of(classes, how=model.config.model.text_ensemble)
+        return cls([known[name] for name in classes], features)
+
+
 def _examples(
     model: ClipSPM,
     store: FrameStore,
-    sampler: EpisodeSampler,
     episode: Episode,
-    class_text: Tensor,
+    words: "_Words",
 ) -> Iterator[AlignmentExample]:
     encoded = encode_clips(
         model, store, clips=np.concatenate([episode.support, episode.query]), progress=False
     )
     support, query = encoded.pick(episode.support), encoded.pick(episode.query)
     labels = torch.from_numpy(episode.support_labels).to(support.device)
-    texts = class_text.to(support)[torch.from_numpy(episode.classes).to(support.device)]
+    texts = words.features.to(support)[torch.from_numpy(episode.classes).to(support.device)]
     with torch.no_grad():
         probabilities = model.classify(support, labels, query, texts).softmax(dim=-1)
         modulated = model.modulate(support, labels, query, texts)
         prototypes = class_means(modulated.support, labels, num_classes=len(texts))
         distances = frame_distance(modulated.query, prototypes).double()
-    names = [sampler.class_names[number] for number in episode.classes]
+    names = [words.texts[number] for number in episode.classes]
     for number, row in enumerate(probabilities.cpu()):
         label = int(row.argmax())
+        actual = int(episode.query_labels[number])
         distance = distances[number, label]
         first_support = int(episode.support[np.argmax(episode.support_labels == label)])
         yield AlignmentExample(
-            actual=names[int(episode.query_labels[number])],
+            actual=names[actual],
             predicted=names[label],
+            right=actual == label,
             probability=100 * float(row[label]),
             query_frames=_frames(model, store, int(episode.query[number])),
             support_frames=_frames(model, store, first_support),

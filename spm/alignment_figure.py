@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from spm.alignment_examples import AlignmentExample
 from spm.figures import new_figure
 
-_DISC = 220
-"""Area of the largest disc, in square points; it stands for a weight of 2."""
+_DISC = 2000
+"""Area of a disc for the largest weight, 2, in square points: it just fits its cell."""
 
 
 def alignment_figure(example: AlignmentExample) -> Figure:

@@ -62,17 +62,25 @@ def class_bars(rows: Rows, *, chance: float) -> Figure:
     return figure
 
 
-def confusion(names: Sequence[str], percent: NDArray[np.float64]) -> Figure:
-    """percent [classes, classes]: of the queries of a class (down), taken for a class (across)."""
-    size = 3 + 0.38 * len(names)
-    figure = new_figure(size + 1, size)
+def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
+    """percent [classes, classes]: of the queries of a class (down), taken for a class (across).
+
+    Classes are numbered, so that long names stand on one side only.
+    """
+    size = 1.5 + 0.32 * len(classes)
+    longest = max(map(len, classes))
+    figure = new_figure(size + 1.5 + 0.085 * longest, size)
     axes = figure.subplots()
     image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="predicted", ylabel="actual")
+    numbers = range(1, len(classes) + 1)
+    axes.set_xticks(range(len(classes)), [str(number) for number in numbers])
+    axes.set_yticks(
+        range(len(classes)),
+        [f"{name}  {number}" for name, number in zip(classes, numbers, strict=True)],
+    )
+    axes.set(xlabel="taken for")
     _write_numbers(axes, percent)
-    figure.colorbar(image, ax=axes, label="% of the actual class's queries", shrink=0.7)
+    figure.colorbar(image, ax=axes, label="% of the class's queries", shrink=0.8)
     return figure
 
 

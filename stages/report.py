@@ -77,9 +77,10 @@ def _draw_classes(results: dict[str, Any]) -> None:
 
 def _draw_confusion() -> None:
     rows = _rows(paths.CONFUSION)
-    names = sorted({row["actual"] for row in rows})
-    percent = np.array([float(row["percent"]) for row in rows]).reshape(len(names), len(names))
-    save(confusion(names, percent), paths.REPORT / "confusion.png")
+    texts = {row["class"]: row["text"] for row in _rows(paths.PER_CLASS)}
+    classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
+    percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
+    save(confusion(classes, percent), paths.REPORT / "confusion.png")
 
 
 def _examples(
@@ -95,8 +96,7 @@ def _examples(
         seed=report.seed,
         split=_SPLIT,
     )
-    class_text = prompts.of(sampler.class_names, how=model.config.model.text_ensemble)
-    return find_examples(model, store, sampler=sampler, class_text=class_text, count=report.queries)
+    return find_examples(model, store, sampler=sampler, prompts=prompts, count=report.queries)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
