@@ -87,10 +87,14 @@ class _TextOnly(nn.Module):
 
 
 def _load_text(model: nn.Module, path: Path) -> None:
-    result = model.load_state_dict(read_weights(path), strict=False)
-    missing = [key for key in result.missing_keys if not key.startswith("visual.")]
-    if missing or result.unexpected_keys:
+    try:
+        result = model.load_state_dict(read_weights(path), strict=False)
+        problems = [key for key in result.missing_keys if not key.startswith("visual.")]
+        problems += result.unexpected_keys
+    except RuntimeError as error:  # a tensor of another size
+        problems = [str(error)]
+    if problems:
         raise ConfigError(
-            f"backbone.weights: {path} does not hold the model's text tower; missing: "
-            f"{missing[:5]}, unknown: {result.unexpected_keys[:5]}"
+            f"backbone.weights: {path} does not hold the model's text tower: "
+            f"{', '.join(problems[:5])}"
         )

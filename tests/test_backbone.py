@@ -1,0 +1,122 @@
+"""Visual towers: the small one, and open_clip's without their text towers."""
+
+import open_clip
+import pytest
+import torch
+
+from spm.backbone import build_backbone
+from spm.config.backbone import BackboneConfig
+from spm.errors import ConfigError
+from stages import params
+
+# A model of open_clip that is small enough to build in a test; the code path of all its names.
+TINY = "tiny-vit"
+TINY_CONFIG = {
+    "embed_dim": 24,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def _tiny_model(monkeypatch):
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, TINY, TINY_CONFIG)
+
+
+def _config(**changes) -> BackboneConfig:
+    open_clip_model = {"name": TINY, "weights": None, "image_size": None, "embed_dim": None}
+    return BackboneConfig(**params.read()["backbone"] | open_clip_model | changes)
+
+
+def _pixels(side: int = 32) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8, generator=rng)
+
+
+def test_the_visual_tower_is_the_one_that_open_clip_builds(tmp_path):
+    whole = open_clip.create_model(TINY).eval()
+    torch.save(whole.state_dict(), tmp_path / "clip.pt")
+    backbone = build_backbone(_config(weights=str(tmp_path / "clip.pt"))).eval()
+    images = (_pixels().float() / 255 - backbone.mean) / backbone.std
+    with torch.no_grad():
+        expected = whole.encode_image(images.permute(0, 3, 1, 2))
+        torch.testing.assert_close(backbone(_pixels()), expected)
+    assert (backbone.channels, backbone.image_size) == (24, 32)
+
+
+@pytest.mark.parametrize("form", ["safetensors", "torchscript", "wrapped"])
+def test_weights_are_read_from_every_form_in_circulation(tmp_path, form):
+    from safetensors.torch import save_file
+
+    whole = open_clip.create_model(TINY).eval()
+    if form == "safetensors":
+        path = tmp_path / "clip.safetensors"
+        save_file(whole.state_dict(), path)
+    elif form == "wrapped":
+        path = tmp_path / "clip.pt"
+        state = {f"module.{name}": value for name, value in whole.state_dict().items()}
+        torch.save({"state_dict": state, "epoch": 3}, path)
+    else:
+        path = tmp_path / "clip.pt"
+        example = (torch.zeros(1, 3, 32, 32), torch.zeros(1, 77, dtype=torch.int64))
+        torch.jit.save(torch.jit.trace(whole, example, strict=False), path)
+    backbone = build_backbone(_config(weights=str(path)))
+    for name, value in whole.visual.state_dict().items():
+        assert torch.equal(backbone.visual.state_dict()[name], value)
+
+
+def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first, again, other = (build_backbone(_config(seed=seed)) for seed in (0, 0, 1))
+    assert torch.equal(torch.rand(1), expected)
+    name = "conv1.weight"
+    weights = [each.visual.state_dict()[name] for each in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_without_normalisation_pixels_are_only_scaled():
+    config = {"name": "conv", "image_size": 32, "embed_dim": 8}
+    plain, normal = (build_backbone(_config(**config, normalize=on)).eval() for on in (False, True))
+    black = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
+    with torch.no_grad():
+        expected = plain.visual(torch.zeros(1, 3, 32, 32))
+        torch.testing.assert_close(plain(black), expected)
+        assert not torch.allclose(normal(black), expected)
+
+
+def test_double_precision():
+    backbone = build_backbone(_config()).double().eval()
+    assert backbone(_pixels()).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "ViT-B-16-quickgelo"}, "near it: ViT-B-16-quickgelu"),
+        ({"name": "RN50-quickgelu", "weights": "opnai"}, "tags: openai, yfcc15m, cc12m"),
+        ({"image_size": 48}, "tiny-vit takes 32"),
+        ({"weights": __file__}, "is not a torch file with weights"),
+    ],
+)
+def test_what_cannot_be_built_says_what_can(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        build_backbone(_config(**changes))
+
+
+def test_weights_of_another_model_are_named(tmp_path):
+    torch.save({"visual.conv1.weight": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(ConfigError, match=r"other\.pt does not hold tiny-vit's visual tower"):
+        build_backbone(_config(weights=str(tmp_path / "other.pt")))
+
+
+def test_weights_that_cannot_be_fetched_say_where_to_put_the_file(monkeypatch):
+    def no_network(config):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(open_clip, "download_pretrained", no_network)
+    with pytest.raises(ConfigError, match=r"put it\s+for example at models/RN50-quickgelu-openai"):
+        build_backbone(_config(name="RN50-quickgelu", weights="openai"))

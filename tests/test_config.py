@@ -1,0 +1,86 @@
+"""params.yaml: strict, closed, and its errors name the nearest key."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from spm.errors import ConfigError
+from stages import params
+from stages.sections import SECTIONS
+
+
+def _load(tmp_path, change) -> None:
+    document = params.read()
+    change(document)
+    path = tmp_path / "params.yaml"
+    with open(path, "w") as file:
+        YAML().dump(document, file)
+    params.load_all(path, **SECTIONS)
+
+
+def test_the_file_in_the_repository_is_valid():
+    assert len(params.load_all(**SECTIONS)) == len(params.read())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("train.learning_rat", 1.0, r"train\.learning_rat is not a parameter"),
+        ("train.episode", 1, r"train\.episode is not .* Did you mean train\.episodes\?"),
+        ("dataset.motion.sed", 1, r"dataset\.motion\.sed is .* Did you mean dataset\.motion\.seed"),
+        ("trian", {}, r"trian is not a section\. Did you mean train\?"),
+        ("train.lr", "fast", r"train\.lr = 'fast': .*number"),
+        ("train.lr", "3e-05x", r"train\.lr = '3e-05x'"),
+        ("train.episodes", 1.5, r"train\.episodes = 1\.5: .*integer"),
+        ("train.flip", "yes", r"train\.flip = 'yes': .*boolean"),
+        ("frames.storage", "png", r"frames\.storage = 'png': .*'raw' or 'jpeg'"),
+        ("model.fusion", "gate", r"model\.fusion = 'gate'"),
+        ("episode.way", 1, r"episode\.way = 1: .*greater than or equal to 2"),
+        ("frames.num_segments", 1, r"frames\.num_segments = 1"),
+        ("prompts.templates", ["no placeholder"], r"must hold \[CLS\] once"),
+        ("prompts.num_templates", 17, r"only 16 templates are listed"),
+        ("backbone.embed_dim", None, r"conv needs image_size and embed_dim"),
+        ("backbone.name", "RN50-quickgelu", r"RN50-quickgelu brings its own embedding"),
+        ("backbone.weights", "openai", r"conv has no pretrained weights"),
+        ("evaluate", 3, r"evaluate: expected a section with the keys episodes, shots"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path, key, value, message):
+    def change(document):
+        *parents, last = key.split(".")
+        for parent in parents:
+            document = document[parent]
+        document[last] = value
+
+    with pytest.raises(ConfigError, match=message):
+        _load(tmp_path, change)
+
+
+def test_a_missing_key_and_a_missing_section_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"train\.lr is missing: add it to params\.yaml"):
+        _load(tmp_path, lambda document: document["train"].pop("lr"))
+    with pytest.raises(ConfigError, match=r"report: expected a section"):
+        _load(tmp_path, lambda document: document.pop("report"))
+
+
+def test_all_problems_are_listed_at_once(tmp_path):
+    def change(document):
+        document["train"]["lr"] = "fast"
+        document["episode"]["wya"] = 5
+
+    with pytest.raises(ConfigError, match=r"(?s)episode\.wya.*train\.lr"):
+        _load(tmp_path, change)
+
+
+def test_a_number_as_dvc_writes_it_is_a_number(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(open("params.yaml").read().replace("lr: 0.001 ", "lr: 3e-05 "))
+    from spm.config.train import TrainConfig
+
+    assert params.load(path, train=TrainConfig)[0].lr == 3e-05
+
+
+def test_what_is_no_yaml_says_so(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("train: {lr: 1")
+    with pytest.raises(ConfigError, match="is not valid YAML"):
+        params.read(path)

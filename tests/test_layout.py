@@ -1,0 +1,75 @@
+"""The house rules that a reader relies on: imports go one way, light things stay light."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.import_closure import PACKAGES, ROOT, imports
+
+ALLOWED = {"spm": {"spm"}, "pipeline": {"pipeline", "spm"}, "stages": {"stages", "pipeline", "spm"}}
+SHARED_BY_STAGES = {
+    "command",
+    "params",
+    "paths",
+    "provenance",
+    "sections",
+    "split_lists",
+    "tracking",
+    "tracking_store",
+}
+
+
+def _files(package: str) -> list[Path]:
+    return sorted(path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_one_way(package):
+    for path in _files(package):
+        reached = {name.split(".")[0] for name in imports(path)}
+        assert reached <= ALLOWED[package], path
+
+
+def test_no_stage_imports_another():
+    stages = {path.stem for path in _files("stages")} - SHARED_BY_STAGES - {"__init__"}
+    for path in _files("stages"):
+        imported = {name.split(".")[1] for name in imports(path) if name.startswith("stages.")}
+        assert not imported & (stages - {path.stem}), path
+
+
+FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel"]
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("spm", ["torch", "numpy", *FRAMEWORKS]),
+        ("spm.video", ["torch", "spm.model", *FRAMEWORKS]),
+        ("spm.model", ["open_clip", *FRAMEWORKS]),
+        ("spm.predict", FRAMEWORKS),
+        ("spm.evaluation", FRAMEWORKS),
+        ("stages.inventory", ["torch", "mlflow", "prefect"]),
+        ("stages.frames", ["torch", "mlflow", "prefect"]),
+        ("stages.train", ["mlflow", "prefect", "open_clip"]),
+    ],
+)
+def test_what_importing_does_not_import(module, absent):
+    code = f"import sys, {module}; print([n for n in {absent} if n in sys.modules])"
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert out.stdout.strip() == "[]"
+
+
+def test_the_project_holds_no_path_of_a_machine():
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    for name in tracked.stdout.split():
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".yaml", ".toml", ".cff") and path != Path(__file__):
+            text = path.read_text()
+            assert "/home/" not in text, name
+            assert "/root/" not in text, name

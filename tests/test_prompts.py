@@ -1,0 +1,86 @@
+"""Prompt features: every template with every class, stored per template, by a frozen tower."""
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+
+from spm.config.backbone import BackboneConfig
+from spm.config.prompts import PromptsConfig
+from spm.errors import ConfigError, DataError
+from spm.prompts import PromptFeatures
+from spm.text_tower import encode_classes, encode_sentences
+from stages import params
+from tests.test_backbone import TINY, TINY_CONFIG
+
+TEXTS = {"push": "pushing something", "fall": "something falling"}
+
+
+def _backbone(**changes) -> BackboneConfig:
+    return BackboneConfig(**params.read()["backbone"] | {"embed_dim": 16} | changes)
+
+
+def _encode(*, num_templates: int = 3, **backbone) -> PromptFeatures:
+    prompts = PromptsConfig(**params.read()["prompts"] | {"num_templates": num_templates})
+    return encode_classes(TEXTS, prompts=prompts, backbone=_backbone(**backbone))
+
+
+def test_every_template_is_filled_with_every_class_text():
+    features = _encode()
+    assert features.classes == ["fall", "push"]
+    assert features.texts == ["something falling", "pushing something"]
+    assert features.features.shape == (3, 2, 16)
+    sentence = "A picture of action pushing something"  # the second template of Table 6
+    alone = encode_sentences([sentence], backbone=_backbone())[0]
+    np.testing.assert_allclose(features.features[1, 1], alone.numpy(), atol=1e-5)
+
+
+def test_the_ensemble_is_taken_at_use():
+    features = _encode()
+    np.testing.assert_allclose(features.ensemble("sum"), features.features.sum(0), rtol=1e-5)
+    np.testing.assert_allclose(features.ensemble("mean"), features.features.mean(0), rtol=1e-5)
+    swapped = features.of(["push", "fall"], how="sum")
+    assert torch.equal(swapped, features.ensemble("sum").flip(0))
+
+
+def test_fewer_templates_are_the_first_of_more():
+    np.testing.assert_allclose(_encode(num_templates=1).features, _encode().features[:1], atol=1e-5)
+
+
+def test_the_stand_in_tower_tells_classes_apart_and_says_that_it_is_untrained():
+    features = _encode()
+    assert not features.trained
+    push, fall = features.of(["push", "fall"], how="sum")
+    assert torch.cosine_similarity(push, fall, dim=0) < 0.99
+
+
+def test_pretrained_text_weights_are_used(tmp_path, monkeypatch):
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, TINY, TINY_CONFIG)
+    whole = open_clip.create_model(TINY).eval()
+    torch.save(whole.state_dict(), tmp_path / "clip.pt")
+    backbone = {"name": TINY, "image_size": None, "embed_dim": None}
+    features = _encode(**backbone, weights=str(tmp_path / "clip.pt"))
+    assert features.trained
+    tokens = open_clip.get_tokenizer("RN50")(["A photo of action something falling"])
+    with torch.no_grad():
+        expected = whole.encode_text(tokens)[0]
+    np.testing.assert_allclose(features.features[0, 0], expected, atol=1e-5)
+    torch.save(whole.visual.state_dict(), tmp_path / "visual.pt")
+    with pytest.raises(ConfigError, match=r"visual\.pt does not hold the model's text tower"):
+        _encode(**backbone, weights=str(tmp_path / "visual.pt"))
+
+
+def test_round_trip_is_byte_stable(tmp_path):
+    features = _encode()
+    features.save(tmp_path / "a.h5")
+    PromptFeatures.load(tmp_path / "a.h5").save(tmp_path / "b.h5")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    loaded = PromptFeatures.load(tmp_path / "b.h5")
+    np.testing.assert_array_equal(loaded.features, features.features)
+    assert (loaded.classes, loaded.texts) == (features.classes, features.texts)
+
+
+def test_a_damaged_file_names_the_command_that_rebuilds_it(tmp_path):
+    (tmp_path / "prompts.h5").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match=r"prompts\.h5 cannot be read .*: dvc repro"):
+        PromptFeatures.load(tmp_path / "prompts.h5")
