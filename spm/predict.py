@@ -1,0 +1,186 @@
+"""Classifies clips by a few examples of each class.
+
+    python -m spm.predict --model data/model --support my_classes clip1.mp4 clip2.mov
+
+    my_classes/pouring_water/a.mp4     one folder a class; any number of clips in each
+    my_classes/pouring_water/b.mp4
+    my_classes/opening_a_door/c.mov
+
+Clips are classified one by one, unless --transductive lets them see each other in PADM.
+Shapes: `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spm.class_text import class_text
+from spm.clip_pixels import read_pixels
+from spm.device import pick_device
+from spm.errors import DataError, InputError
+from spm.manifest import EXTENSIONS
+from spm.model import ClipSPM, load_model
+from spm.prompts import PromptFeatures
+from spm.text_tower import encode_classes
+
+
+@dataclass(frozen=True)
+class Support:
+    """The examples, encoded."""
+
+    classes: list[str]
+    """[N] folder names, sorted."""
+    features: Tensor
+    """[S, T, C]"""
+    labels: Tensor
+    """[S] in 0..N-1"""
+    class_text: Tensor
+    """[N, C]"""
+    text_trained: bool
+
+
+def main() -> int:
+    """0; or 1 where a clip could not be read."""
+    arguments = _arguments()
+    paths = find_support(arguments.support)
+    model = load_model(arguments.model).to(pick_device("auto"))
+    support = encode_support(model, paths)
+    readable, problems = _encode_queries(model, arguments.clips)
+    print(_conditions(support, transductive=arguments.transductive))
+    for path, row in zip(
+        readable,
+        classify(model, support, list(readable.values()), transductive=arguments.transductive),
+        strict=True,
+    ):
+        print(f"\n{path}\n{_ranking(support.classes, row)}")
+    for path, problem in problems.items():
+        print(f"{path}: not classified: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def find_support(folder: Path) -> dict[str, list[Path]]:
+    """Class name -> its clips, both sorted. Raises DataError for what cannot be a support set."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: --support takes one with a folder a class")
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    if len(classes) < 2:
+        found = ", ".join(path.name for path in classes) or "none"
+        raise DataError(
+            f"{folder} needs at least two class folders to choose between; found: {found}"
+        )
+    clips = {path.name: _videos(path) for path in classes}
+    empty = [name for name, found in clips.items() if not found]
+    if empty:
+        raise DataError(
+            f"no clips in {', '.join(str(folder / name) for name in empty)}: each class needs at "
+            f"least one ({', '.join(EXTENSIONS)})"
+        )
+    return clips
+
+
+def encode_support(model: ClipSPM, paths: dict[str, list[Path]]) -> Support:
+    """Reads and encodes the examples. Raises DataError that names each unreadable one."""
+    clips = [(label, path) for label, name in enumerate(paths) for path in paths[name]]
+    features, problems = _encode_queries(model, [path for _, path in clips])
+    if problems:
+        lines = [f"  {path}: {problem}" for path, problem in problems.items()]
+        raise DataError("\n".join(["support clips that cannot be read:", *lines]))
+    texts = _texts(model, list(paths))
+    encoded = torch.stack([features[path] for _, path in clips])
+    return Support(
+        classes=list(paths),
+        features=encoded,
+        labels=torch.tensor([label for label, _ in clips], device=encoded.device),
+        class_text=texts.of(list(paths), how=model.config.model.text_ensemble).to(encoded),
+        text_trained=texts.trained,
+    )
+
+
+def classify(
+    model: ClipSPM, support: Support, queries: Sequence[Tensor], *, transductive: bool
+) -> list[list[float]]:
+    """Probabilities [Q, N] in percent of queries [T, C], one by one or all in one episode."""
+    if not queries:
+        return []
+    together = [torch.stack(list(queries))] if transductive else [query[None] for query in queries]
+    with torch.no_grad():
+        logits = [
+            model.classify(support.features, support.labels, query, support.class_text)
+            for query in together
+        ]
+    percent: list[list[float]] = (100 * torch.cat(logits).softmax(dim=-1)).tolist()
+    return percent
+
+
+def _encode_queries(
+    model: ClipSPM, paths: Sequence[Path]
+) -> tuple[dict[Path, Tensor], dict[Path, str]]:
+    """Features [T, C] of the clips that can be read, and the reasons of those that cannot."""
+    features: dict[Path, Tensor] = {}
+    problems: dict[Path, str] = {}
+    device = next(model.parameters()).device
+    for path in paths:
+        try:
+            pixels = read_pixels(path, frames=model.config.frames, size=model.image_size)
+        except (DataError, OSError) as error:
+            problems[path] = str(error)
+            continue
+        with torch.no_grad():
+            features[path] = model.encode_video(pixels.to(device))
+    return features, problems
+
+
+def _texts(model: ClipSPM, classes: list[str]) -> PromptFeatures:
+    return encode_classes(
+        {name: class_text(name) for name in classes},
+        prompts=model.config.prompts,
+        backbone=model.config.backbone,
+    )
+
+
+def _videos(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower().removeprefix(".") in EXTENSIONS and path.name[0] != "."
+    )
+
+
+def _conditions(support: Support, *, transductive: bool) -> str:
+    how = "transductive: the clips see each other" if transductive else "each clip on its own"
+    text = "trained" if support.text_trained else "untrained"
+    return (
+        f"{len(support.classes)} classes, {len(support.labels)} support clips; {how}; text: {text}"
+    )
+
+
+def _ranking(classes: list[str], percent: list[float]) -> str:
+    """The classes with their probabilities, the most likely one first."""
+    width = max(map(len, classes))
+    ranked = sorted(zip(percent, classes, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return "\n".join(f"  {name:<{width}}  {value:6.2f} %" for value, name in ranked)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m spm.predict", description="Classifies clips by a few examples of a class."
+    )
+    parser.add_argument("--model", type=Path, required=True, help="a model folder: data/model")
+    parser.add_argument("--support", type=Path, required=True, help="one folder for each class")
+    parser.add_argument(
+        "--transductive", action="store_true", help="classify all clips in one episode"
+    )
+    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as error:
+        sys.exit(f"predict: error: {error}")
