@@ -14,6 +14,10 @@ from typing import Any, BinaryIO
 
 from spm.errors import DataError
 
+TOLERANCE = 2
+"""Frames that may be missing at the end of a file that is whole: DivX's packed B-frames and
+placeholders for dropped frames are packets without a picture."""
+
 _RIFF_SLACK = 16  # bytes: some writers count their own header, or leave out a padding byte
 _EBML_HEADER, _EBML_SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
@@ -35,13 +39,15 @@ def examine(path: Path) -> Index:
     """
     _check_size(path)
     with open_video(path) as (container, stream):
-        packets = [packet for packet in container.demux(stream) if packet.size]
-        is_avi = container.format.name == "avi"
+        packets = [packet for packet in container.demux(stream) if not _is_flush(packet)]
+        is_avi, declared = container.format.name == "avi", stream.frames
+    if is_avi and len(packets) < declared - TOLERANCE:
+        raise DataError(f"damaged: declares {declared} frames, {len(packets)} could be found")
     if not packets:
         raise DataError("no frames: the video stream is empty")
     if any(packet.is_corrupt for packet in packets):
         raise DataError("damaged: a packet of the video stream is incomplete")
-    shown = sum(not packet.is_discard for packet in packets)
+    shown = sum(packet.size > 0 and not packet.is_discard for packet in packets)
     return Index(num_frames=shown, trap="it is an avi" if is_avi else _trap(packets))
 
 
@@ -65,6 +71,11 @@ def _video_stream(container: Any) -> Any:
         raise DataError("no video stream")
     stream.thread_count = 1  # clips are decoded side by side, one thread each
     return stream
+
+
+def _is_flush(packet: Any) -> bool:
+    """PyAV's mark at the end of the stream. Placeholders of an avi are empty too, but have times."""
+    return packet.size == 0 and packet.dts is None
 
 
 def _trap(packets: list[Any]) -> str:

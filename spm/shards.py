@@ -26,6 +26,9 @@ from spm.video import Frames
 Storage = Literal["raw", "jpeg"]
 
 REBUILD = "dvc repro -f frames"
+REBUILD_DAMAGED = "chmod u+w {path} && " + REBUILD
+"""DVC's cache shares the damaged file, and would give it back: it trusts what is read-only."""
+
 FRAME = np.dtype([("end", "<i8"), ("crc32", "<u4")])
 TABLES = ("frames", "clips", "rejected")
 
@@ -43,9 +46,9 @@ class Shard:
         try:
             self._open()
         except FileNotFoundError:
-            raise self._error("is missing") from None
+            raise DataError(f"shard {self.path} is missing. Rebuild it: {REBUILD}") from None
         except (OSError, KeyError, RuntimeError, ValueError) as error:
-            raise self._error(f"is damaged ({error})") from error
+            raise self._damaged(str(error)) from error
 
     def _open(self) -> None:
         with h5py.File(self.path, "r") as file:
@@ -86,7 +89,7 @@ class Shard:
         raw = self.storage == "raw"
         buffer = out.reshape(-1) if raw else np.empty(ends[-1] - ends[0], np.uint8)
         if len(buffer) != ends[-1] - ends[0]:
-            raise self._error("is damaged (frames and clips disagree)")
+            raise self._damaged("frames and clips disagree")
         self._fill(buffer, start=ends[0])
         for number, (start, end) in enumerate(pairwise(ends)):
             part = buffer[start - ends[0] : end - ends[0]]
@@ -96,17 +99,18 @@ class Shard:
 
     def _fill(self, buffer: npt.NDArray[np.uint8], *, start: int) -> None:
         if os.preadv(self._file.fileno(), [buffer.data], int(start)) != len(buffer):
-            raise self._error("is damaged (it is too short)")
+            raise self._damaged("it is too short")
 
     def _verify(self, number: int, data: npt.NDArray[np.uint8]) -> None:
         if self._checked[number]:
             return
         if zlib.crc32(data.data) != self._crc32[number]:
-            raise self._error(f"is damaged (checksum of frame {number})")
+            raise self._damaged(f"checksum of frame {number}")
         self._checked[number] = True
 
-    def _error(self, what: str) -> DataError:
-        return DataError(f"shard {self.path} {what}. Rebuild it: {REBUILD}")
+    def _damaged(self, what: str) -> DataError:
+        command = REBUILD_DAMAGED.format(path=self.path)
+        return DataError(f"shard {self.path} is damaged ({what}). Rebuild it: {command}")
 
 
 def tables_crc32(tables: dict[str, Any]) -> int:

@@ -12,16 +12,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spm.container import examine, open_video
+from spm.container import TOLERANCE, examine, open_video
 from spm.errors import DataError
 
 Frames = npt.NDArray[np.uint8]
 Pick = Callable[[int], npt.NDArray[np.int64]]
 Reader = Literal["auto", "decord", "pyav"]
-
-_TOLERANCE = 2
-"""Frames that may be missing at the end of a file that is whole: DivX's packed B-frames and
-placeholders for dropped frames are packets without a picture."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def _read_in_sequence(path: Path, *, pick: Pick, short_side: int, expected: int)
     """Decodes every frame from the first to the last, which is right on any file."""
     indices, places = np.unique(pick(expected), return_inverse=True)
     frames, decoded = _decode(path, indices=indices, short_side=short_side)
-    if decoded < max(1, expected - _TOLERANCE):
+    if decoded < max(1, expected - TOLERANCE):
         raise DataError(f"damaged: has {expected} frames, {decoded} could be decoded")
     if decoded != expected:  # rare: the frames were picked for another length
         return _read_in_sequence(path, pick=pick, short_side=short_side, expected=decoded)
