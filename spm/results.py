@@ -52,6 +52,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "shot": headline,
         "query": conditions.query,
         "episodes": conditions.episodes,
+        "protocol": protocol(conditions, shot=headline),
         "selection": "validation",
         "text": "trained" if conditions.text_trained else "untrained",
         "hashes": conditions.hashes,
@@ -118,8 +119,7 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
     paper = paper_accuracy(
         conditions.dataset, backbone=conditions.backbone, way=conditions.way, shot=shot
     )
-    facts = {"paper": paper, "protocol": protocol(conditions, shot=shot)}
-    return scores.pop(MODEL) | facts | {"yardsticks": scores}
+    return scores.pop(MODEL) | {"paper": paper, "yardsticks": scores}
 
 
 def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""The table that a run ends with."""
+
+from typing import Any
+
+from spm.accuracy_table import accuracy_table
+
+
+def results(**changes: Any) -> dict[str, Any]:
+    yardstick = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
+    shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "yardsticks": yardstick}
+    return {
+        "dataset": "motion",
+        "backbone": "conv",
+        "episodes": 10000,
+        "way": 5,
+        "query": 4,
+        "selection": "validation",
+        "protocol": "transductive: so and so",
+        "text": "untrained",
+        "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0}},
+    } | changes
+
+
+def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
+    assert accuracy_table(results()) == (
+        "motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation\n"
+        "\n"
+        "  way  shot  classifier            accuracy    95 %  paper\n"
+        "    5     1  CLIP-SPM                 93.12   ±0.11      -\n"
+        "    5     1  mean-pooled cosine       61.40   ±0.20      -\n"
+        "    5     5  CLIP-SPM                100.00   ±0.11   66.2\n"
+        "    5     5  mean-pooled cosine       61.40   ±0.20      -\n"
+        "\n"
+        "transductive: so and so\n"
+        "text: untrained"
+    )
+
+
+def test_columns_line_up() -> None:
+    rows = accuracy_table(results()).splitlines()[2:7]
+    assert len({len(row) for row in rows}) == 1

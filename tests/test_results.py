@@ -1,0 +1,107 @@
+"""What the evaluation writes down."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spm.evaluation import Measurement
+from spm.paper_results import paper_accuracy
+from spm.results import (
+    Conditions,
+    class_rows,
+    confusion_rows,
+    document,
+    episode_table,
+    protocol,
+)
+
+ACTUAL = np.array([[0, 0, 1, 1], [2, 2, 0, 0]])
+NAMES = ["a", "b", "c", "d"]
+
+
+def measurement() -> Measurement:
+    predicted = {
+        "model": np.array([[0, 1, 1, 1], [0, 0, 0, 2]]),
+        "mean_pooled_cosine": np.zeros_like(ACTUAL),
+    }
+    return Measurement(NAMES, ACTUAL, predicted)
+
+
+def conditions(**changes: Any) -> Conditions:
+    values: dict[str, Any] = {
+        "dataset": "ssv2_small",
+        "backbone": "ViT-B-16-quickgelu",
+        "way": 5,
+        "query": 4,
+        "episodes": 2,
+        "padm": True,
+        "text_trained": False,
+        "hashes": {"data": "d", "model": "m", "parameters": "p"},
+    }
+    return Conditions(**values | changes)
+
+
+def test_the_first_shot_is_the_headline() -> None:
+    results = document({5: measurement(), 1: measurement()}, conditions=conditions())
+    assert (results["shot"], results["way"], results["query"]) == (5, 5, 4)
+    assert results["accuracy"] == results["shots"]["5"]["accuracy"] == 50
+    assert results["paper"] == 66.2
+    assert results["shots"]["1"]["paper"] == 57.8
+    assert list(results["shots"]) == ["5", "1"]
+    assert results["yardsticks"]["mean_pooled_cosine"]["accuracy"] == 50
+    assert results["text"] == "untrained"
+    assert results["hashes"] == {"data": "d", "model": "m", "parameters": "p"}
+
+
+@pytest.mark.parametrize(
+    ("query", "padm", "expected"),
+    [(4, True, "20/21"), (1, True, "5/6"), (4, False, "inductive")],
+)
+def test_protocol_says_how_far_queries_see_each_other(
+    query: int, padm: bool, expected: str
+) -> None:
+    text = protocol(conditions(query=query, padm=padm), shot=1)
+    assert expected in text
+    assert text.startswith("transductive") == padm
+
+
+def test_episode_table_has_a_row_for_each_shot_and_episode() -> None:
+    table = episode_table({1: measurement(), 5: measurement()})
+    assert table["shot"].to_pylist() == [1, 1, 5, 5]
+    assert table["episode"].to_pylist() == [0, 1, 0, 1]
+    assert table["accuracy"].to_pylist() == [75, 25, 75, 25]
+    assert table["mean_pooled_cosine"].to_pylist() == [50, 50, 50, 50]
+
+
+def test_class_rows_carry_text_and_count() -> None:
+    rows = class_rows({1: measurement()}, texts={name: name.upper() for name in NAMES})
+    assert rows[0] == {"shot": 1, "class": "a", "text": "A", "accuracy": 50.0, "queries": 4}
+    assert rows[3]["accuracy"] == ""
+
+
+def test_confusion_rows_are_the_whole_matrix_in_percent_of_the_actual_class() -> None:
+    rows = confusion_rows(measurement())
+    assert len(rows) == 16
+    assert rows[1] == {"actual": "a", "predicted": "b", "queries": 1, "percent": 25.0}
+    assert sum(row["queries"] for row in rows) == ACTUAL.size
+
+
+@pytest.mark.parametrize(
+    ("dataset", "backbone", "way", "shot", "expected"),
+    [
+        ("hmdb51", "RN50-quickgelu", 5, 1, 77.4),
+        ("ucf101", "ViT-B-16-quickgelu", 5, 5, 98.7),
+        ("kinetics100", "RN50", 5, 3, 92.9),
+        ("ssv2_full", "ViT-B-16", 5, 3, 74.8),
+        ("motion", "conv", 5, 1, None),
+        ("ssv2_full", "ViT-L-14", 5, 1, None),
+        ("ssv2_full", "RN50", 5, 2, None),
+        ("ssv2_full", "RN50", 10, 1, None),
+    ],
+)
+def test_paper_accuracy(
+    dataset: str, backbone: str, way: int, shot: int, expected: float | None
+) -> None:
+    """Expected values read off Tables 1 and 2 of the paper."""
+    assert paper_accuracy(dataset, backbone=backbone, way=way, shot=shot) == expected
