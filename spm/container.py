@@ -74,7 +74,7 @@ def _video_stream(container: Any) -> Any:
 
 
 def _is_flush(packet: Any) -> bool:
-    """PyAV's mark at the end of the stream. Placeholders of an avi are empty too, but have times."""
+    """PyAV's mark at the end of the stream. An avi's placeholders are empty too, but have times."""
     return packet.size == 0 and packet.dts is None
 
 
