@@ -1,0 +1,27 @@
+"""A single clip is seen as the frame store would have kept it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spm.clip_pixels import read_pixels
+from spm.config.frames import FramesConfig
+from spm.motion_video import write_mp4
+from stages import params
+
+
+@pytest.mark.parametrize(("samples", "expected"), [(1, [3, 9, 15, 21]), (2, [4, 10, 16, 22])])
+def test_the_middle_sample_of_each_segment_is_taken(
+    tmp_path: Path, samples: int, expected: list[int]
+) -> None:
+    """Frame number n is a picture of grey value 10 n, 24 frames, T = 4."""
+    changes = {"num_segments": 4, "samples_per_segment": samples, "short_side": 32}
+    frames = FramesConfig(**params.read()["frames"] | changes)
+    grey = 10 * np.arange(24, dtype=np.uint8)
+    video = np.broadcast_to(grey[:, None, None, None], (24, 32, 48, 3))
+    write_mp4(np.ascontiguousarray(video), tmp_path / "a.mp4", frames_per_second=8)
+    pixels = read_pixels(tmp_path / "a.mp4", frames=frames, size=24)
+    assert pixels.shape == (4, 24, 24, 3)
+    seen = pixels.float().mean(dim=(1, 2, 3)) / 10
+    assert seen.round().tolist() == expected

@@ -1,0 +1,136 @@
+"""Predicting from files: the support folder, unreadable clips, one by one and together."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spm import predict
+from spm.errors import DataError
+from spm.model import ClipSPM, load_model, save_model
+from spm.motion_video import write_mp4
+from tests import models
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model and two classes, one with two clips; two queries."""
+    root = tmp_path_factory.mktemp("predict")
+    save_model(models.build().float(), root / "model")
+    for name in ("support/Turning_Up/a", "support/Turning_Up/b", "support/fading/c", "q1", "q2"):
+        video(root / f"{name}.mp4", seed=sum(map(ord, name)))
+    (root / "support" / ".hidden").mkdir()
+    (root / "support" / "fading" / "notes.txt").write_text("no clip")
+    (root / "broken.mp4").write_text("no video")
+    return root
+
+
+def video(path: Path, *, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = np.random.default_rng(seed).integers(0, 255, size=(12, 40, 40, 3), dtype=np.uint8)
+    write_mp4(frames, path, frames_per_second=6)
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> ClipSPM:
+    return load_model(folder / "model")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
+    return predict.main()
+
+
+def test_it_prints_each_clips_classes_with_probabilities(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", folder / "model", "--support", folder / "support"]
+    assert run(monkeypatch, *options, folder / "q1.mp4", folder / "q2.mp4") == 0
+    first, _, *blocks = capsys.readouterr().out.splitlines()
+    assert first == "2 classes, 3 support clips; each clip on its own; text: untrained"
+    assert blocks[0] == str(folder / "q1.mp4")
+    rows = [line.split() for line in blocks[1:3]]
+    assert {row[0] for row in rows} == {"Turning_Up", "fading"}
+    percents = [float(row[1]) for row in rows]
+    assert sum(percents) == pytest.approx(100, abs=0.02)
+    assert percents == sorted(percents, reverse=True)
+
+
+def test_a_clip_that_cannot_be_read_does_not_stop_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", folder / "model", "--support", folder / "support"]
+    clips = [folder / "broken.mp4", folder / "none.mp4", folder / "q1.mp4"]
+    assert run(monkeypatch, *options, *clips) == 1
+    printed = capsys.readouterr()
+    assert str(folder / "q1.mp4") in printed.out
+    assert "broken.mp4: not classified: " in printed.err
+    assert "none.mp4: not classified: " in printed.err
+    assert "broken.mp4" not in printed.out
+
+
+def encoded(model: ClipSPM, folder: Path) -> tuple[predict.Support, list[torch.Tensor]]:
+    support = predict.encode_support(model, predict.find_support(folder / "support"))
+    generator = torch.Generator().manual_seed(0)
+    queries = [torch.randn(8, 16, generator=generator) for _ in range(3)]
+    return support, queries
+
+
+def test_one_by_one_a_clip_does_not_see_the_others(model: ClipSPM, folder: Path) -> None:
+    support, queries = encoded(model, folder)
+    alone = predict.classify(model, support, queries[:1], transductive=False)
+    among = predict.classify(model, support, queries, transductive=False)
+    together = predict.classify(model, support, queries, transductive=True)
+    assert among[0] == alone[0]
+    assert together[0] != pytest.approx(alone[0], abs=1e-6)
+    assert len(together) == len(among) == 3
+
+
+def test_support_is_in_the_order_of_the_classes(model: ClipSPM, folder: Path) -> None:
+    support, _ = encoded(model, folder)
+    assert support.classes == ["Turning_Up", "fading"]
+    assert support.labels.tolist() == [0, 0, 1]
+    assert support.class_text.shape == (2, 16)
+    assert not support.text_trained
+
+
+def test_class_texts_come_from_the_folder_names(model: ClipSPM, folder: Path) -> None:
+    """Turning_Up is read as "turning up": a folder named so has the same text feature."""
+    support, _ = encoded(model, folder)
+    texts = predict._texts(model, ["turning up", "fading"])
+    expected = texts.of(["turning up", "fading"], how=model.config.model.text_ensemble)
+    assert torch.allclose(support.class_text, expected)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([], "found: none"),
+        (["only"], "found: only"),
+        (["full", "empty"], "no clips in .*empty"),
+    ],
+)
+def test_a_support_folder_that_is_none(tmp_path: Path, classes: list[str], message: str) -> None:
+    for name in classes:
+        (tmp_path / name).mkdir()
+        if name != "empty":
+            (tmp_path / name / "a.MP4").touch()
+    with pytest.raises(DataError, match=message):
+        predict.find_support(tmp_path)
+
+
+def test_a_missing_support_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder"):
+        predict.find_support(tmp_path / "none")
+
+
+def test_unreadable_support_clips_are_all_named(model: ClipSPM, tmp_path: Path) -> None:
+    for name in ("a/x.mp4", "b/y.avi"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("no video")
+    with pytest.raises(DataError) as error:
+        predict.encode_support(model, predict.find_support(tmp_path))
+    assert "x.mp4" in str(error.value)
+    assert "y.avi" in str(error.value)

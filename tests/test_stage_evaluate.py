@@ -1,0 +1,144 @@
+"""Stages evaluate and report, on a tiny store and an untrained model."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spm.errors import DataError
+from spm.hashing import file_hash
+from spm.model import save_model
+from spm.prompts import PromptFeatures
+from stages import evaluate, params, paths, report
+from tests import models
+from tests.stores import make_store
+
+CURVES = """step,loss,accuracy,L_CE,L_H,L_S,val_accuracy
+10,2.5,20.0,1.6,9,9,
+20,2.0,30.0,1.5,8,8,25
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All that the two stages read."""
+    document = params.read()
+    monkeypatch.chdir(tmp_path)
+    document["runtime"] |= {"tracking": False, "device": "cpu"}
+    document["evaluate"] |= {"episodes": 12, "shots": [1, 2], "query": 2, "batch": 5}
+    document["report"]["queries"] = 3
+    write(document)
+    paths.FRAMES.mkdir(parents=True)
+    store = make_store(paths.FRAMES, classes={"train": 2, "test": 6})
+    schema = pa.schema([("id", pa.string())], metadata={"dataset": "squares"})
+    pq.write_table(schema.empty_table(), paths.MANIFEST)
+    classes = sorted(set(store.clips["class"].to_pylist()))
+    prompts(classes, trained=False)
+    save_model(models.build().float(), paths.MODEL)
+    paths.TRAIN_CURVES.write_text(CURVES)
+    return tmp_path
+
+
+def write(document: dict) -> None:
+    params.PARAMS.write_text(json.dumps(document))
+
+
+def prompts(classes: list[str], *, trained: bool) -> None:
+    features = np.random.default_rng(0).normal(size=(2, len(classes), 16)).astype(np.float32)
+    texts = [f"text of {name}" for name in classes]
+    PromptFeatures(features, classes, texts, trained).save(paths.PROMPTS)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in sorted(folder.iterdir())}
+
+
+def test_results_are_complete_and_the_same_each_time(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main()
+    first = hashes(paths.RESULTS)
+    evaluate.main()
+    assert hashes(paths.RESULTS) == first
+    assert sorted(first) == ["confusion.csv", "episodes.parquet", "evaluate.json", "per_class.csv"]
+    results = json.loads(paths.EVALUATION.read_text())
+    assert (results["dataset"], results["way"], results["shot"]) == ("squares", 5, 1)
+    assert (results["query"], results["episodes"]) == (2, 12)
+    assert set(results["shots"]) == {"1", "2"}
+    assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
+    assert results["hashes"]["data"] == file_hash(paths.FRAMES / "index.parquet")
+    rows = pq.read_table(paths.EPISODES)
+    assert len(rows) == 24
+    mean = np.mean(rows["accuracy"].to_numpy()[:12])
+    assert results["accuracy"] == pytest.approx(mean, abs=1e-3)
+    assert "CLIP-SPM" in capsys.readouterr().out
+
+
+def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert set(results["yardsticks"]) == {"mean_pooled_cosine", "zero_shot_text"}
+    assert results["text"] == "trained"
+
+
+def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
+    evaluate.main()
+    before = json.loads(paths.EVALUATION.read_text())["hashes"]
+    document = params.read()
+    document["evaluate"]["seed"] = 1
+    write(document)
+    save_model(models.build(seed=1).float(), paths.MODEL)
+    evaluate.main()
+    after = json.loads(paths.EVALUATION.read_text())["hashes"]
+    assert before["data"] == after["data"]
+    assert before["parameters"] != after["parameters"]
+    assert before["model"] != after["model"]
+
+
+def test_too_few_clips_after_decoding_are_an_error(workspace: Path) -> None:
+    document = params.read()
+    document["evaluate"]["query"] = 6
+    write(document)
+    with pytest.raises(DataError, match="test_class0 \\(6\\)"):
+        evaluate.main()
+    assert not paths.RESULTS.exists()
+
+
+def test_report_is_complete_and_the_same_each_time(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main()
+    paths.REPORT.mkdir()
+    (paths.REPORT / "alignment_9.png").write_text("of an earlier run")
+    report.main()
+    first = hashes(paths.REPORT)
+    report.main()
+    assert hashes(paths.REPORT) == first
+    page = (paths.REPORT / "report.md").read_text()
+    shown = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line[:2] == "!["]
+    assert sorted([*shown, "report.md"]) == sorted(first)
+    assert {"learning_curve.png", "confusion.png", "per_class.png", "alignment_3.png"} <= set(first)
+    assert "transductive" in page
+    assert "untrained" in page
+    assert "CLIP-SPM" in capsys.readouterr().out
+
+
+def test_report_of_a_model_that_was_not_trained_here(workspace: Path) -> None:
+    paths.TRAIN_CURVES.write_text(CURVES.splitlines()[0] + "\n")
+    evaluate.main()
+    report.main()
+    assert "Not trained here" in (paths.REPORT / "report.md").read_text()
+    assert not (paths.REPORT / "learning_curve.png").exists()
+
+
+def test_confusion_file_is_square(workspace: Path) -> None:
+    evaluate.main()
+    with open(paths.CONFUSION, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 36
+    assert sum(int(row["queries"]) for row in rows) == 12 * 5 * 2
