@@ -115,10 +115,10 @@ def _check_rejected(rows: list[Row], *, limit: float) -> None:
     asked = [row for row in rows if row["split"]]
     rejected = [row for row in asked if row["reason"]]
     if len(rejected) > limit * len(asked):
-        raise DataError(too_many_rejected(rejected, total=len(asked), limit=limit))
+        raise DataError(_too_many_rejected(rejected, total=len(asked), limit=limit))
 
 
-def too_many_rejected(rejected: list[Row], *, total: int, limit: float) -> str:
+def _too_many_rejected(rejected: list[Row], *, total: int, limit: float) -> str:
     """The message: how many, and the first few with their reasons."""
     shown = [f"  {row['path']}: {row['reason']}" for row in rejected[:_SHOWN]]
     more = [f"  and {len(rejected) - _SHOWN} more"] if len(rejected) > _SHOWN else []

@@ -88,6 +88,6 @@ ACTIONS: dict[str, Action] = (
     | {backwards: do.backwards(action) for _, backwards, action in _PAIRS}
     | _UNPAIRED
 )
-"""Class -> its action, in the order of `CLASSES`."""
+"""Class -> its action."""
 
 CLASSES: list[str] = sorted(ACTIONS)
