@@ -1,0 +1,59 @@
+"""Real clips, where the folder with them is at hand: H.264 and HEVC, 320×240 to 1920×1080."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.decode import fill_store
+from pipeline.frames_folder import INTEGRITY, write_folder
+from pipeline.prefect_server import ensure_server
+from pipeline.shard_plan import plan_shards
+from spm.frame_store import INDEX, FrameStore
+from spm.sampling import segment_frames
+from spm.video import read_frames
+from tests.manifests import frames_config, make_manifest
+
+CLIPS = Path(__file__).parent.parent.parent / "shared" / "clips"
+
+pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason=f"{CLIPS} is not there")
+
+
+def test_all_clips_through_the_flow(tmp_path, tmp_path_factory):
+    ensure_server(tmp_path_factory.mktemp("prefect"))
+    manifest = make_manifest(CLIPS)
+    frames = frames_config(num_segments=8, short_side=256, storage="jpeg", num_shards=4)
+    shards = plan_shards(manifest, frames=frames)
+    store, out = tmp_path / "store", tmp_path / "frames"
+    fill_store(shards, store=store, videos=CLIPS, frames=frames, workers=2, prefect_home=tmp_path)
+    write_folder(out, manifest=manifest, shards=shards, store=store, frames=frames)
+
+    rows = pq.read_table(out / INDEX).to_pylist()
+    assert [row["status"] for row in rows] == ["ok"] * 24
+    assert {min(row["width"], row["height"]) for row in rows} == {256}
+    assert json.loads((out / INTEGRITY).read_text())["splits"]["train"] == {
+        name: {"ok": 6, "rejected": 0} for name in ("fight", "kickflip", "no_fight", "ollie")
+    }
+    clips = FrameStore(out)
+    for number, row in enumerate(rows):
+        assert clips.read(number).shape == (8, row["height"], row["width"], 3)
+
+
+@pytest.mark.parametrize(
+    ("clip", "reader", "num_frames"),
+    [
+        ("fight/fi031.mp4", "decord", 49),
+        ("kickflip/17_Kickflip56.mov", "pyav", 30),  # HEVC, and an edit list hides 4 of 34 frames
+        ("ollie/02_Ollie11.mov", "pyav", 51),  # decord returns 57, the last of them wrong
+    ],
+)
+def test_the_reader_that_is_right(clip, reader, num_frames):
+    def pick(num):
+        return segment_frames(num, num_segments=4, samples_per_segment=1)[:, 0]
+
+    chosen = read_frames(CLIPS / clip, pick=pick, short_side=128)
+    in_sequence = read_frames(CLIPS / clip, pick=pick, short_side=128, reader="pyav")
+    assert (chosen.reader, chosen.video_frames) == (reader, num_frames)
+    assert np.array_equal(chosen.frames, in_sequence.frames)

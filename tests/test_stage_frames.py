@@ -1,0 +1,172 @@
+"""The stage `frames`, in a project folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import decode
+from pipeline.prefect_server import ensure_server
+from spm.errors import DataError
+from spm.frame_store import FrameStore
+from stages import frames, paths
+from tests.burnt import write_clip
+from tests.manifests import make_manifest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("prefect")
+    ensure_server(home)
+    return home
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Ten clips and a params.yaml, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    for number in range(10):
+        write_clip(tmp_path / f"root/own/{'ab'[number % 2]}/{number}.mp4", num_frames=8)
+    write_params()
+    write_manifest()
+    return tmp_path
+
+
+def write_params(**dataset):
+    document = YAML(typ="safe").load(ROOT / "params.yaml")
+    document["dataset"].update({"name": "own", **dataset})
+    document["frames"].update({"short_side": 32, "num_shards": 4})
+    document["runtime"].update({"root": "root", "tracking": False})
+    YAML().dump(document, Path("params.yaml"))
+
+
+def write_manifest(**rejected):
+    table = make_manifest(Path("root/own"), rejected=rejected)
+    paths.MANIFEST.parent.mkdir(exist_ok=True)
+    pq.write_table(table, paths.MANIFEST)
+
+
+def test_frames_are_built_and_summed_up(project, prefect_home, capsys):
+    frames.main()
+    out = capsys.readouterr().out
+    assert "frames: 10 clips usable, 0 rejected" in out
+    assert len(FrameStore(paths.FRAMES).clips) == 10
+
+
+def test_a_second_run_needs_neither_prefect_nor_the_videos(project, prefect_home, capsys):
+    frames.main()
+    Path("root").rename("gone")
+    code = """
+import sys
+from stages import frames
+frames.main()
+print([name for name in ("prefect", "torch", "mlflow") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "0 shards decoded" in done.stdout
+    assert done.stdout.endswith("[]\n")
+
+
+def test_too_many_rejected_clips_end_the_stage(project, prefect_home):
+    Path("root/own/a/0.mp4").write_bytes(b"")
+    Path("root/own/b/1.mp4").write_bytes(b"text")
+    write_manifest()
+    with pytest.raises(DataError, match=r"2 of 10 clips are unusable, .*= 0\.05 allows") as error:
+        frames.main()
+    assert "  a/0.mp4: the file is empty" in str(error.value)
+    assert json.loads((paths.FRAMES / "integrity.json").read_text())["rejected"] == 2
+    write_params(max_rejected=0.2)
+    frames.main()
+
+
+def index(*, ok, rejected, in_no_split):
+    rows = [{"id": f"{i}", "status": "ok", "split": "train", "reason": ""} for i in range(ok)]
+    bad = {"status": "rejected", "reason": "why"}
+    rows += [{"id": f"r{i}", "split": "test", **bad} for i in range(rejected)]
+    rows += [{"id": f"n{i}", "split": "", **bad} for i in range(in_no_split)]
+    return pa.Table.from_pylist(rows)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "in_no_split", "raises"), [(0, 50, False), (5, 50, False), (6, 0, True)]
+)
+def test_clips_in_no_split_do_not_count(rejected, in_no_split, raises):
+    table = index(ok=100 - rejected, rejected=rejected, in_no_split=in_no_split)
+    expected = pytest.raises(DataError, match="6 of 100") if raises else nullcontext()
+    with expected:
+        frames.check_rejected(table, max_rejected=0.05)
+
+
+def test_a_data_set_that_is_not_there(project, monkeypatch):
+    monkeypatch.setattr(decode, "ensure_server", None)
+    Path("root").rename("gone")
+    with pytest.raises(DataError, match=r"10 of 10 videos to decode are not in .*root/own"):
+        frames.main()
+
+
+DVC_YAML = """
+stages:
+  frames:
+    cmd: python -m stages.frames
+    deps: [data/manifest.parquet]
+    outs: [data/frames]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store_is_shared", [True, False])
+def test_the_command_named_rebuilds_a_damaged_shard(project, prefect_home, store_is_shared):
+    """With DVC, whose cache shares the damaged file with data/frames."""
+    Path("dvc.yaml").write_text(DVC_YAML)
+    shell("git init -q && dvc init -q && dvc config cache.type hardlink,symlink,copy && dvc repro")
+    if not store_is_shared:
+        store = project / "state/shards"
+        store.rename(project / "state/old")
+        shell("cp -r state/old state/shards")
+    shard = next(paths.FRAMES.glob("*.h5"))
+    shard.chmod(0o644)
+    with open(shard, "r+b") as file:
+        file.seek(-50, os.SEEK_END)
+        file.write(b"damage")
+    shard.chmod(0o444)
+    with pytest.raises(DataError, match="is damaged") as error:
+        read_all()
+    command = str(error.value).split("Rebuild it: ")[1]
+    shell(command)
+    read_all()
+    shell("rm -r data/frames && dvc checkout")
+    read_all()
+
+
+def read_all():
+    store = FrameStore(paths.FRAMES)
+    for clip in range(len(store.clips)):
+        store.read(clip)
+
+
+def shell(command):
+    bin_folder = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
+        "PYTHONPATH": str(ROOT),
+        "DVC_NO_ANALYTICS": "1",
+    }
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
