@@ -17,35 +17,24 @@ from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, DatasetConfig
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
-from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
-from spm.config.prompts import PromptsConfig
-from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
 from spm.errors import ConfigError, DataError
 from spm.feasibility import check_feasible
 from spm.hashing import cheap_key, value_hash
 from stages import command, params, paths, split_lists
+from stages.sections import SECTIONS
 
 MODEL_FILES = ("model.safetensors", "config.json")
 
 
 def main() -> None:
-    dataset, episode, evaluate, train, backbone, model, runtime, *_ = params.load_all(
-        dataset=DatasetConfig,
-        episode=EpisodeConfig,
-        evaluate=EvaluateConfig,
-        train=TrainConfig,
-        backbone=BackboneConfig,
-        model=ModelConfig,
-        runtime=RuntimeConfig,
-        frames=FramesConfig,
-        prompts=PromptsConfig,
-        report=ReportConfig,
-    )
+    sections = dict(zip(SECTIONS, params.load_all(**SECTIONS), strict=True))
+    dataset, model, backbone = (sections[name] for name in ("dataset", "model", "backbone"))
+    episode, evaluate, train = (sections[name] for name in ("episode", "evaluate", "train"))
     outside = _outside_files(model=model, backbone=backbone)
-    files = _current_files(dataset, runtime=runtime)
+    files = _current_files(dataset, runtime=sections["runtime"])
     _check_episodes(files, dataset=dataset, episode=episode, evaluate=evaluate, train=train)
     _write_if_changed(_parquet(files), paths.INVENTORY)
     _write_if_changed(_json(outside), paths.WEIGHTS)
@@ -55,6 +44,11 @@ def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str,
     """Keys of the files that the model starts from and that no stage writes."""
     files = []
     if model.init_from is not None:
+        if Path(model.init_from).resolve() == paths.MODEL.resolve():
+            raise ConfigError(
+                f"model.init_from = {model.init_from!r} is what the stage train writes, so it "
+                f"would start from its own result: copy it to models/NAME first"
+            )
         files += [Path(model.init_from) / name for name in MODEL_FILES]
     for path in files:
         if not path.is_file():
@@ -74,11 +68,13 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
     files = inventory.scan(folder, cache=cache) if folder.is_dir() else None
     if files is not None and files.num_rows:
         print(f"{files.num_rows} files in {folder}")
-        return files
+        return files.replace_schema_metadata({"dataset": dataset.name})
     state = "is empty" if files is not None else "does not exist"
     if paths.INVENTORY.is_file():
-        print(f"{folder} {state}: the recorded inventory {paths.INVENTORY} is kept")
-        return pq.read_table(paths.INVENTORY)
+        recorded = pq.read_table(paths.INVENTORY)
+        if recorded.schema.metadata[b"dataset"].decode() == dataset.name:
+            print(f"{folder} {state}: the recorded inventory {paths.INVENTORY} is kept")
+            return recorded
     raise DataError(_no_data(folder, state=state, dataset=dataset))
 
 
@@ -86,8 +82,8 @@ def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
     if dataset.name == BUILT_IN:
         return f"{folder} {state}: `dvc repro clips` generates it"
     return (
-        f"the folder of data set {dataset.name!r}, {folder}, {state}, and no inventory is "
-        f"recorded. Put one folder per class there, or say where the data sets are: runtime.root "
+        f"the folder of data set {dataset.name!r}, {folder}, {state}, and no inventory of "
+        f"it is recorded. Put one folder per class there, or say where the data sets are: runtime.root "
         f"in params.yaml, or CLIP_SPM_DATA (now {os.environ.get('CLIP_SPM_DATA', 'not set')})"
     )
 

@@ -85,6 +85,19 @@ def test_without_the_folder_the_recorded_inventory_is_kept(gone, state, capsys):
     assert f"{state}: the recorded inventory" in capsys.readouterr().out
 
 
+def test_the_inventory_of_another_data_set_is_not_kept():
+    inventory.main()
+    params(dataset__name="another")
+    with pytest.raises(DataError, match="no inventory of it is recorded"):
+        inventory.main()
+
+
+def test_a_model_does_not_start_from_its_own_result():
+    params(model__init_from="data/model")
+    with pytest.raises(ConfigError, match=r"data/model.* copy it to models/NAME first"):
+        inventory.main()
+
+
 def test_a_kept_inventory_is_checked_as_well():
     inventory.main()
     Path("data/raw/mine").rename("data/raw/elsewhere")
