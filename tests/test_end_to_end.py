@@ -1,0 +1,119 @@
+"""The real `dvc repro` on the built-in data set, small, and what reruns when something changes."""
+
+import json
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.project import Project, stages_run
+
+ALL = ["clips", "inventory", "manifest", "frames", "prompts", "train", "evaluate", "report"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.first_output = project.dvc("repro").stdout
+    return project
+
+
+def test_raw_video_becomes_an_accuracy(project):
+    assert stages_run(project.first_output) == ALL
+    results = json.loads((project.folder / "data/results/evaluate.json").read_text())
+    assert (results["way"], results["shot"], results["query"]) == (5, 1, 4)
+    assert results["episodes"] == 20
+    assert results["text"] == "untrained"
+    assert results["protocol"].startswith("transductive")
+    episodes = pq.read_table(project.folder / "data/results/episodes.parquet")
+    assert results["accuracy"] == pytest.approx(sum(episodes["accuracy"].to_pylist()) / 20, abs=1e-3)
+    assert "CLIP-SPM" in project.first_output
+    page = (project.folder / "data/report/report.md").read_text()
+    for line in page.splitlines():
+        if line.startswith("!["):
+            assert (project.folder / "data/report" / line.split("(")[1].rstrip(")")).is_file()
+
+
+def test_with_nothing_changed_only_inventory_runs_and_quickly(project):
+    started = time.monotonic()
+    output = project.dvc("repro").stdout
+    seconds = time.monotonic() - started
+    assert stages_run(output) == ["inventory"]
+    assert seconds < 10  # 5 on a quiet machine
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"evaluate.episodes": 25}, ["inventory", "evaluate", "report"]),
+        ({"runtime.workers": 1, "runtime.checkpoint_seconds": 5}, ["inventory"]),
+        ({"dataset.max_rejected": 0.1}, ["inventory", "manifest", "frames"]),  # early cut-off
+    ],
+)
+def test_a_changed_parameter_reruns_what_it_must(project, parameters, expected):
+    project.change(parameters)
+    assert stages_run(project.dvc("repro").stdout) == expected
+
+
+def test_going_back_comes_from_the_cache(project):
+    project.change({"evaluate.episodes": 20, "dataset.max_rejected": 0.05})
+    output = project.dvc("repro").stdout
+    assert "is cached - skipping run, checking out outputs" in output
+    assert stages_run(output) == ["inventory"]
+
+
+def test_editing_the_head_reruns_no_frames(project):
+    path = project.folder / "spm/head/padm.py"
+    text = path.read_text()
+    path.write_text(f"{text}\n# edited\n")
+    status = project.dvc("status", "--json").stdout
+    path.write_text(text)
+    assert set(json.loads(status)) - {"inventory"} == {"train", "evaluate", "report"}
+
+
+def test_dvc_shows_metrics_parameters_and_plots(project):
+    metrics = json.loads(project.dvc("metrics", "show", "--json").stdout)
+    shown = metrics[""]["data"] if "" in metrics else metrics
+    text = json.dumps(shown)
+    assert '"accuracy"' in text
+    assert "best_val_accuracy" in text
+    project.commit("results")
+    project.change({"train.lr": 0.002})
+    assert "train.lr" in project.dvc("params", "diff").stdout
+    project.change({"train.lr": 0.001})
+    project.dvc("plots", "show")
+    page = (project.folder / "dvc_plots/index.html").read_text()
+    assert "learning curve" in page
+    assert "confusion" in page
+
+
+def test_mlflow_holds_a_run_for_each_stage_with_lineage(project):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.folder}/.state/mlflow.db")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(experiments)
+    by_stage = {}
+    for run in runs:  # the newest first
+        by_stage.setdefault(run.data.tags["dvc.stage"], []).append(run)
+    assert set(by_stage) == set(ALL) - {"inventory"}
+    evaluate = by_stage["evaluate"][-1]
+    assert evaluate.data.params["train.lr"] == "0.001"
+    assert evaluate.data.params["frames.num_segments"] == "8"
+    assert evaluate.data.metrics["accuracy"] > 0
+    train = by_stage["train"][-1]
+    assert evaluate.data.tags["upstream.data/model"] == train.info.run_id
+    assert len(client.get_metric_history(train.info.run_id, "val_accuracy")) == 2
+
+
+def test_nothing_of_this_machine_or_moment_is_in_an_out(project):
+    for path in (project.folder / "data").rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".md", ".csv", ".parquet", ".h5"):
+            assert str(project.folder).encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_two_clean_runs_give_the_same_hashes(project, tmp_path):
+    other = Project(tmp_path)
+    other.dvc("repro")
+    assert other.out_hashes() == project.out_hashes()
