@@ -66,8 +66,10 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
 def _video_stream(container: Any) -> Any:
     if container.format.name.endswith("_pipe") or container.format.name == "image2":
         raise DataError("an image, not a video")
+    from av.stream import Disposition
+
     stream = container.streams.best("video")
-    if stream is None or "attached_pic" in str(stream.disposition):
+    if stream is None or stream.disposition & Disposition.attached_pic:  # the cover of a song
         raise DataError("no video stream")
     stream.thread_count = 1  # clips are decoded side by side, one thread each
     return stream

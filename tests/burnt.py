@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 FIXED = 1 << 16  # 1.0 in an mp4's matrix
 
@@ -53,8 +54,14 @@ def write_clip(
     return path
 
 
-def write_audio(path: Path) -> Path:
+def write_audio(path: Path, *, cover: bool = False) -> Path:
     with av.open(str(path), "w") as container:
+        if cover:
+            stream = container.add_stream("mjpeg", rate=1)
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+            stream.disposition = Disposition.attached_pic
+            image = av.VideoFrame.from_ndarray(picture(1, width=64, height=64), format="rgb24")
+            container.mux(stream.encode(image))
         _write_silence(container)
     return path
 
