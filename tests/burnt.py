@@ -46,7 +46,7 @@ def write_clip(
         if codec != "libvpx-vp9":
             stream.codec_context.max_b_frames = 2
         if audio:
-            _write_silence(container)
+            _write_silence(container, container.add_stream("aac", rate=44100))
         for number in range(first, first + num_frames):
             image = picture(number, width=size[0], height=size[1])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
@@ -55,19 +55,20 @@ def write_clip(
 
 
 def write_audio(path: Path, *, cover: bool = False) -> Path:
+    """Sound without a picture, or with the cover of the record, which is a stream of one frame."""
     with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=44100)
         if cover:
             stream = container.add_stream("mjpeg", rate=1)
             stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
             stream.disposition = Disposition.attached_pic
-            image = av.VideoFrame.from_ndarray(picture(1, width=64, height=64), format="rgb24")
-            container.mux(stream.encode(image))
-        _write_silence(container)
+            image = picture(1, width=64, height=64)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        _write_silence(container, sound)
     return path
 
 
-def _write_silence(container) -> None:
-    stream = container.add_stream("aac", rate=44100)
+def _write_silence(container, stream) -> None:
     frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), "f4"), format="fltp", layout="stereo")
     frame.sample_rate = 44100
     container.mux(stream.encode(frame))
