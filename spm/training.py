@@ -73,6 +73,8 @@ def train(
         schedule.on_validation(run.history)
 
     first = len(run.history.episodes)
+    if first:
+        tqdm.write(f"train: goes on after {first} episodes, from {checkpoint.path}")
     indices = range(first, config.episodes)
     loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
     class_text = inputs.class_text.to(device)

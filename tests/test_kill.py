@@ -1,0 +1,81 @@
+"""Training killed at any point, through DVC: it goes on, and ends with the same weights."""
+
+import os
+import re
+import shutil
+import signal
+
+import pytest
+
+from tests.project import Project, wait_until
+
+pytestmark = pytest.mark.slow
+
+EPISODES = 60
+TRAIN = ("repro", "-f", "-s", "train")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Trained once without interruption; its model's hash is what every killed run must reach."""
+    parameters = {"train.episodes": EPISODES, "runtime.tracking": False}
+    project = Project(tmp_path_factory.mktemp("project"), parameters=parameters)
+    project.dvc("repro", "train")
+    project.whole = project.out_hashes()["data/model"]
+    return project
+
+
+@pytest.fixture
+def training(project):
+    """A training from scratch, under way, with some checkpoints behind it."""
+    shutil.rmtree(project.folder / ".state/checkpoints")
+    dvc = project.start(*TRAIN)
+    seen: set[int] = set()
+    wait_until(lambda: len(_note_checkpoint(project, seen)) >= 5)
+    yield dvc
+    if dvc.poll() is None:
+        os.killpg(dvc.pid, signal.SIGKILL)
+        dvc.wait()
+
+
+def _note_checkpoint(project, seen: set[int]) -> set[int]:
+    """Adds the time of the checkpoint that is there now: each one replaces the last."""
+    for path in (project.folder / ".state/checkpoints").glob("*/state.pt"):
+        seen.add(path.stat().st_mtime_ns)
+    return seen
+
+
+def _trainer(project) -> int:
+    (lock,) = (project.folder / ".state/checkpoints").glob("*/lock")
+    return int(lock.read_text())
+
+
+def _assert_goes_on_to_the_same_weights(project) -> None:
+    output = project.dvc(*TRAIN).stdout
+    after = int(re.search(r"goes on after (\d+) episodes", output).group(1))
+    assert 0 < after < EPISODES
+    assert project.out_hashes()["data/model"] == project.whole
+
+
+def test_the_stage_is_killed(project, training):
+    os.kill(_trainer(project), signal.SIGKILL)
+    assert training.wait(60) != 0
+    _assert_goes_on_to_the_same_weights(project)
+
+
+def test_both_are_killed(project, training):
+    os.killpg(training.pid, signal.SIGKILL)
+    training.wait()
+    _assert_goes_on_to_the_same_weights(project)
+
+
+def test_dvc_is_killed_and_its_trainer_lives(project, training):
+    trainer = _trainer(project)
+    os.kill(training.pid, signal.SIGKILL)
+    training.wait()
+    os.kill(trainer, 0)  # it is still there
+    refused = project.dvc(*TRAIN, check=False)
+    assert refused.returncode != 0
+    assert f"already runs, in process {trainer}" in refused.stdout
+    os.kill(trainer, signal.SIGKILL)
+    _assert_goes_on_to_the_same_weights(project)
