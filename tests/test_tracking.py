@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -163,12 +164,17 @@ def test_uri_comes_from_params_then_environment_then_state(
     assert tracking.tracking_uri(chosen) == "http://mine"
 
 
-def test_a_dead_server_is_an_error_before_the_work(workspace: Path) -> None:
+def test_a_dead_server_is_an_error_before_the_work(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
     write_params(uri="http://127.0.0.1:9")
+    started = time.monotonic()
     with pytest.raises(InputError) as error, tracking.stage_run("train", params={}):
         pytest.fail("the stage's work started")
     assert "http://127.0.0.1:9" in str(error.value)
     assert "runtime.tracking: false" in str(error.value)
+    assert time.monotonic() - started < 6
 
 
 def test_a_web_server_that_is_no_mlflow_is_an_error_too(workspace: Path, server: Any) -> None:
@@ -179,19 +185,25 @@ def test_a_web_server_that_is_no_mlflow_is_an_error_too(workspace: Path, server:
 
 
 def test_a_server_that_goes_away_costs_one_warning(
-    workspace: Path, server: Any, capsys: pytest.CaptureFixture[str]
+    workspace: Path,
+    server: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     write_params(uri=server.uri)
     with tracking.stage_run("train", params={}, outs=[paths.MANIFEST]) as run:
         run.log_metrics({"loss": 1.0}, step=1)
         assert any(path.endswith("runs/log-batch") for path in server.seen)
         server.stop()
+        stopped = time.monotonic()
         for step in range(5):
             run.log_metrics({"loss": 1.0}, step=step)
         run.log_artifact(paths.MANIFEST)
     warnings = capsys.readouterr().err.splitlines()
     assert len(warnings) == 1
     assert warnings[0].startswith("warning: ")
+    assert not caplog.records
+    assert time.monotonic() - stopped < 8
 
 
 class Server:
