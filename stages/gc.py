@@ -1,0 +1,51 @@
+"""`make gc`: empties the state folder of what the current results do not need.
+
+Shards that data/frames does not name, and the checkpoints of finished or abandoned trainings. A
+training that runs is left alone. MLflow's runs and DVC's cache have commands of their own.
+"""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from spm.checkpoint import hold
+from spm.errors import InputError
+from stages import command, paths
+
+_INDEX = paths.FRAMES / "index.parquet"
+
+
+def main() -> None:
+    state = paths.state_dir()
+    freed = _remove_shards(state / "shards") + _remove_checkpoints(state / "checkpoints")
+    print(f"gc: {freed / 1e6:.0f} MB freed in {state}")
+
+
+def _remove_shards(store: Path) -> int:
+    """A shard that DVC's cache holds as well takes no space of its own, and is counted as 0."""
+    if not _INDEX.is_file():
+        raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
+    used = set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
+    return sum(_remove(path) for path in store.glob("*.h5") if path.name not in used)
+
+
+def _remove_checkpoints(folder: Path) -> int:
+    freed = 0
+    for training in folder.glob("*"):
+        try:
+            with hold(training) as checkpoint:
+                if checkpoint.path.is_file():
+                    freed += _remove(checkpoint.path)
+        except InputError as running:
+            print(f"gc: {training.name} is kept: {running}")
+    return freed
+
+
+def _remove(path: Path) -> int:
+    found = path.stat()
+    path.unlink()
+    return found.st_size if found.st_nlink == 1 else 0
+
+
+if __name__ == "__main__":
+    command.run(main)
