@@ -20,13 +20,12 @@ from spm.device import pick_device
 from spm.episodes import EpisodeSampler
 from spm.evaluation import Classifier, Measurement, encode_clips, measure
 from spm.frame_store import FrameStore
-from spm.hashing import value_hash
+from spm.hashing import file_hash, value_hash
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
 from spm.results import MODEL, Conditions, class_rows, confusion_rows, document, episode_table
 from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
 from stages import command, params, paths, tracking
-from stages.provenance import content_hash
 
 SPLIT = "test"
 
@@ -119,10 +118,16 @@ def _conditions(
         text_trained=prompts.trained,
         hashes={
             "data": store.identity,
-            "model": content_hash(paths.MODEL),
+            "model": _model_hash(),
             "parameters": value_hash([episode.model_dump(), evaluate.model_dump()]),
         },
     )
+
+
+def _model_hash() -> str:
+    """The same as the tag out.data/model of the run that trained it."""
+    files = sorted(paths.MODEL.iterdir())
+    return value_hash([[file.name, file_hash(file)] for file in files])
 
 
 def _write(

@@ -13,7 +13,7 @@ from spm.errors import DataError
 from spm.hashing import file_hash
 from spm.model import save_model
 from spm.prompts import PromptFeatures
-from stages import evaluate, params, paths, report
+from stages import evaluate, params, paths, provenance, report
 from tests import models
 from tests.stores import make_store
 
@@ -71,6 +71,7 @@ def test_results_are_complete_and_the_same_each_time(
     assert set(results["shots"]) == {"1", "2"}
     assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
     assert results["hashes"]["data"] == file_hash(paths.FRAMES / "index.parquet")
+    assert results["hashes"]["model"] == provenance.content_hash(paths.MODEL)
     rows = pq.read_table(paths.EPISODES)
     assert len(rows) == 24
     mean = np.mean(rows["accuracy"].to_numpy()[:12])
