@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from pipeline.prefect_server import ensure_server
 from pipeline.shard_plan import PlannedShard
+from spm.clip import Clip
 from spm.config.frames import FramesConfig
 from spm.errors import DataError
+from spm.progress import progress_bar
 from spm.sampling import segment_frames
 from spm.shard_writer import write_shard
 from spm.shards import Shard
-from spm.video import Clip, read_frames
+from spm.video import read_frames
 
 
 def fill_store(
@@ -46,7 +47,7 @@ def fill_store(
     num_clips = sum(len(shard.clips) for shard in missing)
     print(f"decoding {num_clips} clips into {len(missing)} shards: starting Prefect …")
     ensure_server(prefect_home)
-    with tqdm(total=num_clips, desc="decoding", unit="clip") as bar:
+    with progress_bar(total=num_clips, desc="decoding", unit="clip") as bar:
         advance = _locked(bar.update)
         decode = partial(_decode_shard, store=store, videos=videos, frames=frames, advance=advance)
         _fan_out(decode, missing, workers=workers)

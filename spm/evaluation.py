@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from spm.episodes import Episode, EpisodeSampler
 from spm.frame_store import FrameStore
 from spm.model import ClipSPM
+from spm.progress import progress_bar
 from spm.training_data import read_clips
 
 Ints = NDArray[np.int64]
@@ -61,7 +61,7 @@ def encode_clips(
     device = next(model.parameters()).device
     clips = np.unique(clips)
     parts = np.split(clips, range(_CLIPS_AT_ONCE, len(clips), _CLIPS_AT_ONCE))
-    bar = tqdm(parts, desc="encode", unit="batch", disable=None if progress else True)
+    bar = progress_bar(parts, desc="encode", unit="batch", disable=None if progress else True)
     with torch.no_grad():
         features = [
             model.encode_video(read_clips(store, part, size=model.image_size).to(device))
@@ -88,7 +88,7 @@ def measure(
     class_text = class_text.to(encoded.features)
     actual: list[Ints] = []
     predicted: dict[str, list[Ints]] = {name: [] for name in classifiers}
-    with tqdm(total=episodes, unit="ep", disable=None if progress else True) as bar:
+    with progress_bar(total=episodes, unit="ep", disable=None if progress else True) as bar:
         for drawn in _batches(sampler, episodes=episodes, batch=batch):
             classes = np.stack([episode.classes for episode in drawn])
             inputs = _inputs(drawn, encoded, class_text[torch.from_numpy(classes)])

@@ -3,6 +3,7 @@
 T segments, P samples in each. A clip is named by its number: its row in `FrameStore.clips`.
 """
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from spm.clip import Frames
 from spm.errors import DataError
 from spm.hashing import file_hash
 from spm.shards import REBUILD, Shard
-from spm.video import Frames
 
 INDEX = "index.parquet"
 
@@ -46,15 +47,19 @@ class FrameStore:
         self.num_frames = int(table.schema.metadata[b"num_segments"])
         self.samples_per_segment = int(table.schema.metadata[b"samples_per_segment"])
         self.identity = file_hash(index)
+        self._class_names = _class_names(table)
         self._names = self.clips["shard"].to_pylist()
         self._rows = self.clips["row"].to_pylist()
         self._open: dict[str, Shard] = {}
 
     def classes(self, split: str) -> dict[str, npt.NDArray[np.int64]]:
-        """Clip numbers of each class of `split` that has any, the classes sorted by name."""
+        """Clip numbers of each class of `split`, the classes sorted by name.
+
+        A class that lost all its clips is there, with none: who draws episodes must know of it.
+        """
         in_split = pc.equal(self.clips["split"], split).to_numpy()
         labels = np.asarray(self.clips["class"].to_pylist(), dtype=object)
-        names = sorted(set(labels[in_split]))
+        names = self._class_names[split]
         return {name: np.flatnonzero(in_split & (labels == name)) for name in names}
 
     def read(self, clip: int, *, pick: npt.NDArray[np.int64] | None = None) -> Frames:
@@ -80,3 +85,12 @@ class FrameStore:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}
+
+
+def _class_names(table: pa.Table) -> dict[str, list[str]]:
+    """Split -> its classes, sorted, whatever became of their clips."""
+    pairs = set(zip(table["split"].to_pylist(), table["class"].to_pylist(), strict=True))
+    names: dict[str, list[str]] = defaultdict(list)
+    for split, name in sorted(pairs):
+        names[split].append(name)
+    return names

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spm.atomic import atomic_path
+from spm.clip import Clip, Frames
 from spm.errors import DataError
 from spm.shards import FRAME, Storage, tables_crc32
-from spm.video import Clip, Frames
 
 _BLOCK = 1 << 24
 

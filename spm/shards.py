@@ -20,8 +20,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spm.clip import Frames
 from spm.errors import DataError
-from spm.video import Frames
 
 Storage = Literal["raw", "jpeg"]
 

@@ -21,6 +21,7 @@ from spm.config.train import TrainConfig
 from spm.history import History
 from spm.losses import Losses
 from spm.model import ClipSPM
+from spm.progress import progress_bar
 from spm.training_data import EpisodePixels, TrainingEpisodes, load_episodes
 
 
@@ -79,7 +80,7 @@ def train(
     loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
     class_text = inputs.class_text.to(device)
     saved_at = time.monotonic()
-    with tqdm(total=config.episodes, initial=first, desc="train", unit="ep") as bar:
+    with progress_bar(total=config.episodes, initial=first, desc="train", unit="ep") as bar:
         for index, episode in zip(indices, loader, strict=True):
             model.train()
             torch.manual_seed(_dropout_seed(config.seed, index))

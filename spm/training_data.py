@@ -60,16 +60,15 @@ def load_episodes(
         sampler=indices,
         batch_size=None,
         num_workers=workers,
-        multiprocessing_context="fork" if workers else None,
+        # A fork would copy the locks of whatever threads the parent has, and CUDA forbids it.
+        multiprocessing_context="spawn" if workers else None,
         pin_memory=torch.cuda.is_available(),
     )
 
 
 def read_clips(store: FrameStore, clips: np.ndarray, *, size: int) -> Tensor:
     """Clips as at test: the middle sample of each segment, centre crop, [clips, T, H, W, 3]."""
-    return torch.from_numpy(
-        np.stack([center_crop(store.read(int(clip)), size) for clip in clips])
-    )
+    return torch.from_numpy(np.stack([center_crop(store.read(int(clip)), size) for clip in clips]))
 
 
 def _as_tensors(episode: Episode, pixels: np.ndarray) -> EpisodePixels:

@@ -5,31 +5,18 @@ file's rotation says, and one function resizes for both.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from spm.clip import Clip, Frames
 from spm.container import TOLERANCE, examine, open_video
 from spm.errors import DataError
 
-Frames = npt.NDArray[np.uint8]
 Pick = Callable[[int], npt.NDArray[np.int64]]
 Reader = Literal["auto", "decord", "pyav"]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Frames of one video."""
-
-    frames: Frames
-    """[n, H, W, 3], in the order of the indices picked."""
-    reader: str
-    """Which reader served them: decord or pyav."""
-    video_frames: int
-    """Frames that the video has."""
 
 
 def read_frames(path: Path, *, pick: Pick, short_side: int, reader: Reader = "auto") -> Clip:

@@ -6,14 +6,13 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from tqdm import tqdm
-
 from spm.config.dataset import BUILT_IN, GeneratorPart, MotionConfig
 from spm.config.runtime import RuntimeConfig
 from spm.motion import CLASSES
 from spm.motion_look import FRAMES_PER_SECOND
 from spm.motion_render import render_clip
 from spm.motion_video import write_mp4
+from spm.progress import progress_bar
 from stages import command, params, paths, tracking
 
 
@@ -33,7 +32,7 @@ def generate(folder: Path, *, motion: MotionConfig, workers: int) -> dict[str, f
     total = len(CLASSES) * motion.clips_per_class
     write = partial(write_class, folder=folder.absolute(), motion=motion)
     with (
-        tqdm(total=total, unit="clip", desc="clips") as bar,
+        progress_bar(total=total, unit="clip", desc="clips") as bar,
         ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
     ):
         for _ in pool.map(write, CLASSES):

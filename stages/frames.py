@@ -12,6 +12,7 @@ from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
 from spm.errors import DataError
 from stages import command, params, paths, tracking
+from stages.dataset_folder import dataset_folder
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, i
     num_decoded = fill_store(
         shards,
         store=store,
-        videos=paths.dataset_dir(name, runtime=runtime),
+        videos=dataset_folder(name, runtime=runtime),
         frames=frames,
         workers=runtime.workers,
         prefect_home=paths.state_dir() / "prefect",

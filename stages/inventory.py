@@ -24,6 +24,7 @@ from spm.errors import ConfigError, DataError
 from spm.feasibility import check_feasible
 from spm.hashing import cheap_key, value_hash
 from stages import command, params, paths, split_lists
+from stages.dataset_folder import dataset_folder
 from stages.sections import SECTIONS
 
 MODEL_FILES = ("model.safetensors", "config.json")
@@ -63,7 +64,7 @@ def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str,
 
 def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Table:
     """The folder's files; the recorded ones where the folder is not on this machine."""
-    folder = paths.dataset_dir(dataset.name, runtime=runtime)
+    folder = dataset_folder(dataset.name, runtime=runtime)
     cache = paths.state_dir() / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"
     files = inventory.scan(folder, cache=cache) if folder.is_dir() else None
     if files is not None and files.num_rows:
@@ -82,8 +83,8 @@ def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
     if dataset.name == BUILT_IN:
         return f"{folder} {state}: `dvc repro clips` generates it"
     return (
-        f"the folder of data set {dataset.name!r}, {folder}, {state}, and no inventory of "
-        f"it is recorded. Put one folder per class there, or say where the data sets are: runtime.root "
+        f"the folder of data set {dataset.name!r}, {folder}, {state}, and no inventory of it is "
+        f"recorded. Put one folder per class there, or say where the data sets are: runtime.root "
         f"in params.yaml, or CLIP_SPM_DATA (now {os.environ.get('CLIP_SPM_DATA', 'not set')})"
     )
 

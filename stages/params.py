@@ -1,6 +1,6 @@
 """Reading params.yaml. A stage names the sections that it reads; it gets these and no others.
 
-    dataset, frames = params.load(dataset=DatasetConfig, frames=FramesConfig)
+dataset, frames = params.load(dataset=DatasetConfig, frames=FramesConfig)
 """
 
 import difflib

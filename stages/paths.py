@@ -3,11 +3,8 @@
 import os
 from pathlib import Path
 
-from spm.config.dataset import BUILT_IN
-from spm.config.runtime import RuntimeConfig
-
 RAW = Path("data/raw")
-RAW_BUILT_IN = RAW / BUILT_IN
+RAW_BUILT_IN = RAW / "motion"
 INVENTORY = Path("data/inventory.parquet")
 WEIGHTS = Path("data/weights.json")
 SPLITS = Path("data/splits")
@@ -30,11 +27,3 @@ def state_dir() -> Path:
     folder = Path(os.environ.get("CLIP_SPM_STATE", ".state")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def dataset_dir(name: str, *, runtime: RuntimeConfig) -> Path:
-    """The folder of data set `name`. The built-in one is always where its stage writes it."""
-    if name == BUILT_IN:
-        return RAW_BUILT_IN.absolute()
-    root = runtime.root or os.environ.get("CLIP_SPM_DATA") or RAW
-    return Path(root).expanduser().absolute() / name

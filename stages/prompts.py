@@ -22,7 +22,7 @@ def main() -> None:
         run.log_metrics({"templates": templates, "classes": classes, "channels": channels})
         state = "trained" if features.trained else "untrained: random weights"
         run.set_tag("text", state)
-        print(f"prompts: {templates} templates × {classes} classes -> C = {channels}; text: {state}")
+    print(f"prompts: {templates} templates × {classes} classes, C = {channels}; text: {state}")
 
 
 def _class_texts() -> dict[str, str]:

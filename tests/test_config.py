@@ -3,6 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
+from spm.config.train import TrainConfig
 from spm.errors import ConfigError
 from stages import params
 from stages.sections import SECTIONS
@@ -73,9 +74,7 @@ def test_all_problems_are_listed_at_once(tmp_path):
 
 def test_a_number_as_dvc_writes_it_is_a_number(tmp_path):
     path = tmp_path / "params.yaml"
-    path.write_text(open("params.yaml").read().replace("lr: 0.001 ", "lr: 3e-05 "))
-    from spm.config.train import TrainConfig
-
+    path.write_text(params.PARAMS.read_text().replace("lr: 0.001 ", "lr: 3e-05 "))
     assert params.load(path, train=TrainConfig)[0].lr == 3e-05
 
 

@@ -80,9 +80,7 @@ def test_a_stage_lists_the_sections_that_its_code_imports(stage):
     sections = {name.split(".")[2] for name in modules if name.startswith("spm.config.")}
     sections = sections & set(PARAMS) - {"runtime"}
     expected = [
-        key
-        for section in sorted(sections)
-        for key in PARTS.get(stage, {}).get(section, [section])
+        key for section in sorted(sections) for key in PARTS.get(stage, {}).get(section, [section])
     ]
     assert sorted(DVC[stage].get("params", [])) == sorted(expected)
 
@@ -158,9 +156,7 @@ def test_dvc_status_names_the_expected_stages_for_every_parameter(tmp_path):
                 _stand_in(tmp_path / path)
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=tmp_path, check=True)
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "commit", "-q", "-f"], cwd=tmp_path, check=True
-    )
+    subprocess.run([sys.executable, "-m", "dvc", "commit", "-q", "-f"], cwd=tmp_path, check=True)
     text = (tmp_path / "params.yaml").read_text()
     assert set(Repo(tmp_path).status()) <= {"inventory"}
     for leaf in _leaves(PARAMS):

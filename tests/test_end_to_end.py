@@ -26,7 +26,8 @@ def test_raw_video_becomes_an_accuracy(project):
     assert results["text"] == "untrained"
     assert results["protocol"].startswith("transductive")
     episodes = pq.read_table(project.folder / "data/results/episodes.parquet")
-    assert results["accuracy"] == pytest.approx(sum(episodes["accuracy"].to_pylist()) / 20, abs=1e-3)
+    mean = sum(episodes["accuracy"].to_pylist()) / 20
+    assert results["accuracy"] == pytest.approx(mean, abs=1e-3)
     assert "CLIP-SPM" in project.first_output
     page = (project.folder / "data/report/report.md").read_text()
     for line in page.splitlines():

@@ -16,9 +16,7 @@ def _classes(count: int, clips: int) -> dict[str, np.ndarray]:
     return {f"class{n}": numbers[n * clips : (n + 1) * clips] for n in range(count)}
 
 
-@given(
-    way=st.integers(2, 6), shot=st.integers(1, 5), query=st.integers(1, 4), index=st.integers(0)
-)
+@given(way=st.integers(2, 6), shot=st.integers(1, 5), query=st.integers(1, 4), index=st.integers(0))
 @settings(max_examples=100, deadline=None)
 def test_support_and_query_are_disjoint_and_of_their_class(way, shot, query, index):
     classes = _classes(7, 10)
@@ -67,10 +65,8 @@ def test_more_than_the_data_allow_is_an_error(changes, message):
 
 def test_episodes_do_not_depend_on_the_number_of_workers(tmp_path):
     store = make_store(tmp_path, classes={"train": 3}, samples_per_segment=2)
-    store.read(0)  # opened before the workers fork
-    sampler = EpisodeSampler(
-        store.classes("train"), way=2, shot=1, query=1, seed=0, split="train"
-    )
+    store.read(0)  # open here before the workers get it
+    sampler = EpisodeSampler(store.classes("train"), way=2, shot=1, query=1, seed=0, split="train")
     dataset = TrainingEpisodes(store, sampler, size=32, flip=True, seed=0)
     alone, many = (
         [episode.pixels.numpy() for episode in load_episodes(dataset, range(2, 8), workers=workers)]

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from spm.clip import Clip
 from spm.errors import DataError
 from spm.frame_store import INDEX, FrameStore
 from spm.shard_writer import write_shard
-from spm.video import Clip
 
 T, P = 4, 3
 
@@ -53,7 +53,8 @@ def test_clips_are_the_usable_ones(folder):
     assert store.clips["id"].to_pylist() == ["00", "01", "10", "11"]
     assert (store.num_frames, store.samples_per_segment) == (T, P)
     classes = store.classes("test")
-    assert list(classes) == ["a", "b"]
+    assert list(classes) == ["a", "b", "c"]
+    assert classes["c"].tolist() == []  # it lost its clips, and is still a class
     assert classes["a"].tolist() == [1, 2]
     assert classes["b"].tolist() == [0]
     assert store.classes("train")["c"].tolist() == [3]

@@ -11,6 +11,7 @@ from tests.import_closure import PACKAGES, ROOT, imports
 ALLOWED = {"spm": {"spm"}, "pipeline": {"pipeline", "spm"}, "stages": {"stages", "pipeline", "spm"}}
 SHARED_BY_STAGES = {
     "command",
+    "dataset_folder",
     "params",
     "paths",
     "provenance",

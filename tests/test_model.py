@@ -184,7 +184,7 @@ def test_a_saved_model_needs_no_other_file_and_is_byte_stable(tmp_path):
 
 
 def test_what_is_no_model_folder_says_so(tmp_path):
-    with pytest.raises(DataError, match="has no config.json"):
+    with pytest.raises(DataError, match=r"has no config\.json"):
         spm.load_model(tmp_path)
     spm.save_model(build(), tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"not weights")

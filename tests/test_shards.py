@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spm.clip import Clip
 from spm.errors import DataError
 from spm.hashing import file_hash
 from spm.shard_writer import write_shard
 from spm.shards import Shard
-from spm.video import Clip
 
 SIZES = [(24, 32), (32, 24), (25, 31)]
 

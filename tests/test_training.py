@@ -32,9 +32,7 @@ def _config(**changes) -> TrainConfig:
 
 
 def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> TrainingInputs:
-    sampler = EpisodeSampler(
-        store.classes("train"), way=3, shot=1, query=2, seed=0, split="train"
-    )
+    sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
     episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=flip, seed=0)
     text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
     return TrainingInputs(episodes, text, validate)
@@ -127,9 +125,7 @@ def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
         total = total + losses.total / 2
     total.backward()
     optimizer.step()
-    for (name, value), expected in zip(
-        model.named_parameters(), other.parameters(), strict=True
-    ):
+    for (name, value), expected in zip(model.named_parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=2e-5, msg=name)
 
 
