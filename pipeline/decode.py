@@ -136,10 +136,17 @@ def _read(path: Path, *, frames: FramesConfig) -> Clip | DataError:
             num_video_frames,
             num_segments=frames.num_segments,
             samples_per_segment=frames.samples_per_segment,
+            short_clips=frames.short_clips,
         ).reshape(-1)
 
     try:
-        return read_frames(path, pick=pick, short_side=frames.short_side, reader=frames.reader)
+        return read_frames(
+            path,
+            pick=pick,
+            short_side=frames.short_side,
+            keep_aspect=frames.keep_aspect,
+            reader=frames.reader,
+        )
     except DataError as error:
         return error
 

@@ -23,6 +23,8 @@ def accuracy_table(results: dict[str, Any]) -> str:
         for name, yardstick in summary["yardsticks"].items():
             lines.append(_result_row(results["way"], shot, _NAMES.get(name, name), yardstick, None))
     lines += ["", results["protocol"], f"text: {results['text']}"]
+    if results["selection"] == "test":
+        lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
     return "\n".join(lines)
 
 

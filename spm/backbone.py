@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spm.config.backbone import CONV, BackboneConfig
+from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics
 from spm.errors import ConfigError
 from spm.weights import read_weights, resolve_weights
 
@@ -26,13 +26,21 @@ class Backbone(nn.Module):
     std: Tensor
 
     def __init__(
-        self, visual: nn.Module, *, channels: int, image_size: int, normalize: bool, frozen_bn: bool
+        self,
+        visual: nn.Module,
+        *,
+        channels: int,
+        image_size: int,
+        normalize: bool,
+        batch_norm: BatchNormStatistics,
     ) -> None:
         super().__init__()
         self.visual = visual
         self.channels = channels
         self.image_size = image_size
-        self.frozen_bn = frozen_bn
+        self.batch_norm = batch_norm
+        self.validated = False
+        """Whether training has validated yet: `running-then-batch` depends on it."""
         mean, std = (CLIP_MEAN, CLIP_STD) if normalize else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
@@ -52,7 +60,8 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> "Backbone":
         """With `batch_norm: running` the statistics stay as they were loaded."""
         super().train(mode)
-        if self.frozen_bn:
+        until_validated = self.batch_norm == "running-then-batch" and not self.validated
+        if self.batch_norm == "running" or until_validated:
             for module in self.visual.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
@@ -75,7 +84,7 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
         channels=channels,
         image_size=image_size,
         normalize=config.normalize,
-        frozen_bn=config.batch_norm == "running",
+        batch_norm=config.batch_norm,
     )
 
 

@@ -24,8 +24,15 @@ def read_pixels(path: Path, *, frames: FramesConfig, size: int) -> Tensor:
             num_video_frames,
             num_segments=frames.num_segments,
             samples_per_segment=frames.samples_per_segment,
+            short_clips=frames.short_clips,
         )
         return indices[:, frames.samples_per_segment // 2]
 
-    clip = read_frames(path, pick=pick, short_side=frames.short_side, reader=frames.reader)
+    clip = read_frames(
+        path,
+        pick=pick,
+        short_side=frames.short_side,
+        keep_aspect=frames.keep_aspect,
+        reader=frames.reader,
+    )
     return torch.from_numpy(np.ascontiguousarray(center_crop(clip.frames, size)))

@@ -16,6 +16,8 @@ class Losses:
 
     total: Tensor
     """L"""
+    regularizers: Tensor
+    """λ3 L_H + λ4 L_S, λ3 times its learnable scalar where there is one."""
     cross_entropy: Tensor
     """L_CE, the mean over queries."""
     motion: Tensor
@@ -33,14 +35,20 @@ def episode_losses(
     query_labels: Tensor,
     motion: list[Tensor],
     semantic: list[Tensor],
+    lambda3_scale: Tensor | None = None,
 ) -> Losses:
-    """logits [..., Q, N], query_labels [..., Q]; motion and semantic: d_h and d_s of the clips."""
+    """logits [..., Q, N], query_labels [..., Q]; motion and semantic: d_h and d_s of the clips.
+
+    lambda3_scale: the scalar of `learn_lambda3`, or none.
+    """
     cross_entropy = _cross_entropy(logits, query_labels)
     zero = torch.zeros_like(cross_entropy)
     l_h = reduce_clips(*motion, how=config.consistency_reduction) if motion else zero
     l_s = reduce_clips(*semantic, how=config.consistency_reduction) if semantic else zero
-    total = cross_entropy + config.lambda3 * l_h + config.lambda4 * l_s
-    return Losses(total, cross_entropy, l_h, l_s, logits)
+    lambda3 = config.lambda3 if lambda3_scale is None else config.lambda3 * lambda3_scale
+    weighted_h, weighted_s = lambda3 * l_h, config.lambda4 * l_s
+    total = cross_entropy + weighted_h + weighted_s
+    return Losses(total, weighted_h + weighted_s, cross_entropy, l_h, l_s, logits)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

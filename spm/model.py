@@ -46,6 +46,8 @@ class ClipSPM(nn.Module):
                 self.hsmr = HierarchicalMotionRefinement(
                     channels, reduction=config.motion_reduction
                 )
+                if config.learn_lambda3:
+                    self.lambda3_scale = nn.Parameter(torch.ones(()))
             if config.spm:
                 self.spm = _build_modulation(config, channels)
             if config.padm:
@@ -116,6 +118,7 @@ class ClipSPM(nn.Module):
             semantic=self._semantic_distances(
                 modulated, support, support_labels, query, query_labels, class_text
             ),
+            lambda3_scale=getattr(self, "lambda3_scale", None),
         )
 
     def _logits(self, modulated: Modulated, support_labels: Tensor, num_classes: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from spm.atomic import atomic_path
 from spm.config.backbone import BackboneConfig
@@ -21,6 +22,8 @@ class ModelSpec(Section):
     model: ModelConfig
     frames: FramesConfig
     prompts: PromptsConfig
+    selection: Literal["validation", "test"]
+    """The split on which its weights were selected, or those that it was started from."""
 
     @property
     def num_frames(self) -> int:

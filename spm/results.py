@@ -33,6 +33,8 @@ class Conditions:
     query: int
     episodes: int
     padm: bool
+    selection: str
+    """The split on which the weights were selected: validation or test."""
     text_trained: bool
     hashes: dict[str, str]
     """Of data, model and parameters."""
@@ -53,7 +55,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "query": conditions.query,
         "episodes": conditions.episodes,
         "protocol": protocol(conditions, shot=headline),
-        "selection": "validation",
+        "selection": conditions.selection,
         "text": "trained" if conditions.text_trained else "untrained",
         "hashes": conditions.hashes,
         "shots": {str(shot): summary for shot, summary in shots.items()},

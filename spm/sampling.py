@@ -3,12 +3,20 @@
 T segments (`num_segments`), P samples in each (`samples_per_segment`), V frames in the clip.
 """
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
+from spm.errors import DataError
+
 
 def segment_frames(
-    num_video_frames: int, *, num_segments: int, samples_per_segment: int
+    num_video_frames: int,
+    *,
+    num_segments: int,
+    samples_per_segment: int,
+    short_clips: Literal["repeat", "reject"] = "repeat",
 ) -> npt.NDArray[np.int64]:
     """Frame indices [T, P]: the clip in T equal segments, a sample in the centre of each P-th part.
 
@@ -25,10 +33,13 @@ def segment_frames(
 
         V = 3, T = 8, P = 1:   0 0 0 1 1 2 2 2
 
-    Raises ValueError for a clip without frames.
+    Raises ValueError for a clip without frames, DataError for one with fewer than T where
+    `short_clips` is `reject`.
     """
     if num_video_frames < 1:
         raise ValueError(f"a clip has at least one frame; got {num_video_frames}")
+    if short_clips == "reject" and num_video_frames < num_segments:
+        raise DataError(f"short: has {num_video_frames} frames, a clip takes {num_segments}")
     count = num_segments * samples_per_segment
     centres = num_video_frames * (2 * np.arange(count, dtype=np.int64) + 1) // (2 * count)
     return centres.reshape(num_segments, samples_per_segment)

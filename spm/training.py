@@ -82,11 +82,12 @@ def train(
     saved_at = time.monotonic()
     with progress_bar(total=config.episodes, initial=first, desc="train", unit="ep") as bar:
         for index, episode in zip(indices, loader, strict=True):
+            model.backbone.validated = bool(run.history.validations)
             model.train()
             torch.manual_seed(_dropout_seed(config.seed, index))
             losses = episode_losses(model, episode, class_text, device=device)
             run.record(index, losses, episode)
-            torch.autograd.backward(losses.total / config.accumulate)
+            torch.autograd.backward(_objective(losses, config))
 
             done = index + 1
             bar.update()
@@ -96,15 +97,15 @@ def train(
                 refresh=False,
             )
             last = done == config.episodes
-            if done % config.accumulate == 0 or last:
+            stepped = (done + config.steps_early) % config.accumulate == 0
+            if stepped or (last and not config.steps_early):
                 optimizer.step()
                 optimizer.zero_grad()
             if done % config.validate_every == 0 or last:
                 run.validated(done, inputs.validate(model))
                 schedule.on_validation(run.history)
-            between_steps = done % config.accumulate == 0
             due = time.monotonic() - saved_at >= schedule.checkpoint_seconds
-            if last or (between_steps and due):
+            if last or (stepped and due):
                 checkpoint.save(run.state())
                 saved_at = time.monotonic()
     if run.best is not None:
@@ -125,6 +126,14 @@ def episode_losses(
         episode.query_labels.to(device),
         class_text[episode.classes.to(device)],
     )
+
+
+def _objective(losses: Losses, config: TrainConfig) -> Tensor:
+    """What an episode adds to the step that it belongs to."""
+    if config.loss == "mean":
+        return losses.total / config.accumulate
+    num_queries = losses.logits.shape[-2]
+    return losses.cross_entropy * num_queries / config.accumulate + losses.regularizers
 
 
 class _Run:

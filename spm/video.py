@@ -5,6 +5,7 @@ file's rotation says, and one function resizes for both.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,18 @@ from spm.container import TOLERANCE, examine, open_video
 from spm.errors import DataError
 
 Pick = Callable[[int], npt.NDArray[np.int64]]
+Resize = Callable[[Frames], Frames]
 Reader = Literal["auto", "decord", "pyav"]
 
 
-def read_frames(path: Path, *, pick: Pick, short_side: int, reader: Reader = "auto") -> Clip:
+def read_frames(
+    path: Path,
+    *,
+    pick: Pick,
+    short_side: int,
+    keep_aspect: bool = True,
+    reader: Reader = "auto",
+) -> Clip:
     """The frames of `path` at the indices `pick(video_frames)` -> int64 [n], resized.
 
     `auto` is decord, and PyAV for avi, for what decord refuses and for what it would read wrongly
@@ -27,36 +36,39 @@ def read_frames(path: Path, *, pick: Pick, short_side: int, reader: Reader = "au
     OSError for one that cannot be opened.
     """
     index = examine(path)
+    shrink = partial(resize, short_side=short_side, keep_aspect=keep_aspect)
     if reader == "pyav" or (reader == "auto" and index.trap):
-        return _read_in_sequence(path, pick=pick, short_side=short_side, expected=index.num_frames)
+        return _read_in_sequence(path, pick=pick, resize=shrink, expected=index.num_frames)
     if index.trap:
         raise DataError(f"decord would return wrong frames: {index.trap}; set frames.reader: auto")
     try:
-        return _read_with_decord(path, pick=pick, short_side=short_side, expected=index.num_frames)
+        return _read_with_decord(path, pick=pick, resize=shrink, expected=index.num_frames)
     except DataError:
         if reader == "decord":
             raise
-    return _read_in_sequence(path, pick=pick, short_side=short_side, expected=index.num_frames)
+    return _read_in_sequence(path, pick=pick, resize=shrink, expected=index.num_frames)
 
 
-def resize(frame: Frames, *, short_side: int) -> Frames:
+def resize(frame: Frames, *, short_side: int, keep_aspect: bool) -> Frames:
     """[H, W, 3] with the shorter side at `short_side` pixels: PIL's antialiased bilinear filter.
 
-    The longer side keeps the aspect ratio, rounded to the nearest pixel, .5 to the even one. A
-    frame of that size already is returned as it is.
+    The longer side keeps the aspect ratio, rounded to the nearest pixel, .5 to the even one; or
+    else is `short_side` pixels as well. A frame of that size already is returned as it is.
     """
     from PIL import Image
 
     height, width = frame.shape[:2]
     scale = short_side / min(height, width)
     new_height, new_width = round(height * scale), round(width * scale)
+    if not keep_aspect:
+        new_height = new_width = short_side
     if (new_height, new_width) == (height, width):
         return frame
     image = Image.fromarray(frame).resize((new_width, new_height), Image.Resampling.BILINEAR)
     return np.asarray(image)
 
 
-def _read_with_decord(path: Path, *, pick: Pick, short_side: int, expected: int) -> Clip:
+def _read_with_decord(path: Path, *, pick: Pick, resize: Resize, expected: int) -> Clip:
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
@@ -68,25 +80,25 @@ def _read_with_decord(path: Path, *, pick: Pick, short_side: int, expected: int)
         batch = video.get_batch(indices).asnumpy()
     except (decord.DECORDError, RuntimeError) as error:
         raise DataError(f"decord: {str(error).splitlines()[0]}") from error
-    frames = np.stack([resize(frame, short_side=short_side) for frame in batch])
+    frames = np.stack([resize(frame) for frame in batch])
     return Clip(frames[places], "decord", expected)
 
 
-def _read_in_sequence(path: Path, *, pick: Pick, short_side: int, expected: int) -> Clip:
+def _read_in_sequence(path: Path, *, pick: Pick, resize: Resize, expected: int) -> Clip:
     """Decodes every frame from the first to the last, which is right on any file."""
     indices, places = np.unique(pick(expected), return_inverse=True)
-    frames, decoded = _decode(path, indices=indices, short_side=short_side)
+    frames, decoded = _decode(path, indices=indices, resize=resize)
     if decoded < max(1, expected - TOLERANCE):
         raise DataError(f"damaged: has {expected} frames, {decoded} could be decoded")
     if decoded != expected:  # rare: the frames were picked for another length
-        return _read_in_sequence(path, pick=pick, short_side=short_side, expected=decoded)
+        return _read_in_sequence(path, pick=pick, resize=resize, expected=decoded)
     if len({frame.shape for frame in frames}) > 1:
         raise DataError("the frame size changes within the video")
     return Clip(np.stack(frames)[places], "pyav", decoded)
 
 
 def _decode(
-    path: Path, *, indices: npt.NDArray[np.int64], short_side: int
+    path: Path, *, indices: npt.NDArray[np.int64], resize: Resize
 ) -> tuple[list[Frames], int]:
     """The frames at `indices`, and the number of frames that could be decoded."""
     wanted, frames, decoded = set(indices.tolist()), [], 0
@@ -94,6 +106,6 @@ def _decode(
         for frame in container.decode(stream):
             if decoded in wanted:
                 turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                frames.append(resize(np.ascontiguousarray(turned), short_side=short_side))
+                frames.append(resize(np.ascontiguousarray(turned)))
             decoded += 1
     return frames, decoded

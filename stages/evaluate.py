@@ -115,6 +115,7 @@ def _conditions(
         query=evaluate.query,
         episodes=evaluate.episodes,
         padm=model.config.model.padm,
+        selection=model.config.selection,
         text_trained=prompts.trained,
         hashes={
             "data": store.identity,

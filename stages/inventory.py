@@ -19,7 +19,7 @@ from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
-from spm.config.train import TrainConfig
+from spm.config.train import VALIDATION_SPLITS, TrainConfig
 from spm.errors import ConfigError, DataError
 from spm.feasibility import check_feasible
 from spm.hashing import cheap_key, value_hash
@@ -100,9 +100,11 @@ def _check_episodes(
     """Whether each split has the classes and clips for its episodes, before anything is decoded."""
     clips = manifest.build(files, dataset=dataset, class_lists=split_lists.load(dataset))
     counts = manifest.clip_counts(clips)
-    way = episode.way
-    for split in ("train", "val") if train.episodes else ():
-        check_feasible(counts, way=way, shot=episode.shot, query=episode.query, split=split)
+    way, shot = episode.way, episode.shot
+    if train.episodes:
+        check_feasible(counts, way=way, shot=shot, query=episode.query, split="train")
+        selected_on = VALIDATION_SPLITS[train.selection]
+        check_feasible(counts, way=way, shot=shot, query=train.validate_query, split=selected_on)
     for shot in evaluate.shots:
         check_feasible(counts, way=way, shot=shot, query=evaluate.query, split="test")
 

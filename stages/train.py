@@ -1,4 +1,7 @@
-"""Stage `train`: end-to-end training on episodes of the training split, selection on validation."""
+"""Stage `train`: end-to-end training on episodes of the training split.
+
+The weights that validate best are kept, on the split that `train.selection` names.
+"""
 
 import json
 import sys
@@ -19,7 +22,7 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.config.runtime import RuntimeConfig
-from spm.config.train import TrainConfig
+from spm.config.train import VALIDATION_SPLITS, TrainConfig
 from spm.device import pick_device
 from spm.episodes import EpisodeSampler
 from spm.evaluation import encode_clips, measure
@@ -27,7 +30,7 @@ from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
 from spm.history import History
 from spm.model import ClipSPM, load_weights, save_model
-from spm.model_spec import ModelSpec
+from spm.model_spec import ModelSpec, load_spec
 from spm.prompts import PromptFeatures
 from spm.scores import episode_accuracies
 from spm.training import Schedule, TrainingInputs, train
@@ -48,12 +51,15 @@ _VALIDATION_BATCH = 25
 def main() -> None:
     (runtime,) = params.load(runtime=RuntimeConfig)
     sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
-    episode, model, config = (sections[name] for name in ("episode", "model", "train"))
-    spec = ModelSpec(**{name: sections[name] for name in ModelSpec.model_fields})
+    episode, config = sections["episode"], sections["train"]
+    how = sections["model"].text_ensemble
+    spec = _spec(sections)
     device = pick_device(runtime.device)
     store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
-    sampler = _sampler(store, episode, split="train", seed=config.seed)
-    validate = _validation(store, texts, episode, config, model.text_ensemble)
+    sampler = EpisodeSampler(
+        store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
+    )
+    validate = _validation(store, texts, config, way=episode.way, shot=episode.shot, how=how)
 
     folder = paths.state_dir() / "checkpoints" / _fingerprint(store, sections)
     with hold(folder) as checkpoint, _tracked(sections) as run:
@@ -61,7 +67,7 @@ def main() -> None:
         episodes = TrainingEpisodes(
             store, sampler, size=trained.image_size, flip=config.flip, seed=config.seed
         )
-        class_text = texts.of(sampler.class_names, how=model.text_ensemble)
+        class_text = texts.of(sampler.class_names, how=how)
         history = train(
             trained,
             TrainingInputs(episodes, class_text, validate),
@@ -89,16 +95,13 @@ def _tracked(sections: dict[str, Section]) -> AbstractContextManager[tracking.Ru
     )
 
 
-def _sampler(store: FrameStore, episode: EpisodeConfig, *, split: str, seed: int) -> EpisodeSampler:
-    """Raises DataError for a class with too few clips left after decoding."""
-    return EpisodeSampler(
-        store.classes(split),
-        way=episode.way,
-        shot=episode.shot,
-        query=episode.query,
-        seed=seed,
-        split=split,
-    )
+def _spec(sections: dict[str, Section]) -> ModelSpec:
+    """A model that starts from one that was selected on the test split has seen that split too."""
+    init_from, selection = sections["model"].init_from, sections["train"].selection
+    if init_from is not None and load_spec(Path(init_from)).selection == "test":
+        selection = "test"
+    parts = ("backbone", "model", "frames", "prompts")
+    return ModelSpec(**{name: sections[name] for name in parts}, selection=selection)
 
 
 def _initial_model(spec: ModelSpec) -> ClipSPM:
@@ -113,13 +116,26 @@ def _initial_model(spec: ModelSpec) -> ClipSPM:
 def _validation(
     store: FrameStore,
     texts: PromptFeatures,
-    episode: EpisodeConfig,
     config: TrainConfig,
+    *,
+    way: int,
+    shot: int,
     how: Literal["sum", "mean"],
 ) -> Callable[[ClipSPM], float]:
-    """Accuracy on the same `train.validate_episodes` episodes of the validation split."""
-    sampler = _sampler(store, episode, split="val", seed=config.seed)
-    clips = np.concatenate(list(store.classes("val").values()))
+    """Accuracy on the same `train.validate_episodes` episodes each time.
+
+    Raises DataError for a class with too few clips left after decoding.
+    """
+    split = VALIDATION_SPLITS[config.selection]
+    sampler = EpisodeSampler(
+        store.classes(split),
+        way=way,
+        shot=shot,
+        query=config.validate_query,
+        seed=config.seed,
+        split=split,
+    )
+    clips = np.concatenate(list(store.classes(split).values()))
     class_text = texts.of(sampler.class_names, how=how)
 
     def validate(model: ClipSPM) -> float:

@@ -32,6 +32,8 @@ def frames_config(**changes) -> FramesConfig:
         "num_segments": 4,
         "samples_per_segment": 1,
         "short_side": 32,
+        "keep_aspect": True,
+        "short_clips": "repeat",
         "storage": "raw",
         "jpeg_quality": 95,
         "reader": "auto",

@@ -25,6 +25,7 @@ def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
         model=ModelConfig(**document["model"] | sizes | model),
         frames=FramesConfig(**document["frames"]),
         prompts=PromptsConfig(**document["prompts"]),
+        selection="validation",
     )
 
 

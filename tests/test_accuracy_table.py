@@ -39,3 +39,10 @@ def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
 def test_columns_line_up() -> None:
     rows = accuracy_table(results()).splitlines()[2:7]
     assert len({len(row) for row in rows}) == 1
+
+
+def test_a_model_selected_on_the_test_split_is_said_to_be() -> None:
+    table = accuracy_table(results(selection="test"))
+    assert "test split, selected on test\n" in table
+    assert table.endswith("no estimate of the accuracy on unseen classes")
+    assert "unseen" not in accuracy_table(results())

@@ -7,6 +7,7 @@ import pytest
 
 from spm.clip_pixels import read_pixels
 from spm.config.frames import FramesConfig
+from spm.errors import DataError
 from spm.motion_video import write_mp4
 from stages import params
 
@@ -25,3 +26,22 @@ def test_the_middle_sample_of_each_segment_is_taken(
     assert pixels.shape == (4, 24, 24, 3)
     seen = pixels.float().mean(dim=(1, 2, 3)) / 10
     assert seen.round().tolist() == expected
+
+
+def test_squares_and_short_clips_are_treated_as_the_store_treats_them(tmp_path: Path) -> None:
+    video = np.zeros((6, 32, 96, 3), np.uint8)
+    video[:, :, 80:] = 255  # cut away by the centre crop, unless the frame becomes a square
+    write_mp4(video, tmp_path / "a.mp4", frames_per_second=8)
+    values = params.read()["frames"] | {"num_segments": 8, "short_side": 32}
+    wide, square = (
+        read_pixels(
+            tmp_path / "a.mp4", frames=FramesConfig(**values | {"keep_aspect": keep}), size=32
+        )
+        for keep in (True, False)
+    )
+    assert wide.shape == square.shape == (8, 32, 32, 3)
+    assert wide.max() < 128
+    assert square.max() > 200
+    strict = FramesConfig(**values | {"short_clips": "reject"})
+    with pytest.raises(DataError, match="has 6 frames, a clip takes 8"):
+        read_pixels(tmp_path / "a.mp4", frames=strict, size=32)

@@ -42,12 +42,14 @@ def test_the_file_in_the_repository_is_valid():
         ("backbone.embed_dim", None, r"conv needs image_size and embed_dim"),
         ("backbone.name", "RN50-quickgelu", r"RN50-quickgelu brings its own embedding"),
         ("backbone.weights", "openai", r"conv has no pretrained weights"),
+        ("train.steps_early", True, r"train: steps_early needs accumulate of 2 or more \(got 1\)"),
         ("evaluate", 3, r"evaluate: expected a section with the keys episodes, shots"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path, key, value, message):
     def change(document):
         *parents, last = key.split(".")
+        document["train"]["accumulate"] = 1
         for parent in parents:
             document = document[parent]
         document[last] = value

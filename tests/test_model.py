@@ -118,6 +118,25 @@ def test_losses_are_the_weighted_sum():
     assert losses.semantic > 0
 
 
+def test_a_learnable_scalar_on_lambda3_starts_at_one_and_can_only_shrink():
+    episode = features(shots=[2, 1])
+    fixed, learned = build(lambda3=0.3), build(lambda3=0.3, learn_lambda3=True)
+    losses = learned.losses(*episode.for_losses())
+    torch.testing.assert_close(losses.total, fixed.losses(*episode.for_losses()).total)
+    losses.total.backward()
+    torch.testing.assert_close(learned.lambda3_scale.grad, 0.3 * losses.motion.detach())
+    torch.nn.init.constant_(learned.lambda3_scale, 0.25)
+    shrunk = learned.losses(*episode.for_losses())
+    expected = 0.25 * 0.3 * shrunk.motion + learned.config.model.lambda4 * shrunk.semantic
+    torch.testing.assert_close(shrunk.regularizers, expected)
+    torch.testing.assert_close(shrunk.total, shrunk.cross_entropy + expected)
+    torch.testing.assert_close(shrunk.motion, losses.motion)
+
+
+def test_without_hsmr_there_is_no_scalar_to_learn():
+    assert not hasattr(build(hsmr=False, learn_lambda3=True), "lambda3_scale")
+
+
 @pytest.mark.parametrize("components", COMPONENTS)
 def test_every_parameter_of_the_head_is_used_and_none_is_left_of_what_is_off(components):
     model, episode = build(**components), features(shots=[1, 1])

@@ -36,6 +36,7 @@ def conditions(**changes: Any) -> Conditions:
         "query": 4,
         "episodes": 2,
         "padm": True,
+        "selection": "validation",
         "text_trained": False,
         "hashes": {"data": "d", "model": "m", "parameters": "p"},
     }

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spm.errors import DataError
 from spm.sampling import segment_frames
 
 COUNTS = st.integers(1, 20)
@@ -61,3 +62,11 @@ def test_an_odd_number_of_samples_has_the_middle_frame_among_them(num_video_fram
 def test_a_clip_without_frames_is_refused():
     with pytest.raises(ValueError, match="at least one frame"):
         segment_frames(0, num_segments=8, samples_per_segment=1)
+
+
+def test_a_clip_shorter_than_t_is_rejected_where_that_is_asked():
+    sampled = {"num_segments": 4, "samples_per_segment": 2}
+    with pytest.raises(DataError, match="has 3 frames, a clip takes 4"):
+        segment_frames(3, **sampled, short_clips="reject")
+    enough = segment_frames(4, **sampled, short_clips="reject")
+    assert (enough == segment_frames(4, **sampled)).all()

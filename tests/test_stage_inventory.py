@@ -153,6 +153,11 @@ def test_an_unknown_section_is_named():
         ({"episode__query": 5}, r"train split .*: train0 \(5\)"),
         ({"evaluate__shots": [1, 3]}, r"shot 3 \+ query 4.* test split .*: test0 \(5\)"),
         ({"evaluate__query": 9}, r"takes 10 clips .* test split"),
+        ({"train__validate_query": 5}, r"takes 6 clips .* val split .*: val0 \(5\)"),
+        (
+            {"train__validate_query": 5, "train__selection": "test"},
+            r"takes 6 clips .* test split .*: test0 \(5\)",
+        ),
     ],
 )
 def test_episodes_that_the_data_cannot_give_are_refused(changes, message):

@@ -8,8 +8,9 @@ from spm.checkpoint import hold
 from spm.config.train import TrainConfig
 from spm.episodes import EpisodeSampler
 from spm.history import History
+from spm.losses import Losses
 from spm.model import ClipSPM
-from spm.training import Schedule, TrainingError, TrainingInputs, train
+from spm.training import Schedule, TrainingError, TrainingInputs, _objective, train
 from spm.training_data import TrainingEpisodes
 from stages import params
 from tests.models import spec
@@ -38,8 +39,10 @@ def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> Trainin
     return TrainingInputs(episodes, text, validate)
 
 
-def _train(store, folder, *, config, validate=lambda model: 50.0, seen=lambda history: None):
-    model = ClipSPM(spec(attention_dropout=0.2))
+def _train(
+    store, folder, *, config, validate=lambda model: 50.0, seen=lambda history: None, **changes
+):
+    model = ClipSPM(spec(attention_dropout=0.2, **changes))
     schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
     with hold(folder) as checkpoint:
         inputs = _inputs(store, model, validate=validate)
@@ -53,9 +56,26 @@ def test_it_learns(store, tmp_path):
     assert rows[-20:, 2].mean() < 0.8 * rows[:20, 2].mean()  # L_CE
 
 
-@pytest.mark.parametrize("killed_at", [1, 3, 6, 7, 11])
-def test_a_killed_run_resumes_bit_for_bit(store, tmp_path, killed_at, monkeypatch):
-    whole, history = _train(store, tmp_path / "whole", config=_config())
+# Every departure of the release that the loop knows.
+RELEASED_MODEL = {"learn_lambda3": True, "backbone": {"batch_norm": "running-then-batch"}}
+RELEASED_LOOP = {"steps_early": True, "loss": "sum"}
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "resumes_at", "loop", "model"),
+    [
+        *((at, at // 2 * 2, {}, {}) for at in (1, 3, 6, 7, 11)),
+        *(
+            (at, (at + 1) // 2 * 2 - 1, RELEASED_LOOP, RELEASED_MODEL)  # 3 and 5: around validation
+            for at in (2, 4, 5, 11)
+        ),
+    ],
+)
+def test_a_killed_run_resumes_bit_for_bit(
+    store, tmp_path, killed_at, resumes_at, loop, model, monkeypatch
+):
+    config = _config(**loop)
+    whole, history = _train(store, tmp_path / "whole", config=config, **model)
 
     read = TrainingEpisodes.__getitem__
 
@@ -66,7 +86,7 @@ def test_a_killed_run_resumes_bit_for_bit(store, tmp_path, killed_at, monkeypatc
 
     monkeypatch.setattr(TrainingEpisodes, "__getitem__", dying)
     with pytest.raises(Killed):
-        _train(store, tmp_path / "killed", config=_config())
+        _train(store, tmp_path / "killed", config=config, **model)
     monkeypatch.undo()
     resumed_from = []
     monkeypatch.setattr(
@@ -74,8 +94,8 @@ def test_a_killed_run_resumes_bit_for_bit(store, tmp_path, killed_at, monkeypatc
         "__getitem__",
         lambda self, index: resumed_from.append(index) or read(self, index),
     )
-    resumed, resumed_history = _train(store, tmp_path / "killed", config=_config())
-    assert resumed_from[0] == killed_at // 2 * 2  # the last optimizer step
+    resumed, resumed_history = _train(store, tmp_path / "killed", config=config, **model)
+    assert resumed_from[0] == resumes_at  # the last optimizer step
     assert resumed_history == history
     for name, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
@@ -127,6 +147,63 @@ def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
     optimizer.step()
     for (name, value), expected in zip(model.named_parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=2e-5, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({"accumulate": 4, "episodes": 12}, [4, 8, 12]),
+        ({"accumulate": 4, "episodes": 10}, [4, 8, 10]),
+        ({"accumulate": 4, "episodes": 12, "steps_early": True}, [3, 7, 11]),
+    ],
+)
+def test_steps_fall_after_these_episodes(store, tmp_path, changes, steps, monkeypatch):
+    read, step, begun, seen = TrainingEpisodes.__getitem__, torch.optim.Adam.step, [], []
+    monkeypatch.setattr(
+        TrainingEpisodes,
+        "__getitem__",
+        lambda self, index: begun.append(index) or read(self, index),
+    )
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: seen.append(len(begun)) or step(self)
+    )
+    _train(store, tmp_path, config=_config(**changes))
+    assert seen == steps
+
+
+def test_gradients_that_the_end_leaves_over_are_dropped_by_early_steps(store, tmp_path):
+    """Episode 4 of 4 changes nothing but batch statistics, which are frozen here."""
+    frozen = {"backbone": {"batch_norm": "running"}}
+    config = _config(episodes=4, steps_early=True)
+    four, _ = _train(store, tmp_path / "four", config=config, **frozen)
+    three, _ = _train(
+        store, tmp_path / "three", config=config.model_copy(update={"episodes": 3}), **frozen
+    )
+    for name, value in four.state_dict().items():
+        assert torch.equal(value, three.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("mean", (2 + 0.5) / 4), ("sum", 2 * 6 / 4 + 0.5)])
+def test_an_episodes_part_in_a_step(loss, expected):
+    """L_CE = 2 over six queries, regularisers 0.5, four episodes a step."""
+    terms = (torch.tensor(value) for value in (2.5, 0.5, 2.0, 300.0, 200.0))
+    losses = Losses(*terms, logits=torch.zeros(6, 3))
+    assert _objective(losses, _config(loss=loss, accumulate=4)).item() == pytest.approx(expected)
+
+
+def test_the_releases_batch_statistics_begin_with_the_first_validation(store, tmp_path):
+    """Validations after episodes 4, 8 and 12."""
+    means = []
+
+    def validate(model):
+        means.append(model.state_dict()["backbone.visual.1.running_mean"].clone())
+        return 50.0
+
+    kind = {"batch_norm": "running-then-batch"}
+    _train(store, tmp_path, config=_config(), validate=validate, backbone=kind)
+    assert not means[0].any()
+    assert means[1].any()
+    assert not torch.equal(means[1], means[2])
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoint(store, tmp_path):

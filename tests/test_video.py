@@ -23,8 +23,8 @@ def middle_frames(num_video_frames):
     return segment_frames(num_video_frames, num_segments=8, samples_per_segment=1)[:, 0]
 
 
-def read(path, *, reader="auto", short_side=96, pick=middle_frames):
-    return read_frames(path, pick=pick, reader=reader, short_side=short_side)
+def read(path, *, reader="auto", short_side=96, pick=middle_frames, **options):
+    return read_frames(path, pick=pick, reader=reader, short_side=short_side, **options)
 
 
 @pytest.mark.parametrize(
@@ -130,15 +130,39 @@ def test_odd_sizes(tmp_path):
 )
 def test_resize_keeps_the_aspect_ratio(size, short_side, expected):
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    resized = resize(frame, short_side=short_side)
+    resized = resize(frame, short_side=short_side, keep_aspect=True)
     assert resized.shape == (*expected, 3)
     assert abs(resized.mean() - frame.mean()) < 1
+    square = resize(frame, short_side=short_side, keep_aspect=False)
+    assert square.shape == (short_side, short_side, 3)
+    assert abs(square.mean() - frame.mean()) < 1
+
+
+@pytest.mark.parametrize("reader", ["decord", "pyav"])
+def test_squares_lose_the_aspect_and_nothing_at_the_sides(tmp_path, reader):
+    path = write_clip(tmp_path / "clip.mp4")
+    kept = read(path, reader=reader).frames
+    square = read(path, reader=reader, keep_aspect=False).frames
+    assert square.shape == (8, 96, 96, 3)
+    wide = Image.fromarray(square[0]).resize((128, 96), Image.Resampling.BILINEAR)
+    assert abs(np.asarray(wide).astype(int) - kept[0]).mean() < 4
+
+
+@pytest.mark.parametrize("reader", ["auto", "decord", "pyav"])
+def test_a_clip_shorter_than_t_is_rejected_on_request(tmp_path, reader):
+    def pick(num_video_frames):
+        return segment_frames(
+            num_video_frames, num_segments=41, samples_per_segment=1, short_clips="reject"
+        )[:, 0]
+
+    with pytest.raises(DataError, match=r"^short: has 40 frames, a clip takes 41$"):
+        read(write_clip(tmp_path / "clip.mp4"), reader=reader, pick=pick)
 
 
 def test_resize_is_antialiased():
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
-    resized = resize(stripes, short_side=16)
+    resized = resize(stripes, short_side=16, keep_aspect=True)
     assert (abs(resized.astype(int) - 127) < 40).all()  # without antialiasing: all 0 or all 255
 
 

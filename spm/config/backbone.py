@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from spm.config.base import Section
 
 CONV = "conv"
+BatchNormStatistics = Literal["running", "batch", "running-then-batch"]
 
 
 class BackboneConfig(Section):
@@ -20,8 +21,9 @@ class BackboneConfig(Section):
     """Side of the square crop in pixels; null: the open_clip model's own."""
     embed_dim: int | None = Field(ge=1)
     """C for `conv`; null for an open_clip model, which brings its own."""
-    batch_norm: Literal["running", "batch"]
-    """Statistics in training: `running` keeps the pretrained ones, `batch` learns them."""
+    batch_norm: BatchNormStatistics
+    """Statistics in training: `running` keeps the pretrained ones, `batch` learns them;
+    `running-then-batch`, the release's, keeps them up to the first validation, then learns."""
     normalize: bool
     """Subtract CLIP's pixel mean and divide by its standard deviation."""
     seed: int = Field(ge=0)

@@ -15,7 +15,11 @@ class FramesConfig(Section):
     samples_per_segment: int = Field(ge=1)
     """Frames kept per segment. With more than one, training draws one of them per segment."""
     short_side: int = Field(ge=16)
-    """Pixels of the shorter side after resizing; the aspect ratio is kept."""
+    """Pixels of the shorter side after resizing."""
+    keep_aspect: bool
+    """Keep the aspect ratio; or else make a square of every frame."""
+    short_clips: Literal["repeat", "reject"]
+    """A clip with fewer than T frames: `repeat` some of them, or `reject` it."""
     storage: Literal["raw", "jpeg"]
     jpeg_quality: int = Field(ge=1, le=100)
     """For `storage: jpeg` (4:2:0)."""

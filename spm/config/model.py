@@ -33,6 +33,8 @@ class ModelConfig(Section):
     """Weight of d_spm (Eq. 6)."""
     lambda3: float = Field(ge=0)
     """Weight of L_H (Eq. 15)."""
+    learn_lambda3: bool
+    """Multiply λ3 by a learnable scalar that starts at 1. As L_H is never negative, it shrinks."""
     lambda4: float = Field(ge=0)
     """Weight of L_S (Eq. 15)."""
     otam_lambda: float = Field(gt=0)

@@ -1,26 +1,54 @@
 """`train`: the optimisation."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from spm.config.base import Section
 
+VALIDATION_SPLITS = {"validation": "val", "test": "test"}
+"""`selection` -> the split's name in the manifest."""
+
 
 class TrainConfig(Section):
-    """Adam on accumulated episodes, with selection on the validation split."""
+    """Adam on accumulated episodes; the weights that validate best are kept."""
 
     episodes: int = Field(ge=0)
     """Training episodes in all; 0 saves the initial model unchanged."""
     accumulate: int = Field(ge=1)
     """Episodes per optimizer step; each one's loss is divided by it."""
+    steps_early: bool
+    """Every step one episode early, as the release does: the first after `accumulate` - 1
+    episodes; gradients that the end leaves over are dropped."""
+    loss: Literal["mean", "sum"]
+    """An episode's part in a step. `mean`: (L_CE + λ3 L_H + λ4 L_S) / accumulate, L_CE being the
+    mean over queries. `sum`, the release's: L_CE summed over queries / accumulate, and
+    λ3 L_H + λ4 L_S not divided."""
     lr: float = Field(gt=0)
     betas: list[float] = Field(min_length=2, max_length=2)
     weight_decay: float = Field(ge=0)
     """Coupled L2, as torch.optim.Adam does it."""
     flip: bool
     """Mirror half of the clips. Off wherever a class names a direction."""
+    selection: Literal["validation", "test"]
+    """The split whose accuracy picks the weights. `test` only to reproduce the release: the
+    accuracy of such a model on the test split is no estimate of anything, and results say so.
+    The episodes are the first of the final number's where `seed`, `validate_query` and
+    episode.shot are evaluate's."""
     validate_every: int = Field(ge=1)
     """Episodes between two validations."""
     validate_episodes: int = Field(ge=1)
     """Episodes of one validation, the same each time."""
+    validate_query: int = Field(ge=1)
+    """M, query clips per class, in a validation."""
     seed: int = Field(ge=0)
     """Of episodes, crops, flips and dropout."""
+
+    @model_validator(mode="after")
+    def _has_an_episode_to_be_early_by(self) -> "TrainConfig":
+        if self.steps_early and self.accumulate < 2:
+            raise ValueError(
+                f"steps_early needs accumulate of 2 or more (got {self.accumulate}): with 1, every "
+                "episode is a step"
+            )
+        return self

@@ -1,0 +1,85 @@
+"""Stage train: on which split the weights are selected, and that this is written down."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spm.model import save_model
+from spm.model_spec import load_spec
+from spm.prompts import PromptFeatures
+from stages import evaluate, params, paths, train
+from tests import models
+from tests.stores import make_store
+
+SIZES = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that train and evaluate read, and parameters for a training of four episodes."""
+    document = params.read()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    document["runtime"] |= {"tracking": False, "device": "cpu"}
+    document["episode"] |= {"way": 3, "query": 2}
+    document["backbone"] |= {"image_size": 32, "embed_dim": 16}
+    document["model"] |= SIZES
+    document["train"] |= {"episodes": 4, "validate_every": 2, "validate_episodes": 6}
+    document["train"]["validate_query"] = document["evaluate"]["query"] = 1
+    document["evaluate"] |= {"episodes": 8, "batch": 4}
+    params.PARAMS.write_text(json.dumps(document))
+    paths.FRAMES.mkdir(parents=True)
+    store = make_store(paths.FRAMES, classes={"train": 3, "val": 3, "test": 4})
+    schema = pa.schema([("id", pa.string())], metadata={"dataset": "squares"})
+    pq.write_table(schema.empty_table(), paths.MANIFEST)
+    paths.WEIGHTS.write_text("{}")
+    classes = sorted(set(store.clips["class"].to_pylist()))
+    features = np.random.default_rng(0).normal(size=(2, len(classes), 16)).astype(np.float32)
+    PromptFeatures(features, classes, classes, False).save(paths.PROMPTS)
+
+
+def change(section: str, **values: object) -> None:
+    document = params.read()
+    document[section] |= values
+    params.PARAMS.write_text(json.dumps(document))
+
+
+@pytest.mark.usefixtures("workspace")
+def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_say_so() -> None:
+    change("train", selection="test")
+    train.main()
+    evaluate.main()
+    assert json.loads(paths.EVALUATION.read_text())["selection"] == "test"
+    final = pq.read_table(paths.EPISODES)["accuracy"].to_numpy()
+    selected = json.loads(paths.TRAIN_METRICS.read_text())["best_val_accuracy"]
+    assert selected == pytest.approx(final[:6].mean())
+
+
+@pytest.mark.usefixtures("workspace")
+def test_selection_on_validation_reads_no_test_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[np.ndarray] = []
+    encode = train.encode_clips
+    monkeypatch.setattr(
+        train,
+        "encode_clips",
+        lambda *args, clips, **options: read.append(clips) or encode(*args, clips=clips, **options),
+    )
+    train.main()
+    clips = pq.read_table(paths.FRAMES / "index.parquet")
+    splits = clips["split"].to_numpy()
+    assert {split for clips in read for split in splits[clips]} == {"val"}
+    assert load_spec(paths.MODEL).selection == "validation"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_model_that_starts_from_one_selected_on_test_says_so_too() -> None:
+    start = models.build(backbone={"image_size": 32, "embed_dim": 16}, **SIZES).float()
+    start.config = start.config.model_copy(update={"selection": "test"})
+    save_model(start, Path("models/start"))
+    change("model", init_from="models/start")
+    train.main()
+    assert load_spec(paths.MODEL).selection == "test"
