@@ -8,20 +8,13 @@ from spm.backbone import build_backbone
 from spm.config.backbone import BackboneConfig
 from spm.errors import ConfigError
 from stages import params
-
-# A model of open_clip that is small enough to build in a test; the code path of all its names.
-TINY = "tiny-vit"
-TINY_CONFIG = {
-    "embed_dim": 24,
-    "quick_gelu": True,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-}
+from tests import tiny_clip
+from tests.tiny_clip import NAME as TINY
 
 
 @pytest.fixture(autouse=True)
 def _tiny_model(monkeypatch):
-    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, TINY, TINY_CONFIG)
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, TINY, tiny_clip.CONFIG)
 
 
 def _config(**changes) -> BackboneConfig:

@@ -56,7 +56,7 @@ class Gate(nn.Sequential):
     """Ψ: a weight in (0, 1) for every channel, from the feature itself."""
 
     def __init__(self, channels: int, *, ratio: float, slope: float) -> None:
-        hidden = max(1, int(ratio * channels))
+        hidden = max(1, round(ratio * channels))
         super().__init__(
             nn.Linear(channels, hidden),
             nn.LeakyReLU(slope),

@@ -1,0 +1,237 @@
+"""Reads the authors' released checkpoints, and writes them.
+
+    python -m spm.convert checkpoint_best.pt models/hmdb51_rn50
+    python -m spm.convert --back models/hmdb51_rn50 checkpoint.pt
+
+The model folder is one of ours, for `model.init_from` and `spm.load_model`. Tensors are renamed
+and never computed with, and keep their precision, so there and back is exact, bit for bit. What
+our model has no place for (`scale`, and whether the tower was wrapped) lies in a file of its own
+in the folder. Of the released file, only `model_state_dict` is read.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from spm.atomic import atomic_path
+from spm.config.backbone import CONV
+from spm.errors import DataError, InputError
+from spm.model import WEIGHTS_FILE, ClipSPM
+from spm.model_spec import ModelSpec, load_spec, save_spec
+from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
+
+State = dict[str, Tensor]
+
+EXTRAS_FILE = "released.safetensors"
+_STATE = "model_state_dict"
+_PLAIN, _WRAPPED = "backbone.", "backbone.module."
+# Stand in until the keys are checked: which names there are does not depend on sizes.
+_SIZES: dict[str, Any] = {
+    "head_dim": 256,
+    "hidden_dim": 2048,
+    "gate_visual_ratio": 0.5,
+    "gate_prompt_ratio": 1.5,
+}
+
+
+def from_released(
+    path: Path,
+    folder: Path,
+    *,
+    backbone: str | None = None,
+    heads: int = 8,
+    alpha: float = 0.2,
+    gate_slope: float = 0.0025,
+    num_frames: int = 8,
+) -> ModelSpec:
+    """Writes the model folder of a released checkpoint; returns what is in its config.json.
+
+    The options are what no shape tells; `backbone` is RN50 or ViT-B/16 of OpenAI unless given.
+    Raises DataError that lists every key that is unknown or missing, and every shape that is wrong.
+    """
+    state = _read(path)
+    wrapped = _WRAPPED if any(key.startswith(_WRAPPED) for key in state) else _PLAIN
+    options: dict[str, Any] = {
+        "backbone": backbone or _backbone_name(state, wrapped),
+        "heads": heads,
+        "alpha": alpha,
+        "gate_slope": gate_slope,
+        "num_frames": num_frames,
+    }
+    _check_keys(state, _layout(released_spec(**options, **_SIZES), backbone=wrapped), path=path)
+    spec = released_spec(**options, **_sizes(state, heads=heads))
+    layout = _layout(spec, backbone=wrapped)
+    _check_shapes(state, layout, path=path)
+    ours = {name: state[theirs] for theirs, (name, _) in layout.items()}
+    _save(folder, WEIGHTS_FILE, ours)
+    _save(folder, EXTRAS_FILE, {SCALE: state[SCALE]}, backbone=wrapped)
+    save_spec(spec, folder)
+    return spec
+
+
+def to_released(folder: Path, path: Path) -> None:
+    """Writes a model folder as a released checkpoint.
+
+    A model with a fixed λ3 gets the scalar 1, which means the same, and one that never came from a
+    checkpoint gets the unused `scale` 1. The format has no place for config.json's values.
+    Raises DataError that lists the parameters which a released model has and this one lacks, or
+    the other way round.
+    """
+    spec = load_spec(folder)
+    if spec.backbone.name == CONV:
+        raise DataError(f"{folder} has the tower {CONV!r}: released checkpoints hold CLIP's")
+    ours, _ = _load(folder / WEIGHTS_FILE)
+    extras, wrapped = {SCALE: torch.ones(1)}, _PLAIN
+    if (folder / EXTRAS_FILE).is_file():
+        extras, wrapped = _load(folder / EXTRAS_FILE)
+    neutral = {LAMBDA3_SCALE: torch.ones(())} | extras
+    state = neutral | {released_name(name, backbone=wrapped): ours[name] for name in ours}
+    as_released = spec.model.model_copy(
+        update={
+            "hsmr": True,
+            "spm": True,
+            "padm": True,
+            "fusion": "gate+sum+concat",
+            "learn_lambda3": True,
+        }
+    )
+    complete = spec.model_copy(update={"model": as_released})
+    _check_keys(state, _layout(complete, backbone=wrapped), path=folder)
+    with atomic_path(path) as temporary:
+        torch.save({_STATE: state}, temporary)
+
+
+def _layout(spec: ModelSpec, *, backbone: str) -> dict[str, tuple[str, torch.Size]]:
+    """Released name -> our name and shape, of every tensor of our model."""
+    with torch.device("meta"):
+        model = ClipSPM(spec, load_backbone_weights=False)
+    return {
+        released_name(name, backbone=backbone): (name, value.shape)
+        for name, value in model.state_dict().items()
+    }
+
+
+def _check_keys(state: State, layout: Iterable[str], *, path: Path) -> None:
+    expected = {SCALE, *layout}
+    unknown, missing = sorted(state.keys() - expected), sorted(expected - state.keys())
+    problems = [f"  unknown: {key}" for key in unknown] + [f"  missing: {key}" for key in missing]
+    if problems:
+        raise DataError(
+            f"{path} does not have the parameters of a released CLIP-SPM "
+            f"({len(unknown)} unknown, {len(missing)} missing):\n" + "\n".join(problems)
+        )
+
+
+def _check_shapes(state: State, layout: dict[str, tuple[str, torch.Size]], *, path: Path) -> None:
+    wrong = [
+        f"  {key}: {list(state[key].shape)}, must be {list(shape)}"
+        for key, (_, shape) in layout.items()
+        if state[key].shape != shape
+    ]
+    if wrong:
+        raise DataError(f"tensors of {path} do not fit together:\n" + "\n".join(wrong))
+
+
+def _sizes(state: State, *, heads: int) -> dict[str, Any]:
+    """What shapes tell. Weights of a linear layer are [leaving, entering]."""
+    channels = state["motion_conv1.weight"].shape[0]
+    width = state["context1.layers.0.0.fn.to_q.weight"].shape[0]
+    if width % heads:
+        raise DataError(f"queries have {width} channels, not a multiple of {heads} heads: --heads")
+    return {
+        "head_dim": width // heads,
+        "hidden_dim": state["token_tr.mlp.net.0.weight"].shape[0],
+        "gate_visual_ratio": state["gate_vision.0.weight"].shape[0] / channels,
+        "gate_prompt_ratio": state["gate_text.0.weight"].shape[0] / channels,
+    }
+
+
+def _backbone_name(state: State, wrapped: str) -> str:
+    resnet = f"{wrapped}attnpool.positional_embedding" in state
+    return "RN50-quickgelu" if resnet else "ViT-B-16-quickgelu"
+
+
+def _read(path: Path) -> State:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    except Exception as error:  # whatever unpickling a foreign file raises
+        raise DataError(f"{path} is not a torch file with weights alone: {error}") from error
+    state = content.get(_STATE) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
+        raise DataError(f"{path} has no {_STATE!r} with tensors in it; it has: {found}")
+    return dict(state)
+
+
+def _save(folder: Path, file: str, tensors: State, **metadata: str) -> None:
+    # Copies, since tensors of a torch file may share their memory, which safetensors refuses.
+    copies = {
+        name: value.detach().clone(memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+    with atomic_path(folder / file) as path:
+        save_file(copies, path, metadata=metadata or None)
+
+
+def _load(path: Path) -> tuple[State, str]:
+    """Tensors as they were stored, and how the tower's names begin in the release."""
+    if not path.is_file():
+        raise DataError(f"{path.parent} is not a model folder: it has no {path.name}")
+    with safe_open(path, framework="pt") as file:
+        names: list[str] = file.keys()
+        metadata = file.metadata() or {}
+        return {name: file.get_tensor(name) for name in names}, metadata.get("backbone", "")
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.back:
+        to_released(arguments.source, arguments.target)
+        print(f"{arguments.target}: {arguments.source} as a released checkpoint")
+        return
+    options = ("backbone", "heads", "alpha", "gate_slope", "num_frames")
+    spec = from_released(
+        arguments.source,
+        arguments.target,
+        **{name: getattr(arguments, name) for name in options},
+    )
+    model = spec.model
+    print(
+        f"{arguments.target}: {spec.backbone.name}, {model.heads} heads of {model.head_dim}, "
+        f"hidden_dim {model.hidden_dim}, gate ratios {model.gate_visual_ratio:g} and "
+        f"{model.gate_prompt_ratio:g}, alpha {model.alpha:g}, gate_slope {model.gate_slope:g}"
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m spm.convert",
+        description="Released checkpoint to model folder; with --back, the other way.",
+    )
+    parser.add_argument("--back", action="store_true", help="SOURCE is a model folder")
+    parser.add_argument("source", type=Path, metavar="SOURCE")
+    parser.add_argument("target", type=Path, metavar="TARGET")
+    parser.add_argument("--backbone", help="default: RN50 or ViT-B/16 of OpenAI, by its tensors")
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument(
+        "--alpha", type=float, default=0.2, help="the release: ucf101 .228, kinetics100 .86, …"
+    )
+    parser.add_argument("--gate-slope", type=float, default=0.0025)
+    parser.add_argument("--num-frames", type=int, default=8, help="T")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"convert: error: {error}")

@@ -1,0 +1,293 @@
+"""Released checkpoints: read, used and written back, on synthetic ones with the released names."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+import spm
+from spm.convert import EXTRAS_FILE, from_released, to_released
+from spm.convert import main as convert
+from spm.errors import DataError
+from spm.model import load_weights
+from stages import params
+from tests import models, reference, tiny_clip
+
+C, HEADS, HIDDEN = 24, 8, 40
+
+# What each tensor of a released head does, in the names of tests/reference.py.
+MEANING = {
+    "motion_conv1": "phi.1",
+    "motion_conv2": "phi.2",
+    "token_tr.mlp.net.0": "upsilon.1",
+    "token_tr.mlp.net.3": "upsilon.2",
+    "gate_vision.0": "psi_v.1",
+    "gate_vision.2": "psi_v.2",
+    "gate_text.0": "psi_p.1",
+    "gate_text.2": "psi_p.2",
+} | {
+    f"{context}.layers.0.{part}": f"{transformer}.{name}"
+    for context, transformer in (("context1", "padm"), ("context2", "sf"))
+    for part, name in {
+        "0.norm": "norm",
+        "0.fn.to_q": "q",
+        "0.fn.to_k": "k",
+        "0.fn.to_v": "v",
+        "0.fn.to_out.0": "out",
+        "1.net.0": "up",
+        "1.net.3": "down",
+    }.items()
+}
+
+
+@pytest.fixture(autouse=True)
+def _tiny_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = open_clip.factory._MODEL_CONFIGS
+    monkeypatch.setitem(configs, tiny_clip.NAME, tiny_clip.CONFIG)
+    monkeypatch.setitem(configs, "tiny-512", tiny_clip.CONFIG | {"embed_dim": 512})
+
+
+def head(
+    *, channels: int = C, head_dim: int = 6, hidden: int = HIDDEN, gates: tuple[int, int] = (12, 36)
+) -> dict[str, Tensor]:
+    """Random tensors under the names that a released checkpoint has, the tower left out."""
+    rng = torch.Generator().manual_seed(0)
+    width = HEADS * head_dim
+    state = {"scale": torch.tensor([1.5]), "mo_alpha1": torch.tensor(0.7)}
+
+    def linear(name: str, entering: int, leaving: int, *, bias: bool = True) -> None:
+        state[f"{name}.weight"] = torch.randn(leaving, entering, generator=rng) / entering**0.5
+        if bias:
+            state[f"{name}.bias"] = torch.randn(leaving, generator=rng)
+
+    for name in ("motion_conv1", "motion_conv2"):
+        linear(name, 3 * channels, channels)
+        state[f"{name}.weight"] = state[f"{name}.weight"].reshape(channels, channels, 3)
+    for name, between in (("gate_vision.", gates[0]), ("gate_text.", gates[1])):
+        linear(f"{name}0", channels, between)
+        linear(f"{name}2", between, channels)
+    for name in ("token_tr.mlp.net.", "context1.layers.0.1.net.", "context2.layers.0.1.net."):
+        linear(f"{name}0", channels, hidden)
+        linear(f"{name}3", hidden, channels)
+    for name in ("context1.layers.0.0.", "context2.layers.0.0."):
+        state[f"{name}norm.weight"] = 1 + 0.1 * torch.randn(channels, generator=rng)
+        state[f"{name}norm.bias"] = torch.randn(channels, generator=rng)
+        for which in "qkv":
+            linear(f"{name}fn.to_{which}", channels, width, bias=False)
+        linear(f"{name}fn.to_out.0", width, channels)
+    return state
+
+
+def checkpoint(
+    path: Path, *, tower: str = tiny_clip.NAME, wrapped: bool = False, half: bool = False, **sizes
+) -> dict[str, Tensor]:
+    """Writes a whole released checkpoint; returns its tensors."""
+    torch.manual_seed(1)
+    visual = open_clip.create_model(tower).visual
+    if half:
+        visual = visual.half()
+    prefix = "backbone.module." if wrapped else "backbone."
+    state = head(**sizes) | {prefix + name: value for name, value in visual.state_dict().items()}
+    torch.save({"model_state_dict": state, "epoch": 7}, path)
+    return state
+
+
+@pytest.mark.parametrize(("wrapped", "half"), [(False, False), (True, False), (False, True)])
+def test_there_and_back_is_exact(tmp_path: Path, wrapped: bool, half: bool) -> None:
+    state = checkpoint(tmp_path / "best.pt", wrapped=wrapped, half=half)
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    to_released(tmp_path / "model", tmp_path / "back.pt")
+    back = torch.load(tmp_path / "back.pt", weights_only=True)["model_state_dict"]
+    assert back.keys() == state.keys()
+    for name, value in state.items():
+        assert back[name].dtype == value.dtype, name
+        assert torch.equal(back[name], value), name
+
+
+def test_ours_there_and_back_is_exact(tmp_path: Path) -> None:
+    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    model = models.build(backbone=backbone, heads=HEADS, learn_lambda3=True).float()
+    torch.nn.init.constant_(model.lambda3_scale, 0.3)
+    spm.save_model(model, tmp_path / "first")
+    to_released(tmp_path / "first", tmp_path / "there.pt")
+    from_released(tmp_path / "there.pt", tmp_path / "second", backbone=tiny_clip.NAME)
+    first, second = (tmp_path / which / "model.safetensors" for which in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_fixed_weight_is_written_as_the_scalar_one(tmp_path: Path) -> None:
+    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    spm.save_model(models.build(backbone=backbone).float(), tmp_path / "model")
+    to_released(tmp_path / "model", tmp_path / "there.pt")
+    state = torch.load(tmp_path / "there.pt", weights_only=True)["model_state_dict"]
+    assert torch.equal(state["mo_alpha1"], torch.ones(()))
+    assert torch.equal(state["scale"], torch.ones(1))
+
+
+def test_the_whole_head_means_what_the_released_one_does(tmp_path: Path) -> None:
+    """At the size of ViT-B/16's, against the plain reference, which knows nothing of our names."""
+    sizes = {"channels": 512, "head_dim": 256, "hidden": 2048, "gates": (256, 768)}
+    state = checkpoint(tmp_path / "best.pt", tower="tiny-512", **sizes)
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone="tiny-512", alpha=0.353)
+    model = spm.load_model(tmp_path / "model").double()
+    weights = {
+        f"{MEANING[layer]}.{kind}": value.double().numpy()
+        for layer, kind, value in (
+            (*name.rsplit(".", 1), value) for name, value in state.items() if "." in name
+        )
+        if layer in MEANING
+    }
+    switches = reference.Switches(
+        text_ensemble="mean",
+        motion_reduction="mean",
+        prompt_visual_mean="time+channels",
+        distance="squared",
+        consistency_reduction="mean",
+        lambda4=0.0,
+        alpha=0.353,
+    )
+    episode = models.features(shots=[1, 1], query=1, frames=3, channels=512)
+    expected = reference.train(
+        episode.support.numpy(),
+        episode.support_labels.tolist(),
+        episode.query.numpy(),
+        episode.query_labels.tolist(),
+        episode.class_text.numpy()[None],
+        weights,
+        switches,
+    )
+    losses = model.losses(*episode.for_losses())
+    logits = model.classify(*episode.for_classify()).detach().numpy()
+    np.testing.assert_allclose(logits, expected["logits"], rtol=0, atol=1e-8)
+    assert losses.motion.item() == pytest.approx(float(expected["L_H"]), rel=1e-12)
+    scaled = expected["L_CE"] + 0.001 * float(state["mo_alpha1"]) * expected["L_H"]
+    assert losses.total.item() == pytest.approx(float(scaled), rel=1e-12)
+
+
+def test_the_tower_is_openais(tmp_path: Path) -> None:
+    state = checkpoint(tmp_path / "best.pt")
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    model = spm.load_model(tmp_path / "model")
+    tower = open_clip.create_model(tiny_clip.NAME).visual.eval()
+    tower.load_state_dict(
+        {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    )
+    pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    with torch.no_grad():  # the release does not normalise
+        expected = tower(pixels.permute(0, 3, 1, 2).float() / 255)
+        torch.testing.assert_close(model.encode_video(pixels), expected)
+
+
+def test_sizes_come_from_shapes_and_the_rest_from_options(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "best.pt", gates=(10, 24))
+    spec = from_released(
+        tmp_path / "best.pt",
+        tmp_path / "model",
+        backbone=tiny_clip.NAME,
+        heads=4,
+        gate_slope=0.054,
+        num_frames=16,
+    )
+    found = spec.model
+    assert (found.heads, found.head_dim, found.hidden_dim) == (4, 12, HIDDEN)
+    assert (found.gate_visual_ratio, found.gate_prompt_ratio) == (10 / 24, 1.0)
+    assert (found.alpha, found.gate_slope, spec.num_frames) == (0.2, 0.054, 16)
+    assert spm.load_model(tmp_path / "model").config == spec
+    assert spec.selection == "test"
+
+
+def test_a_model_can_start_from_it(tmp_path: Path) -> None:
+    state = checkpoint(tmp_path / "best.pt", half=True)
+    spec = from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    model = spm.ClipSPM(spec, load_backbone_weights=False)
+    load_weights(model, tmp_path / "model")
+    assert torch.equal(model.backbone.visual.proj, state["backbone.proj"].float())
+    assert model.lambda3_scale.item() == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("tower", ["RN50-quickgelu", "ViT-B-16-quickgelu"])
+def test_both_towers_of_the_release_are_told_apart_by_their_names(
+    tmp_path: Path, tower: str
+) -> None:
+    """Of the wrong sizes, so that the test stays small: the error is about shapes alone."""
+    with torch.device("meta"):
+        visual = open_clip.create_model(tower, device="meta").visual
+    state = {f"backbone.{name}": torch.zeros(1) for name in visual.state_dict()}
+    torch.save({"model_state_dict": head() | state}, tmp_path / "best.pt")
+    with pytest.raises(DataError, match=r"(?s)do not fit together.*backbone.conv1.weight: \[1\]"):
+        from_released(tmp_path / "best.pt", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_unknown_and_missing_keys_are_all_listed(tmp_path: Path) -> None:
+    state = checkpoint(tmp_path / "best.pt")
+    del state["gate_text.2.bias"], state["backbone.conv1.weight"], state["scale"]
+    state["text_encoder.weight"] = torch.zeros(1)
+    torch.save({"model_state_dict": state}, tmp_path / "best.pt")
+    with pytest.raises(DataError) as error:
+        from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    assert str(error.value).splitlines()[1:] == [
+        "  unknown: text_encoder.weight",
+        "  missing: backbone.conv1.weight",
+        "  missing: gate_text.2.bias",
+        "  missing: scale",
+    ]
+    assert "1 unknown, 3 missing" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"state_dict": {}}, r"has no 'model_state_dict' with tensors in it; it has: state_dict"),
+        ({"model_state_dict": {"scale": 1.0}}, r"has no 'model_state_dict' with tensors in it"),
+        ({"model_state_dict": Path("x")}, r"is not a torch file with weights alone"),
+    ],
+)
+def test_what_is_no_released_checkpoint_says_so(tmp_path: Path, content, message: str) -> None:
+    torch.save(content, tmp_path / "best.pt")
+    with pytest.raises(DataError, match=message):
+        from_released(tmp_path / "best.pt", tmp_path / "model")
+    with pytest.raises(DataError, match=r"nothing\.pt cannot be read: No such file"):
+        from_released(tmp_path / "nothing.pt", tmp_path / "model")
+
+
+def test_a_model_that_is_not_the_releases_cannot_be_written(tmp_path: Path) -> None:
+    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    spm.save_model(models.build(backbone=backbone, padm=False, fusion="concat"), tmp_path / "part")
+    with pytest.raises(DataError, match=r"(?s)0 unknown, 19 missing.*context1.*gate_text\.0\.bias"):
+        to_released(tmp_path / "part", tmp_path / "there.pt")
+    spm.save_model(models.build(), tmp_path / "conv")
+    with pytest.raises(DataError, match="has the tower 'conv'"):
+        to_released(tmp_path / "conv", tmp_path / "there.pt")
+    assert not (tmp_path / "there.pt").exists()
+
+
+def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "best.pt")
+    with pytest.raises(DataError, match="48 channels, not a multiple of 7 heads"):
+        from_released(tmp_path / "best.pt", tmp_path / "m", backbone=tiny_clip.NAME, heads=7)
+
+
+def test_templates_are_those_of_params_yaml(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "best.pt")
+    spec = from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    assert spec.prompts.templates == params.read()["prompts"]["templates"]
+
+
+def test_on_the_command_line(tmp_path: Path, monkeypatch, capsys) -> None:
+    checkpoint(tmp_path / "best.pt")
+    source, folder, back = (str(tmp_path / name) for name in ("best.pt", "model", "back.pt"))
+    options = ["--backbone", tiny_clip.NAME, "--alpha", "0.86"]
+    monkeypatch.setattr(sys, "argv", ["convert", source, folder, *options])
+    convert()
+    said = capsys.readouterr().out
+    assert "8 heads of 6, hidden_dim 40, gate ratios 0.5 and 1.5, alpha 0.86" in said
+    monkeypatch.setattr(sys, "argv", ["convert", "--back", folder, back])
+    convert()
+    assert Path(back).is_file()
+    assert load_file(tmp_path / "model" / EXTRAS_FILE)["scale"].tolist() == [1.5]
