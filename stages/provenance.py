@@ -58,10 +58,11 @@ def run_name(stage: str) -> str:
 
 
 def stage_tags(stage: str) -> dict[str, str]:
-    """Which stage, from which code, in which experiment."""
+    """Which stage, from which code, in which experiment, below which run (of a grid)."""
     tags = {"dvc.stage": stage, "mlflow.source.name": f"stages/{stage}.py"} | _git_tags()
-    experiment = os.environ.get("DVC_EXP_NAME")
-    return tags | ({"dvc.experiment": experiment} if experiment else {})
+    experiment, parent = os.environ.get("DVC_EXP_NAME"), os.environ.get("CLIP_SPM_PARENT_RUN")
+    tags |= {"dvc.experiment": experiment} if experiment else {}
+    return tags | ({"mlflow.parentRunId": parent} if parent else {})
 
 
 def path_key(path: Path) -> str:

@@ -146,6 +146,26 @@ def stage_run(
     run.end("FINISHED")
 
 
+def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
+    """A client, and the id of the one run that holds the points of the grid; new at the first time.
+
+    Raises InputError for a store that does not answer.
+    """
+    uri = tracking_uri(runtime)
+    prepare_environment()
+    check_server(uri)
+    try:
+        client = _client(uri)
+        experiment = _experiment_id(client, _experiment(params_file.read()), uri=uri)
+        runs = client.search_runs([experiment], filter_string=f"tags.grid = '{grid}'")
+        run = next(iter(runs), None) or client.create_run(
+            experiment, tags={"grid": grid}, run_name=f"grid {grid}"
+        )
+    except Exception as error:
+        raise unusable(uri, str(error)) from error
+    return client, str(run.info.run_id)
+
+
 def _start(stage: str, *, uri: str, experiment: str, contents: Mapping[Path, str]) -> Run:
     prepare_environment()
     check_server(uri)

@@ -1,0 +1,196 @@
+"""Runs a grid of experiments, and tabulates it: `python -m pipeline.experiments components`.
+
+A grid is a file in pipeline/grids, or any other: `python -m pipeline.experiments my/grid.yaml`
+(pipeline.grid says what stands in it). Points that were measured already, by this grid or another,
+are not run again; run it again after a failure, a kill or an edit, and it does what is missing.
+The table is in data/experiments/<name>: table.md, table.parquet, table.png.
+"""
+
+import argparse
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.grid import Grid, Point, load_grid, points_of
+from pipeline.grid_run import Outcome, Runner, Task, child_environment, run_all
+from pipeline.grid_table import Results, markdown, summarize, table
+from pipeline.parameters import read_yaml
+from pipeline.point_records import PointRecords, outside_files, point_key
+from pipeline.snapshot import Snapshot, WorkingCopy, cache_folder, take_snapshot
+from spm.atomic import atomic_path
+from spm.errors import InputError
+
+_TABLES = Path("data/experiments")
+
+
+def main() -> None:
+    options, root = _options(), Path.cwd()
+    if not (root / "params.yaml").is_file():
+        raise InputError(f"{root} has no params.yaml: run this in the project's folder")
+    state = Path(os.environ.get("CLIP_SPM_STATE", ".state")).absolute()
+    with _alone(state / "experiments"):
+        outcomes = experiment(
+            options.grid, root=root, state=state, jobs=0 if options.table else options.jobs
+        )
+    sys.exit(any(outcome.failure for outcome in outcomes))
+
+
+def experiment(name: str, *, root: Path, state: Path, jobs: int) -> list[Outcome]:
+    """Runs the points of the grid that are missing, `jobs` at a time; writes and prints the table.
+
+    Raises InputError for what is wrong with the grid, before anything runs.
+    """
+    document = read_yaml(root / "params.yaml")
+    grid, snapshot = load_grid(name, document=document), take_snapshot(root)
+    points = points_of(grid, document=document)
+    keys = _keys(points, snapshot=snapshot)
+    records = PointRecords(state / "experiments/points")
+    tasks = _tasks(points, keys=keys, records=records, logs=state / "experiments" / grid.name)
+    print(f"{grid.title}: {len(points)} points, {len(tasks)} to run", flush=True)
+    outcomes: list[Outcome] = []
+    if tasks and jobs:
+        outcomes = _run(
+            tasks, grid=grid, snapshot=snapshot, state=state, records=records, jobs=jobs
+        )
+    results = {place: records.load(key) for place, key in keys.items() if records.has(key)}
+    folder = root / _TABLES / grid.name
+    _write_table(grid, results, folder=folder)
+    if outcomes:
+        _tracking(grid, "--table", str(folder), root=root, state=state)
+    _report(outcomes, name=name)
+    return outcomes
+
+
+def _keys(points: Sequence[Point], *, snapshot: Snapshot) -> dict[tuple[str, int], str]:
+    code = snapshot.code()
+    return {
+        (point.row, point.seed): point_key(
+            point, code=code, outside=outside_files(point.parameters, root=snapshot.root)
+        )
+        for point in points
+    }
+
+
+def _tasks(
+    points: Sequence[Point],
+    *,
+    keys: dict[tuple[str, int], str],
+    records: PointRecords,
+    logs: Path,
+) -> list[Task]:
+    """One for each key that has no record: two rows can come to the same point."""
+    tasks: dict[str, Task] = {}
+    for point in points:
+        key = keys[point.row, point.seed]
+        slug = re.sub(r"[^A-Za-z0-9=]+", "-", f"{logs.name}-{point.row}").strip("-")
+        name = f"{slug}-s{point.seed}"
+        if not records.has(key):
+            tasks.setdefault(key, Task(key, f"{name}-{key[:6]}", point, logs / f"{name}.log"))
+    return list(tasks.values())
+
+
+def _run(
+    tasks: Sequence[Task],
+    *,
+    grid: Grid,
+    snapshot: Snapshot,
+    state: Path,
+    records: PointRecords,
+    jobs: int,
+) -> list[Outcome]:
+    jobs = min(jobs, len(tasks))
+    cache, place = cache_folder(snapshot.root), state / "experiments/copies"
+    try:
+        copies = [
+            WorkingCopy(place / str(number), snapshot=snapshot, cache=cache)
+            for number in range(jobs)
+        ]
+        parent = _tracking(grid, "--title", grid.title, root=snapshot.root, state=state)
+        environment = child_environment(
+            snapshot.root, state=state, threads=_threads(jobs), parent_run=parent
+        )
+        runner = Runner(copies, root=snapshot.root, records=records, environment=environment)
+        if jobs > 1:
+            runner.share(tasks[0])
+        return run_all(tasks, runner=runner, jobs=jobs, prefect_home=state / "prefect")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _threads(jobs: int) -> int:
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
+def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
+    """Asks the stages' side, which alone talks to MLflow; answers the grid's run, "" for none."""
+    command = [sys.executable, "-m", "stages.grid_run", grid.name, *options]
+    environment = {**os.environ, "CLIP_SPM_STATE": str(state)}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(done.stderr.strip().removeprefix("grid_run: error: "))
+    return done.stdout.strip()
+
+
+def _write_table(grid: Grid, results: Results, *, folder: Path) -> None:
+    from pipeline.grid_figure import write_figure
+
+    summaries = summarize(grid, results)
+    page = markdown(grid, summaries, results=results)
+    with atomic_path(folder / "table.md") as path:
+        path.write_text(page)
+    with atomic_path(folder / "table.parquet") as path:
+        pq.write_table(table(grid, summaries), path)
+    with atomic_path(folder / "table.png") as path:
+        write_figure(path, grid=grid, summaries=summaries)
+    print(f"\n{page}\nwritten to {folder}")
+
+
+def _report(outcomes: Sequence[Outcome], *, name: str) -> None:
+    failed = [outcome for outcome in outcomes if outcome.failure]
+    for outcome in failed:
+        point = outcome.task.point
+        print(f"{point.row}, seed {point.seed}: {outcome.failure} ({outcome.task.log})")
+    if failed:
+        print(f"{len(failed)} points are missing: python -m pipeline.experiments {name} runs them")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One grid at a time: two would use the same copies of the project. The lock ends with us."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise InputError(
+                f"a grid runs already, in process {lock.read()}: wait for it or end it"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.experiments", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("grid", help="name of a file in pipeline/grids, or path to a .yaml")
+    parser.add_argument("--jobs", type=int, default=1, help="points at the same time (default 1)")
+    parser.add_argument("--table", action="store_true", help="run nothing, tabulate what is there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"experiments: error: {error}")

@@ -1,0 +1,245 @@
+"""Running the points of a grid: a Prefect flow in which one task is one `dvc exp run`.
+
+Points run in copies of the project (pipeline.snapshot), several at a time if wanted. One that fails
+does not stop the others. Whatever ends the flow ends its points as well; training goes on from its
+checkpoint when the grid is run again.
+"""
+
+import logging
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.grid import Point
+from pipeline.point_records import PointRecords, data_root, outside_paths
+from pipeline.prefect_server import ensure_server
+from pipeline.snapshot import WorkingCopy, dvc_command
+
+_ERRORS = [  # of a stage, of Python, of DVC
+    re.compile(r"^\w+: error: (.*)"),
+    re.compile(r"^([\w.]*(?:Error|Exception): .*)"),
+    re.compile(r"^ERROR: (.*)"),
+]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A point that is to be run, under its key."""
+
+    key: str
+    name: str
+    """Of the DVC experiment."""
+    point: Point
+    log: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    task: Task
+    failure: str | None
+    """Why it failed; None where it did not."""
+
+
+class Runner:
+    """Runs tasks in `copies`; keeps their results in `records`."""
+
+    def __init__(
+        self,
+        copies: Sequence[WorkingCopy],
+        *,
+        root: Path,
+        records: PointRecords,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._free: queue.SimpleQueue[WorkingCopy] = queue.SimpleQueue()
+        for copy in copies:
+            self._free.put(copy)
+        self._root, self._records, self._environment = root, records, dict(environment)
+        self._running: set[IO[bytes]] = set()
+        self.stopped = False
+
+    def run(self, task: Task) -> Outcome:
+        """One experiment, from a clean copy to its record."""
+        copy = self._free.get()
+        try:
+            failure = None if self.stopped else self._experiment(task, copy=copy)
+        finally:
+            self._free.put(copy)
+        return Outcome(task, "stopped" if self.stopped else failure)
+
+    def stop(self) -> None:
+        """Kills what runs; what waits will not be started."""
+        self.stopped = True
+        for pipe in list(self._running):
+            pipe.close()
+
+    def share(self, task: Task) -> None:
+        """Runs the stages up to the frames for one task, so that several need not do it at once."""
+        copy = self._free.get()
+        self._prepare(copy, task.point)
+        self._execute([*dvc_command(), "repro", "frames"], copy=copy, log=task.log)
+        self._free.put(copy)
+
+    def _experiment(self, task: Task, *, copy: WorkingCopy) -> str | None:
+        self._prepare(copy, task.point)
+        command = [*dvc_command(), "exp", "run", "--name", task.name, "evaluate"]
+        if self._execute(command, copy=copy, log=task.log) != 0:
+            return failure_in(task.log)
+        self._records.keep(task.key, copy=copy.folder, point=task.point)
+        copy.publish(task.name)
+        return None
+
+    def _prepare(self, copy: WorkingCopy, point: Point) -> None:
+        given = point.parameters["runtime"]["root"]
+        place = {"runtime.root": str(data_root(given, root=self._root))} if given else {}
+        copy.reset(point.overrides | place)
+        for path in outside_paths(point.parameters):
+            if (self._root / path).exists():
+                copy.bring(Path(path))
+
+    def _execute(self, command: list[str], *, copy: WorkingCopy, log: Path) -> int:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        supervised = [sys.executable, "-m", "pipeline.supervise", *command]
+        with open(log, "wb") as output:
+            process = subprocess.Popen(
+                supervised,
+                cwd=copy.folder,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            assert process.stdin is not None
+            self._running.add(process.stdin)
+            try:
+                return process.wait()
+            finally:
+                self._running.discard(process.stdin)
+                process.stdin.close()
+
+
+def run_all(
+    tasks: Sequence[Task], *, runner: Runner, jobs: int, prefect_home: Path
+) -> list[Outcome]:
+    """The flow. An interrupt ends the points that run and lets the flow end by itself."""
+    ensure_server(prefect_home)
+    from prefect import flow, task
+    from prefect.cache_policies import NO_CACHE
+    from prefect.states import Failed
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    logging.getLogger("prefect.task_runs").setLevel(logging.CRITICAL)  # Progress says what failed
+    progress = Progress(len(tasks), jobs=jobs)
+    outcomes: dict[str, Outcome] = {}
+    by_name = {each.name: each for each in tasks}
+
+    @task(name="point", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+    def run_point(name: str) -> Any:
+        with progress.point(by_name[name]) as report:
+            outcome = outcomes[name] = report(runner.run(by_name[name]))
+        return Failed(message=outcome.failure) if outcome.failure else None
+
+    @flow(name="experiments", task_runner=ThreadPoolTaskRunner(max_workers=jobs))
+    def run_grid() -> None:
+        for future in [run_point.submit(name) for name in by_name]:
+            future.wait()
+
+    with _interrupts(runner):
+        run_grid()
+    return [outcomes[name] for name in by_name]
+
+
+class Progress:
+    """A line when a point starts, and one when it ends: how it went, how long the rest takes."""
+
+    def __init__(self, total: int, *, jobs: int) -> None:
+        self._total, self._jobs = total, jobs
+        self._started, self._seconds = 0, []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def point(self, task: Task) -> Iterator[Any]:
+        begin = time.monotonic()
+        with self._lock:
+            self._started += 1
+            number = self._started
+        place = f"[{number}/{self._total}] {task.point.row}, seed {task.point.seed}"
+
+        def report(outcome: Outcome) -> Outcome:
+            if outcome.failure != "stopped":
+                seconds = time.monotonic() - begin
+                result = f"FAILED: {outcome.failure}" if outcome.failure else "done"
+                print(
+                    f"{place}: {result} after {duration(seconds)}; {self._left(seconds)}",
+                    flush=True,
+                )
+            return outcome
+
+        print(f"{place}: started, see {task.log}", flush=True)
+        yield report
+
+    def _left(self, seconds: float) -> str:
+        with self._lock:
+            self._seconds.append(seconds)
+            left = self._total - len(self._seconds)
+            mean = sum(self._seconds) / len(self._seconds)
+        return f"{left} left, about {duration(left * mean / self._jobs)}" if left else "none left"
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(3720)
+    '1 h 2 min'
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def failure_in(log: Path) -> str:
+    """The stage's own words where it said what is wrong, else Python's, DVC's, or the last line."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    for pattern in _ERRORS:
+        for line in lines:
+            if found := pattern.match(line):
+                return found[1]
+    return lines[-1] if lines else "it ended without a word"
+
+
+@contextmanager
+def _interrupts(runner: Runner) -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        print("\nstopping the points that run …", file=sys.stderr, flush=True)
+        runner.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def child_environment(root: Path, *, state: Path, threads: int, parent_run: str) -> dict[str, str]:
+    """Of the points: the project's state and data, wherever they run."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    shared = {
+        "PATH": path,
+        "CLIP_SPM_STATE": str(state),
+        "CLIP_SPM_DATA": str(data_root(None, root=root)),
+        "CLIP_SPM_PARENT_RUN": parent_run,
+        "DVC_NO_ANALYTICS": "1",
+    }
+    return {"OMP_NUM_THREADS": str(threads), **os.environ, **shared}

@@ -1,0 +1,220 @@
+"""The table of a grid: each row against its baseline, over the same test episodes.
+
+Accuracies are percent, differences percentage points. `E` test episodes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.grid import Grid, Row
+from pipeline.point_records import Measured
+from spm.scores import mean_and_interval
+
+Results = Mapping[tuple[str, int], Measured]
+"""(row, seed) -> what it came to; a point that failed or has not run is not in it."""
+_INTERVAL = (
+    "Interval: 95 % of the mean difference over the test episodes, paired: in each episode the "
+    "difference is averaged over the seeds first. It covers which episodes were drawn, for the "
+    "models that were trained; it does not cover what another seed would have trained, nor other "
+    "test classes. For the seeds see the spread (standard deviation of a row's accuracies) and the "
+    "range of the differences, one a seed."
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row less its baseline, over the seeds that both have."""
+
+    mean: float
+    ci95: float
+    """Half the width of the interval that `paired_difference` explains."""
+    by_seed: list[float]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A line of the table."""
+
+    row: Row
+    by_seed: dict[int, float]
+    """Seed -> accuracy."""
+    inductive: float | None
+    """Mean accuracy with each query classified as if it were alone, where it was measured."""
+    difference: Difference | None
+    """None for a baseline, and where there is nothing to compare."""
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(list(self.by_seed.values())))
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds (n - 1); None for a single one."""
+        return float(np.std(list(self.by_seed.values()), ddof=1)) if len(self.by_seed) > 1 else None
+
+
+def summarize(grid: Grid, results: Results) -> list[Summary]:
+    """One summary for each row, in the grid's order."""
+    return [_summary(row, seeds=grid.seeds, results=results) for row in grid.rows.values()]
+
+
+def paired_difference(
+    ours: Sequence[NDArray[np.float64]], theirs: Sequence[NDArray[np.float64]]
+) -> Difference:
+    """ours, theirs: accuracies by episode, one [E] for each seed, in the same order.
+
+    The difference of an episode is averaged over the seeds; `ci95` is 1.96 · std / √E of these.
+    It is narrower than that of two independent samples, because an episode that is hard is hard
+    for both. What it covers is the draw of episodes, not that of the seeds.
+    """
+    by_episode = np.mean([a - b for a, b in zip(ours, theirs, strict=True)], axis=0)
+    mean, interval = mean_and_interval(by_episode)
+    by_seed = [float((a - b).mean()) for a, b in zip(ours, theirs, strict=True)]
+    return Difference(mean, interval, by_seed)
+
+
+def table(grid: Grid, summaries: Sequence[Summary]) -> pa.Table:
+    """The numbers as columns, unrounded."""
+    columns = grid.paper.columns if grid.paper else []
+    rows = [_record(each, columns=columns) for each in summaries]
+    return pa.Table.from_pylist(rows, schema=_schema(columns))
+
+
+def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> str:
+    """The page: table, conditions, what the interval covers, and the command that reruns it."""
+    columns = grid.paper.columns if grid.paper else []
+    inductive = any(each.inductive is not None for each in summaries)
+    head = ["", "accuracy", "spread", *(["inductive"] if inductive else [])]
+    head += ["difference", "by seed", *(f"paper: {column}" for column in columns)]
+    body = [_cells(each, grid=grid, summaries=summaries, inductive=inductive) for each in summaries]
+    lines = [f"## {grid.title}", "", *_aligned(head, body), "", *_conditions(results)]
+    return "\n".join([*lines, _INTERVAL, "", f"`python -m pipeline.experiments {grid.given}`", ""])
+
+
+def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
+    measured = {seed: results[row.name, seed] for seed in seeds if (row.name, seed) in results}
+    alone = [each.results.get("inductive", {}).get("accuracy") for each in measured.values()]
+    return Summary(
+        row,
+        {seed: float(each.accuracies.mean()) for seed, each in measured.items()},
+        float(np.mean(alone)) if alone and None not in alone else None,
+        None if row.baseline == row.name else _difference(row, measured, results=results),
+    )
+
+
+def _difference(row: Row, ours: Mapping[int, Measured], *, results: Results) -> Difference | None:
+    """Over the seeds that both rows have, where both saw the same data."""
+    pairs = [
+        (ours[seed], results[row.baseline, seed])
+        for seed in ours
+        if (row.baseline, seed) in results
+        and _data(results[row.baseline, seed]) == _data(ours[seed])
+    ]
+    if not pairs:
+        return None
+    return paired_difference([a.accuracies for a, _ in pairs], [b.accuracies for _, b in pairs])
+
+
+def _data(measured: Measured) -> str:
+    return str(measured.results["hashes"]["data"])
+
+
+def _record(summary: Summary, *, columns: Sequence[str]) -> dict[str, Any]:
+    difference = summary.difference
+    return {
+        "row": summary.row.name,
+        "baseline": summary.row.baseline,
+        "seeds": list(summary.by_seed),
+        "accuracy": summary.accuracy if summary.by_seed else None,
+        "spread": summary.spread,
+        "inductive": summary.inductive,
+        "difference": difference.mean if difference else None,
+        "ci95": difference.ci95 if difference else None,
+        "by_seed": difference.by_seed if difference else None,
+        **{f"paper: {c}": v for c, v in zip(columns, summary.row.paper, strict=True)},
+    }
+
+
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    numbers = ["accuracy", "spread", "inductive", "difference", "ci95"]
+    numbers += [f"paper: {column}" for column in columns]
+    types = {"row": pa.string(), "baseline": pa.string(), "seeds": pa.list_(pa.int64())}
+    types |= dict.fromkeys(numbers, pa.float64()) | {"by_seed": pa.list_(pa.float64())}
+    return pa.schema(types)
+
+
+def _cells(
+    summary: Summary, *, grid: Grid, summaries: Sequence[Summary], inductive: bool
+) -> list[str]:
+    """The line's cells as text."""
+    row = summary.row
+    papers = {each.row.name: each.row.paper for each in summaries}
+    reference = papers[row.baseline] if row.baseline != row.name else [None] * len(row.paper)
+    cells = [row.name, *_accuracy(summary, seeds=len(grid.seeds))]
+    cells += [_number(summary.inductive)] if inductive else []
+    cells += _difference_cells(summary)
+    return cells + [_paper(a, b) for a, b in zip(row.paper, reference, strict=True)]
+
+
+def _accuracy(summary: Summary, *, seeds: int) -> list[str]:
+    if not summary.by_seed:
+        return ["not measured", "-"]
+    missing = f" ({len(summary.by_seed)} of {seeds} seeds)" if len(summary.by_seed) < seeds else ""
+    return [f"{summary.accuracy:.2f}{missing}", _number(summary.spread)]
+
+
+def _difference_cells(summary: Summary) -> list[str]:
+    difference = summary.difference
+    if difference is None:
+        return ["-" if summary.row.baseline != summary.row.name else "baseline", "-"]
+    by_seed = f"{min(difference.by_seed):+.2f} … {max(difference.by_seed):+.2f}"
+    return [f"{difference.mean:+.2f} ± {difference.ci95:.2f}", by_seed]
+
+
+def _paper(value: float | None, baseline: float | None) -> str:
+    """The paper's number, and its difference from its own baseline."""
+    if value is None:
+        return "-"
+    return f"{value:.1f} ({value - baseline:+.1f})" if baseline is not None else f"{value:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _conditions(results: Results) -> list[str]:
+    """Under which it was measured; all protocols, where rows differ in it."""
+    if not results:
+        return []
+    all_results = [measured.results for measured in results.values()]
+    one = all_results[0]
+    protocols = dict.fromkeys(each["protocol"] for each in all_results)
+    return [
+        f"{one['dataset']} · {one['backbone']} · {one['way']}-way · {one['query']} queries per "
+        f"class · {one['episodes']} test episodes · text: {one['text']}",
+        "",
+        *(f"- {protocol}" for protocol in protocols),
+        "",
+    ]
+
+
+def _aligned(head: list[str], body: Sequence[list[str]]) -> list[str]:
+    """Markdown's table, with columns of one width: readable as plain text as well."""
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    rule = [
+        f"{'-' * width}" if not n else f"{'-' * (width - 1)}:" for n, width in enumerate(widths)
+    ]
+    lines = [
+        [
+            cell.rjust(width) if n else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in [head, *body]
+    ]
+    lines.insert(1, rule)
+    return [f"| {' | '.join(cells)} |" for cells in lines]

@@ -1,0 +1,89 @@
+"""Parameters under dotted names: `model.padm`. Setting them, checking them, naming the nearest."""
+
+import copy
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from spm.config.base import validate
+from spm.config.sections import SECTIONS
+from spm.errors import ConfigError
+
+_VALUES = {"dataset.class_texts", "dataset.split"}  # mappings that are one parameter's value
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML 1.2 file as a plain dict. Raises ConfigError."""
+    try:
+        document = YAML(typ="safe", pure=True).load(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} must hold keys and values; got {document!r}")
+    return document
+
+
+def write_yaml(path: Path, overrides: dict[str, Any]) -> None:
+    """Sets dotted names in the file; its comments and its order stay."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    document = yaml.load(path)
+    for name, value in overrides.items():
+        _set(document, name, value)
+    yaml.dump(document, path)
+
+
+def flatten(values: dict[str, Any], *, prefix: str = "") -> dict[str, Any]:
+    """{"model": {"padm": True}} -> {"model.padm": True}. Dotted keys stay as they are."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        nested = isinstance(value, dict) and name not in _VALUES
+        flat |= flatten(value, prefix=f"{name}.") if nested else {name: value}
+    return flat
+
+
+def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """A copy of params.yaml's content with dotted names set. Raises ConfigError for a new name."""
+    changed = copy.deepcopy(document)
+    known = flatten(document)
+    for name, value in overrides.items():
+        if name not in known:
+            raise unknown(name, known, where="override", kind="a parameter")
+        _set(changed, name, copy.deepcopy(value))
+    return changed
+
+
+def check(document: dict[str, Any]) -> None:
+    """Every section, as the stages check it. Raises ConfigError that lists all problems."""
+    problems = []
+    for name, section in SECTIONS.items():
+        try:
+            validate(section, document.get(name), name=name)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> ConfigError:
+    """The error for a name that is none of `known`, with the nearest of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(names)}"
+    return ConfigError(f"{where} {name!r} is not {kind}. {hint}")
+
+
+def _set(document: dict[str, Any], name: str, value: Any) -> None:
+    *parents, last = name.split(".")
+    section = document
+    for parent in parents:
+        section = section[parent]
+    section[last] = value

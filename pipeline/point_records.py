@@ -1,0 +1,108 @@
+"""What is kept of each point that was measured, in the state folder, under the name of its content.
+
+    experiments/points/<key>/   point.json  evaluate.json  episodes.parquet  train.json  …
+
+The key names all that decides the result: every parameter of the sections that are measured, the
+code, and the files from outside. So an edited grid finds its old points, two grids share what they
+have in common, and a change of anything that matters makes a point new.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.grid import Point
+from spm.config.dataset import BUILT_IN
+from spm.hashing import cheap_key, value_hash
+from spm.inventory import scan
+
+_KEPT = ("data/train.json", "data/train_curves.csv", "data/results/evaluate.json")
+_KEPT += ("data/results/episodes.parquet",)
+_NOT_MEASURED = ("runtime", "report")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a point came to."""
+
+    results: dict[str, Any]
+    """evaluate.json."""
+    accuracies: NDArray[np.float64]
+    """Percent, of each test episode of the headline shot, [E]."""
+
+
+def point_key(point: Point, *, code: Mapping[str, str], outside: Mapping[str, str]) -> str:
+    """`code`: path -> git hash; `outside`: as `outside_files` gives it."""
+    parameters = {k: v for k, v in point.parameters.items() if k not in _NOT_MEASURED}
+    return value_hash({"parameters": parameters, "code": code, "outside": outside})[:24]
+
+
+def outside_files(parameters: Mapping[str, Any], *, root: Path) -> dict[str, str]:
+    """Name -> content key of what a point reads and neither git nor DVC holds.
+
+    `root` is the project's folder, which relative paths start from.
+    """
+    found = {path: _content(root / path) for path in outside_paths(parameters)}
+    name = parameters["dataset"]["name"]
+    if name != BUILT_IN:
+        folder = data_root(parameters["runtime"]["root"], root=root) / name
+        found["videos"] = value_hash(scan(folder).to_pylist()) if folder.is_dir() else "absent"
+    return {path: content for path, content in found.items() if content}
+
+
+def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
+    """What may be the path of a file: weights can also be a tag of open_clip."""
+    values = [parameters["model"]["init_from"], parameters["backbone"]["weights"]]
+    return [value for value in values if value is not None]
+
+
+def data_root(given: str | None, *, root: Path) -> Path:
+    """The folder of the data sets, absolute: a copy of the project must find the same one."""
+    place = given or os.environ.get("CLIP_SPM_DATA") or "data/raw"
+    return root / Path(place).expanduser()
+
+
+class PointRecords:
+    """The records in `folder`, by key."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def has(self, key: str) -> bool:
+        return (self._folder / key).is_dir()
+
+    def load(self, key: str) -> Measured:
+        folder = self._folder / key
+        results = json.loads((folder / "evaluate.json").read_text())
+        episodes = pq.read_table(folder / "episodes.parquet", columns=["shot", "accuracy"])
+        headline = episodes["shot"].to_numpy() == results["shot"]
+        return Measured(results, episodes["accuracy"].to_numpy()[headline])
+
+    def keep(self, key: str, *, copy: Path, point: Point) -> None:
+        """Takes the results out of a copy of the project: a record is there whole or not at all."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
+        try:
+            for name in _KEPT:
+                shutil.copy(copy / name, temporary)
+            about = {"row": point.row, "seed": point.seed, "parameters": point.parameters}
+            (temporary / "point.json").write_text(json.dumps(about, indent=2) + "\n")
+            temporary.rename(self._folder / key)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _content(path: Path) -> str:
+    """ "" where there is nothing."""
+    if path.is_dir():
+        return value_hash({file.name: cheap_key(file) for file in path.iterdir() if file.is_file()})
+    return cheap_key(path) if path.is_file() else ""

@@ -1,0 +1,46 @@
+"""The MLflow run that holds the points of a grid: pipeline.experiments starts this as a command.
+
+    python -m stages.grid_run components --title "Component analysis"   # opens it, prints its id
+    python -m stages.grid_run components --table data/experiments/components   # files, and the end
+
+A grid has one run, however often it is run again. Nothing is printed under `tracking: false`.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from spm.config.runtime import RuntimeConfig
+from stages import command, params, tracking
+
+
+def main() -> None:
+    options = _options()
+    (runtime,) = params.load(runtime=RuntimeConfig)
+    if not runtime.tracking:
+        return
+    client, run_id = tracking.grid_run(options.grid, runtime=runtime)
+    if options.table is None:
+        client.update_run(run_id, status="RUNNING")
+        client.set_tag(run_id, "mlflow.note.content", options.title)
+        print(run_id)
+    else:
+        _finish(client, run_id, folder=options.table)
+
+
+def _finish(client: Any, run_id: str, *, folder: Path) -> None:
+    client.log_artifacts(run_id, str(folder))
+    client.set_tag(run_id, "mlflow.note.content", (folder / "table.md").read_text())
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("grid")
+    parser.add_argument("--title", default="")
+    parser.add_argument("--table", type=Path, help="folder with the grid's table")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)
