@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -50,40 +50,44 @@ _VALIDATION_BATCH = 25
 
 def main() -> None:
     (runtime,) = params.load(runtime=RuntimeConfig)
-    sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
-    episode, config = sections["episode"], sections["train"]
-    how = sections["model"].text_ensemble
+    sections: dict[str, Any] = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
+    config = sections["train"]
     spec = _spec(sections)
     device = pick_device(runtime.device)
     store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
-    sampler = EpisodeSampler(
-        store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
-    )
-    validate = _validation(store, texts, config, way=episode.way, shot=episode.shot, how=how)
 
     folder = paths.state_dir() / "checkpoints" / _fingerprint(store, sections)
     with hold(folder) as checkpoint, _tracked(sections) as run:
-        trained = _initial_model(spec).to(device)
-        episodes = TrainingEpisodes(
-            store, sampler, size=trained.image_size, flip=config.flip, seed=config.seed
-        )
-        class_text = texts.of(sampler.class_names, how=how)
-        history = train(
-            trained,
-            TrainingInputs(episodes, class_text, validate),
-            config,
-            schedule=Schedule(
+        model, history = _initial_model(spec).to(device), History()
+        if config.episodes:
+            schedule = Schedule(
                 loader_workers=runtime.loader_workers,
                 checkpoint_seconds=runtime.checkpoint_seconds,
                 on_validation=_reporter(run),
-            ),
-            checkpoint=checkpoint,
-        )
-        _write(trained, history)
+            )
+            inputs = _inputs(store, texts, sections, size=model.image_size)
+            history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
+        _write(model, history)
         run.log_metrics(history.summary())
         for out in (paths.TRAIN_CURVES, paths.MODEL / "config.json"):
             run.log_artifact(out)
     print(f"train: {history.summary()}")
+
+
+def _inputs(
+    store: FrameStore, texts: PromptFeatures, sections: dict[str, Any], *, size: int
+) -> TrainingInputs:
+    """Raises DataError for a class with too few clips left after decoding."""
+    episode, config = sections["episode"], sections["train"]
+    how = sections["model"].text_ensemble
+    sampler = EpisodeSampler(
+        store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
+    )
+    return TrainingInputs(
+        episodes=TrainingEpisodes(store, sampler, size=size, flip=config.flip, seed=config.seed),
+        class_text=texts.of(sampler.class_names, how=how),
+        validate=_validation(store, texts, config, way=episode.way, shot=episode.shot, how=how),
+    )
 
 
 def _tracked(sections: dict[str, Section]) -> AbstractContextManager[tracking.Run]:
