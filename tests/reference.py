@@ -8,14 +8,16 @@ N classes, S support clips, Q query clips, T frames, C channels, R templates. On
 a prompt: [C]. Weights are a flat dict of arrays:
 
     phi.{1,2}.{weight,bias}                      the convolutions of Eq. 8, weight [C, C, 3]
-    psi_v.{1,2}.…, psi_p.{1,2}.…                 the gates of Eq. 9 (linear layers, weight [out, in])
+    psi_v.{1,2}.…, psi_p.{1,2}.…                 the gates of Eq. 9, linear, weight [out, in]
     upsilon.{1,2}.…                              the linear layers of Eq. 13
+    lambda3.scale                                a scalar, where λ3 is learned
     {sf,padm}.{norm,q,k,v,out,up,down}.…         the Transformers of Eq. 9 and Eq. 14
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +43,16 @@ class Switches:
     lambda1: float = 1.0
     lambda2: float = 0.5
     lambda3: float = 0.001
+    learn_lambda3: bool = False  # or True: times a weight
     lambda4: float = 0.001
     alpha: float = 0.2
     otam_lambda: float = 0.5
     gate_slope: float = 0.0025
     num_heads: int = 8
+    attention_dropout: float = 0.2
+    dropout: float = 0.05
+    drop: Callable[[Array, float], Array] = lambda x, _probability: x
+    """Stands at every place of dropout; the default is evaluation."""
 
 
 # ---------------------------------------------------------------- layers
@@ -74,25 +81,30 @@ def softmax(x: Array) -> Array:
     return e / e.sum()
 
 
-def attention(tokens: Array, w: Weights, name: str, num_heads: int) -> Array:
+def attention(tokens: Array, w: Weights, name: str, s: Switches) -> Array:
     """[L, C] → [L, C]: every head attends with softmax(q k / √d); heads side by side."""
     q, k, v = (linear(tokens, w, f"{name}.{which}") for which in "qkv")
-    width = q.shape[1] // num_heads
+    width = q.shape[1] // s.num_heads
     joined = np.zeros_like(q)
-    for head in range(num_heads):
+    for head in range(s.num_heads):
         own = slice(head * width, (head + 1) * width)
         for i in range(len(tokens)):
-            scores = [q[i, own] @ k[j, own] / math.sqrt(width) for j in range(len(tokens))]
-            for j, share in enumerate(softmax(np.array(scores))):
-                joined[i, own] += share * v[j, own]
-    return linear(joined, w, f"{name}.out")
+            share = softmax(k[:, own] @ q[i, own] / math.sqrt(width))
+            joined[i, own] = share @ v[:, own]
+    return s.drop(linear(joined, w, f"{name}.out"), s.attention_dropout)
 
 
-def transformer(tokens: Array, w: Weights, name: str, num_heads: int) -> Array:
+def two_layers(x: Array, w: Weights, names: tuple[str, str], s: Switches) -> Array:
+    """Linear, GELU, linear; dropout after the second and third."""
+    hidden = s.drop(gelu(linear(x, w, names[0])), s.dropout)
+    return s.drop(linear(hidden, w, names[1]), s.dropout)
+
+
+def transformer(tokens: Array, w: Weights, name: str, s: Switches) -> Array:
     """[L, C] → [L, C]: one layer, normalised before attention only, both parts residual."""
     normed = np.stack([layer_norm(token, w, f"{name}.norm") for token in tokens])
-    x = tokens + attention(normed, w, name, num_heads)
-    return x + linear(gelu(linear(x, w, f"{name}.up")), w, f"{name}.down")
+    x = tokens + attention(normed, w, name, s)
+    return x + two_layers(x, w, (f"{name}.up", f"{name}.down"), s)
 
 
 def convolution(f: Array, w: Weights, name: str) -> Array:
@@ -110,7 +122,7 @@ def gate(x: Array, w: Weights, name: str, slope: float) -> Array:
     """Ψ: linear, leaky ReLU, linear, sigmoid."""
     h = linear(x, w, f"{name}.1")
     h = np.where(h > 0, h, slope * h)
-    return 1 / (1 + np.exp(-linear(h, w, f"{name}.2")))
+    return (1 + np.tanh(linear(h, w, f"{name}.2") / 2)) / 2
 
 
 # ---------------------------------------------------------------- equations
@@ -147,7 +159,7 @@ def eq9_sf(p: Array, f: Array, w: Weights, s: Switches) -> tuple[Array, Array]:
                 + s.alpha * gate(p, w, "psi_p", s.gate_slope) * p
             ),
         }[s.fusion](f[t])
-    out = transformer(np.vstack([p, fused]), w, "sf", s.num_heads)
+    out = transformer(np.vstack([p, fused]), w, "sf", s)
     return out[0], out[1:]
 
 
@@ -169,7 +181,7 @@ def eq13_pg(support_texts: Array, f: Array, w: Weights, s: Switches) -> Array:
     visual = sum(f) / len(f)
     if s.prompt_visual_mean == "time+channels":
         visual = sum(visual) / len(visual)
-    return linear(gelu(linear(text * visual, w, "upsilon.1")), w, "upsilon.2")
+    return two_layers(text * visual, w, ("upsilon.1", "upsilon.2"), s)
 
 
 def eq12_distance(
@@ -236,10 +248,10 @@ def eq14_padm(
     }
     for t in range(f_s.shape[1]):
         support_side = np.stack([p[t] for p in anchors] + [clip[t] for clip in f_s])
-        support_side = transformer(support_side, w, "padm", s.num_heads)
+        support_side = transformer(support_side, w, "padm", s)
         out["P'"][:, t], out["f_S'"][:, t] = support_side[:num_classes], support_side[num_classes:]
         query_side = np.stack([anchor[t]] + [clip[t] for clip in f_q])
-        query_side = transformer(query_side, w, "padm", s.num_heads)
+        query_side = transformer(query_side, w, "padm", s)
         out["A'"][t], out["f_Q'"][:, t] = query_side[0], query_side[1:]
     return out
 
@@ -301,13 +313,16 @@ def spm_loss(
     clips: Array, own_texts: Array, support_texts: Array, w: Weights, s: Switches
 ) -> dict[str, Array]:
     """Eq. 10 to 12 of one side's clips, each with its true class text."""
-    rows = []
-    for f, text in zip(clips, own_texts, strict=True):
-        prompt = eq13_pg(support_texts, f, w, s)
-        d_tp, d_v = eq12_distance(eq9_sf(text, f, w, s), eq9_sf(prompt, f, w, s), s)
-        rows.append((prompt, d_tp, d_v, d_tp + d_v))
-    names = ("prompt", "d^tp", "d^v", "d_s")
-    return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True))}
+    prompts = [eq13_pg(support_texts, f, w, s) for f in clips]
+    true = [eq9_sf(text, f, w, s) for text, f in zip(own_texts, clips, strict=True)]
+    generated = [eq9_sf(prompt, f, w, s) for prompt, f in zip(prompts, clips, strict=True)]
+    both = [eq12_distance(a, b, s) for a, b in zip(true, generated, strict=True)]
+    return {
+        "prompt": np.stack(prompts),
+        "d^tp": np.array([d_tp for d_tp, _ in both]),
+        "d^v": np.array([d_v for _, d_v in both]),
+        "d_s": np.array([d_tp + d_v for d_tp, d_v in both]),
+    }
 
 
 def train(
@@ -325,13 +340,13 @@ def train(
     got["L_CE"] = np.array(-sum(math.log(p) for p in true_p) / len(true_p))
     got |= hsmr_loss(f_s, f_q, w, s)
     sides: dict[str, list[float]] = {"S": [], "Q": []}
-    if s.spm:
-        supports = got["text"][labels]
-        for side, clips, own in (("S", f_s, labels), ("Q", f_q, query_labels)):
-            found = spm_loss(clips, got["text"][own], supports, w, s)
-            got |= {f"{name}_{side}": value for name, value in found.items()}
-            if s.consistency in ("both", {"S": "support", "Q": "query"}[side]):
-                sides[side] = list(found["d_s"])
+    chosen = {"none": "", "support": "S", "query": "Q", "both": "SQ"}[s.consistency]
+    for side in chosen if s.spm else "":
+        clips, own = {"S": (f_s, labels), "Q": (f_q, query_labels)}[side]
+        found = spm_loss(clips, got["text"][own], got["text"][labels], w, s)
+        got |= {f"{name}_{side}": value for name, value in found.items()}
+        sides[side] = list(found["d_s"])
     got["L_S"] = np.array(reduce_clips(sides["S"], sides["Q"], s))
-    got["L"] = got["L_CE"] + s.lambda3 * got["L_H"] + s.lambda4 * got["L_S"]
+    lambda3 = s.lambda3 * w["lambda3.scale"] if s.learn_lambda3 and s.hsmr else s.lambda3
+    got["L"] = got["L_CE"] + lambda3 * got["L_H"] + s.lambda4 * got["L_S"]
     return got
