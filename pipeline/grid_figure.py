@@ -45,6 +45,7 @@ def _draw_paper(
         known = [(place, a - b) for place, (a, b) in enumerate(pairs) if None not in (a, b)]
         if known:
             places, values = zip(*known, strict=True)
-            axes.scatter(values, places, marker="xd+*"[column % 4], label=f"paper: {heading}")
+            style = {"marker": "xd+*"[column % 4], "color": f"C{column + 1}"}
+            axes.scatter(values, places, label=f"paper: {heading}", zorder=3, **style)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)

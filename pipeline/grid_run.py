@@ -73,6 +73,10 @@ class Runner:
         copy = self._free.get()
         try:
             failure = None if self.stopped else self._experiment(task, copy=copy)
+        except subprocess.CalledProcessError as error:
+            failure = f"{error}: {error.stderr}"
+        except Exception as error:  # a full disk, say: it must not take the other points with it
+            failure = f"{type(error).__name__}: {error}"
         finally:
             self._free.put(copy)
         return Outcome(task, "stopped" if self.stopped else failure)

@@ -93,6 +93,11 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
     head += ["difference", "by seed", *(f"paper: {column}" for column in columns)]
     body = [_cells(each, grid=grid, summaries=summaries, inductive=inductive) for each in summaries]
     lines = [f"## {grid.title}", "", *_aligned(head, body), "", *_conditions(results)]
+    if grid.paper:
+        lines += [
+            f"Paper: {grid.paper.table}; in brackets its own difference from its baseline.",
+            "",
+        ]
     return "\n".join([*lines, _INTERVAL, "", f"`python -m pipeline.experiments {grid.given}`", ""])
 
 

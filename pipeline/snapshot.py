@@ -11,6 +11,7 @@ Copies share with the project what is expensive: git's objects, DVC's cache, the
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,8 @@ class WorkingCopy:
         """Makes the experiment `name` known to the project: `dvc exp show`, `dvc exp apply`."""
         head = self._snapshot.head
         ref = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
-        _git("fetch", "--quiet", str(self.folder), f"+{ref}:{ref}", root=self._snapshot.root)
+        options = ["--quiet", "--no-write-fetch-head", "--no-auto-maintenance"]
+        _git("fetch", *options, str(self.folder), f"+{ref}:{ref}", root=self._snapshot.root)
 
     def _configure(self, cache: Path) -> None:
         """DVC's local configuration is the project's, with the project's cache."""
@@ -106,8 +108,6 @@ class WorkingCopy:
 
 
 def dvc_command() -> list[str]:
-    import sys
-
     return [sys.executable, "-m", "dvc"]
 
 

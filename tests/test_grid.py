@@ -1,0 +1,130 @@
+"""Grids: what is read from the file, what each point comes to, and errors before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.grid import GRIDS, PRESETS, SEEDS, load_grid, points_of
+from pipeline.parameters import apply, flatten, read_yaml, write_yaml
+from spm.errors import ConfigError
+from tests.import_closure import ROOT
+
+DOCUMENT = read_yaml(ROOT / "params.yaml")
+GRID = """
+title: A grid
+baseline: full
+seeds: [3, 4]
+common: {train.episodes: 8}
+paper: {table: Table 9, columns: [HMDB51]}
+rows:
+  full: {paper: [77.4]}
+  none: {set: {model.padm: false}}
+"""
+
+
+def load(tmp_path: Path, text: str = GRID, **options):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return load_grid(str(path), document=DOCUMENT, **options)
+
+
+def test_points_are_rows_times_seeds_seed_by_seed(tmp_path):
+    points = points_of(load(tmp_path), document=DOCUMENT)
+    assert [(p.row, p.seed) for p in points] == [("full", 3), ("none", 3), ("full", 4), ("none", 4)]
+    last = points[-1].parameters
+    assert last["model"]["padm"] is False
+    assert last["train"]["episodes"] == 8
+    assert [last["train"]["seed"], last["model"]["seed"], last["backbone"]["seed"]] == [4, 4, 4]
+    assert last["evaluate"] == DOCUMENT["evaluate"]  # its seed too: episodes are paired
+    assert DOCUMENT["model"]["padm"] is True
+
+
+def test_the_papers_numbers_stand_in_the_rows(tmp_path):
+    grid = load(tmp_path)
+    assert (grid.rows["full"].paper, grid.rows["none"].paper) == ([77.4], [None])
+    assert grid.paper.table == "Table 9"
+
+
+def test_a_row_goes_over_common_and_common_over_the_preset(tmp_path):
+    (tmp_path / "quick.yaml").write_text("train: {episodes: 1, accumulate: 1}\nmodel.alpha: 0.9\n")
+    text = GRID.replace("full: {", "full: {preset: quick, set: {model.alpha: 0.7}, ")
+    row = load(tmp_path, text, presets=tmp_path).rows["full"]
+    assert row.overrides == {"train.episodes": 8, "train.accumulate": 1, "model.alpha": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "messages"),
+    [
+        ("model.padm", "model.pdam", ["rows.none", "'model.pdam'", "Did you mean model.padm?"]),
+        ("padm: false", "padm: 3", ["rows.none", "model.padm = 3", "boolean"]),
+        ("train.episodes: 8", "train.episodes: -1", ["train.episodes = -1"]),
+        ("train.episodes: 8", "model: {}", ["'model'", "is not a parameter"]),
+        ("baseline: full", "baseline: fll", ["'fll' is not a row", "Did you mean full?"]),
+        ("none: {set", "none: {sets", ["rows.none.sets", "Did you mean"]),
+        ("seeds", "seed", ["seed is not a parameter", "seeds"]),
+        ("[77.4]", "[77.4, 50.8]", ["rows.full.paper has 2 numbers", "1 headings"]),
+        ("model.padm: false", "train.seed: 9", ["rows.none sets train.seed", "seeds"]),
+        ("model.padm: false", "evaluate.query: 1", ["rows.none", "evaluate.query", "baseline"]),
+        ("none: {set", "none: {preset: relase, set", ["no preset 'relase'"]),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_runs(tmp_path, old, new, messages):
+    assert old in GRID
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, GRID.replace(old, new))
+    for message in ["mine.yaml", *messages]:
+        assert message in str(error.value)
+
+
+def test_rows_measured_otherwise_have_a_baseline_of_their_own(tmp_path):
+    text = f"{GRID}  one: {{baseline: one, set: {{evaluate.query: 1}}}}\n"
+    assert load(tmp_path, text).rows["one"].baseline == "one"
+
+
+def test_an_unknown_grid_names_those_that_there_are():
+    with pytest.raises(ConfigError, match="components"):
+        load_grid("compnents", document=DOCUMENT)
+
+
+def _presets_there(path: Path) -> bool:
+    rows = read_yaml(path)["rows"].values()
+    return all((PRESETS / f"{row['preset']}.yaml").is_file() for row in rows if row.get("preset"))
+
+
+@pytest.mark.parametrize("path", sorted(GRIDS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_grid_of_the_project_is_valid_and_has_distinct_points(path):
+    if not _presets_there(path):
+        pytest.skip("its presets are not there")
+    grid = load_grid(path.stem, document=DOCUMENT)
+    points = points_of(grid, document=DOCUMENT)
+    assert len({str(point.parameters) for point in points}) == len(points)
+
+
+def test_components_are_all_eight_combinations():
+    grid = load_grid("components", document=DOCUMENT)
+    switches = [
+        tuple(row.overrides[f"model.{name}"] for name in ("hsmr", "spm", "padm"))
+        for row in grid.rows.values()
+    ]
+    assert len(set(switches)) == 8
+    for row, switch in zip(grid.rows, switches, strict=True):
+        names = [name for name, on in zip(("HSMR", "SPM", "PADM"), switch, strict=True) if on]
+        assert row == {0: "none", 3: "full"}.get(len(names), "+".join(names))
+
+
+def test_writing_keeps_comments_and_types(tmp_path):
+    path, text = tmp_path / "params.yaml", (ROOT / "params.yaml").read_text()
+    path.write_text(text)
+    overrides = {"train.lr": 3e-05, "model.heads": 8, "evaluate.shots": [5]}
+    write_yaml(path, overrides)
+    assert read_yaml(path) == apply(DOCUMENT, overrides)
+    comments = [line.split("#", 1)[1] for line in text.splitlines() if "#" in line]
+    assert all(comment in path.read_text() for comment in comments)
+
+
+def test_flatten_stops_at_values():
+    assert flatten({"dataset": {"split": {"seed": 0}, "motion": {"seed": 1}}}) == {
+        "dataset.split": {"seed": 0},
+        "dataset.motion.seed": 1,
+    }
+    assert set(SEEDS) <= set(flatten(DOCUMENT))

@@ -1,0 +1,79 @@
+"""What the flow says and how it ends what it has started; points themselves: test_experiments."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.grid import Point
+from pipeline.grid_run import Outcome, Progress, Task, duration, failure_in
+from tests.import_closure import ROOT
+from tests.project import wait_until
+
+TASK = Task("key", "grid-full-s0", Point("full", 0, {}, {}), Path("full.log"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3, "3 s"), (99.6, "100 s"), (150, "2 min"), (3720, "1 h 2 min")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("> python\ninventory: error: too few\nERROR: failed to reproduce\n", "too few"),
+        ("Traceback\n  File\nRuntimeError: boom\nERROR: failed\n", "RuntimeError: boom"),
+        ("Running\nERROR: no lock\n\n", "no lock"),
+        ("Running\nKilled\n", "Killed"),
+        ("", "it ended without a word"),
+    ],
+)
+def test_the_reason_of_a_failure(tmp_path, log, reason):
+    (tmp_path / "log").write_text(log)
+    assert failure_in(tmp_path / "log") == reason
+
+
+def test_progress_says_which_how_many_are_left_and_for_how_long(capsys):
+    progress = Progress(3, jobs=1)
+    for failure in (None, "boom"):
+        with progress.point(TASK) as report:
+            report(Outcome(TASK, failure))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "[1/3] full, seed 0: started, see full.log"
+    assert lines[1] == "[1/3] full, seed 0: done after 0 s; 2 left, about 0 s"
+    assert lines[3] == "[2/3] full, seed 0: FAILED: boom after 0 s; 1 left, about 0 s"
+
+
+def supervised(code: str, **options) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "pipeline.supervise", sys.executable, "-c", code]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True, **options)
+
+
+def test_a_supervised_command_passes_its_status_on():
+    process = supervised("import sys; sys.exit(3)")
+    assert process.wait(20) == 3
+    process.stdin.close()
+
+
+def test_a_supervised_command_ends_with_its_parent_and_takes_its_children_along():
+    child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = supervised(code, stdout=subprocess.PIPE)
+    grandchild = int(process.stdout.readline())
+    os.kill(grandchild, 0)
+    process.stdin.close()
+    assert process.wait(20) != 0
+    wait_until(lambda: not _lives(grandchild), seconds=20)
+    process.stdout.close()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()

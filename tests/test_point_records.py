@@ -1,0 +1,91 @@
+"""Keys name what decides a result, and records give it back."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.grid import Point
+from pipeline.parameters import apply, read_yaml
+from pipeline.point_records import PointRecords, outside_files, point_key
+from tests.import_closure import ROOT
+
+DOCUMENT = read_yaml(ROOT / "params.yaml")
+POINT = Point("full", 0, {}, DOCUMENT)
+
+
+def key(overrides=None, *, code=None, outside=None) -> str:
+    point = replace(POINT, parameters=apply(DOCUMENT, overrides or {}))
+    return point_key(point, code=code or {"spm/a.py": "1"}, outside=outside or {})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"overrides": {"model.padm": False}},
+        {"overrides": {"evaluate.seed": 1}},
+        {"code": {"spm/a.py": "2"}},
+        {"outside": {"weights.pt": "k"}},
+    ],
+)
+def test_what_decides_a_result_makes_a_new_point(changed):
+    assert key(**changed) != key()
+
+
+def test_where_and_how_it_runs_does_not(tmp_path):
+    assert key({"runtime.workers": 7, "runtime.root": str(tmp_path), "report.queries": 1}) == key()
+    renamed = replace(POINT, row="another", seed=5, overrides={"model.padm": True})
+    assert point_key(renamed, code={"spm/a.py": "1"}, outside={}) == key()
+
+
+def test_files_from_outside_count_by_content(tmp_path, monkeypatch):
+    monkeypatch.delenv("CLIP_SPM_DATA", raising=False)
+    (tmp_path / "models/start").mkdir(parents=True)
+    (tmp_path / "models/start/config.json").write_text("{}")
+    (tmp_path / "videos/mine/a").mkdir(parents=True)
+    (tmp_path / "videos/mine/a/1.mp4").write_bytes(b"1")
+    names = {"model.init_from": "models/start", "backbone.weights": "openai"}
+    names |= {"dataset.name": "mine", "runtime.root": "videos"}
+    parameters = apply(DOCUMENT, names)
+    before = outside_files(parameters, root=tmp_path)
+    assert set(before) == {"models/start", "videos"}  # openai is a tag, no file
+    (tmp_path / "videos/mine/a/2.mp4").write_bytes(b"2")
+    more = outside_files(parameters, root=tmp_path)
+    assert more["videos"] != before["videos"]
+    (tmp_path / "models/start/config.json").write_text("[]")
+    assert outside_files(parameters, root=tmp_path)["models/start"] != before["models/start"]
+
+
+def test_a_record_gives_back_the_headline_shot(tmp_path):
+    _write_results(tmp_path / "copy")
+    records = PointRecords(tmp_path / "points")
+    assert not records.has("k")
+    records.keep("k", copy=tmp_path / "copy", point=POINT)
+    assert records.has("k")
+    measured = records.load("k")
+    assert measured.results["shot"] == 5
+    np.testing.assert_array_equal(measured.accuracies, [70, 90])
+    about = json.loads((tmp_path / "points/k/point.json").read_text())
+    assert about["parameters"]["model"] == DOCUMENT["model"]
+
+
+def test_half_a_record_is_none(tmp_path):
+    _write_results(tmp_path / "copy")
+    (tmp_path / "copy/data/results/episodes.parquet").unlink()
+    records = PointRecords(tmp_path / "points")
+    with pytest.raises(FileNotFoundError):
+        records.keep("k", copy=tmp_path / "copy", point=POINT)
+    assert not records.has("k")
+    assert not list((tmp_path / "points").iterdir())
+
+
+def _write_results(copy) -> None:
+    (copy / "data/results").mkdir(parents=True)
+    (copy / "data/results/evaluate.json").write_text('{"shot": 5}')
+    for name in ("train.json", "train_curves.csv"):
+        (copy / "data" / name).write_text("{}")
+    episodes = {"shot": [5, 5, 1], "episode": [0, 1, 0], "accuracy": [70.0, 90.0, 10.0]}
+    pq.write_table(pa.table(episodes), copy / "data/results/episodes.parquet")
