@@ -4,13 +4,12 @@
 which only the visual tower is built.
 """
 
-import difflib
 import itertools
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from spm.clip_models import describe, image_size
 from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics
 from spm.errors import ConfigError
 from spm.weights import read_weights, resolve_weights
@@ -88,20 +87,6 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
     )
 
 
-def clip_model_config(name: str) -> dict[str, Any]:
-    """open_clip's description of model `name`. Raises ConfigError with the nearest names."""
-    import open_clip
-
-    description = open_clip.get_model_config(name)
-    if description is None:
-        close = difflib.get_close_matches(name, open_clip.list_models(), n=3)
-        raise ConfigError(
-            f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip; "
-            f"near it: {', '.join(close) or 'none'} (open_clip.list_models() has all)"
-        )
-    return dict(description)
-
-
 def _conv(config: BackboneConfig) -> tuple[nn.Module, int, int]:
     """Four 3×3 stride-2 layers, then a linear layer over all positions."""
     assert config.embed_dim is not None
@@ -117,21 +102,15 @@ def _conv(config: BackboneConfig) -> tuple[nn.Module, int, int]:
 
 
 def _clip(config: BackboneConfig) -> tuple[nn.Module, int, int]:
-    description = clip_model_config(config.name)
+    description = describe(config.name)
     # open_clip builds whole models only; this builder of its is the one way to a visual tower
     # without its text tower. tests/test_backbone.py holds it to what create_model builds.
     from open_clip.model import _build_vision_tower
 
-    vision = description["vision_cfg"]
-    image_size = config.image_size or vision["image_size"]
-    if image_size != vision["image_size"]:
-        raise ConfigError(
-            f"backbone.image_size = {image_size}: {config.name} takes {vision['image_size']} "
-            "(or null)"
-        )
     channels = description["embed_dim"]
-    visual = _build_vision_tower(channels, vision, description.get("quick_gelu", False))
-    return visual, channels, image_size
+    quick_gelu = description.get("quick_gelu", False)
+    visual = _build_vision_tower(channels, description["vision_cfg"], quick_gelu)
+    return visual, channels, image_size(config)
 
 
 def _load_visual(visual: nn.Module, config: BackboneConfig) -> None:

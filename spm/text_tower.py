@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from spm.backbone import clip_model_config
+from spm.clip_models import describe
 from spm.config.backbone import CONV, BackboneConfig
 from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.errors import ConfigError
@@ -67,7 +67,7 @@ def _seeded_tower(backbone: BackboneConfig) -> nn.Module:
 def _clip_tower(backbone: BackboneConfig) -> nn.Module:
     import open_clip
 
-    clip_model_config(backbone.name)
+    describe(backbone.name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(backbone.seed)
         model = open_clip.create_model(backbone.name)

@@ -13,19 +13,21 @@ import pyarrow.parquet as pq
 
 from spm import inventory, manifest
 from spm.atomic import atomic_path
+from spm.clip_models import image_size
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, DatasetConfig
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
+from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
+from spm.config.sections import SECTIONS
 from spm.config.train import VALIDATION_SPLITS, TrainConfig
 from spm.errors import ConfigError, DataError
 from spm.feasibility import check_feasible
 from spm.hashing import cheap_key, value_hash
 from stages import command, params, paths, split_lists
 from stages.dataset_folder import dataset_folder
-from stages.sections import SECTIONS
 
 MODEL_FILES = ("model.safetensors", "config.json")
 
@@ -34,11 +36,21 @@ def main() -> None:
     sections = dict(zip(SECTIONS, params.load_all(**SECTIONS), strict=True))
     dataset, model, backbone = (sections[name] for name in ("dataset", "model", "backbone"))
     episode, evaluate, train = (sections[name] for name in ("episode", "evaluate", "train"))
+    _check_crop(sections["frames"], backbone)
     outside = _outside_files(model=model, backbone=backbone)
     files = _current_files(dataset, runtime=sections["runtime"])
     _check_episodes(files, dataset=dataset, episode=episode, evaluate=evaluate, train=train)
     _write_if_changed(_parquet(files), paths.INVENTORY)
     _write_if_changed(_json(outside), paths.WEIGHTS)
+
+
+def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:
+    size = image_size(backbone)
+    if frames.short_side < size:
+        raise ConfigError(
+            f"{backbone.name} takes frames of {size}×{size} pixels, but they are stored with a "
+            f"short side of {frames.short_side}: raise frames.short_side to {size} or more"
+        )
 
 
 def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str, str]:

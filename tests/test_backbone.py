@@ -13,8 +13,8 @@ from tests.tiny_clip import NAME as TINY
 
 
 @pytest.fixture(autouse=True)
-def _tiny_model(monkeypatch):
-    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, TINY, tiny_clip.CONFIG)
+def _tiny_model(monkeypatch, tmp_path_factory):
+    tiny_clip.register(monkeypatch, tmp_path_factory.mktemp("models"), {TINY: tiny_clip.CONFIG})
 
 
 def _config(**changes) -> BackboneConfig:

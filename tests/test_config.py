@@ -3,10 +3,10 @@
 import pytest
 from ruamel.yaml import YAML
 
+from spm.config.sections import SECTIONS
 from spm.config.train import TrainConfig
 from spm.errors import ConfigError
 from stages import params
-from stages.sections import SECTIONS
 
 
 def _load(tmp_path, change) -> None:

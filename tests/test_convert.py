@@ -46,10 +46,10 @@ MEANING = {
 
 
 @pytest.fixture(autouse=True)
-def _tiny_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    configs = open_clip.factory._MODEL_CONFIGS
-    monkeypatch.setitem(configs, tiny_clip.NAME, tiny_clip.CONFIG)
-    monkeypatch.setitem(configs, "tiny-512", tiny_clip.CONFIG | {"embed_dim": 512})
+def _tiny_model(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    wide = tiny_clip.CONFIG | {"embed_dim": 512}
+    models = {tiny_clip.NAME: tiny_clip.CONFIG, "tiny-512": wide}
+    tiny_clip.register(monkeypatch, tmp_path_factory.mktemp("models"), models)
 
 
 def head(

@@ -15,7 +15,6 @@ SHARED_BY_STAGES = {
     "params",
     "paths",
     "provenance",
-    "sections",
     "split_lists",
     "tracking",
     "tracking_store",

@@ -11,7 +11,7 @@ from spm.errors import ConfigError, DataError
 from spm.prompts import PromptFeatures
 from spm.text_tower import encode_classes, encode_sentences
 from stages import params
-from tests.test_backbone import TINY, TINY_CONFIG
+from tests import tiny_clip
 
 TEXTS = {"push": "pushing something", "fall": "something falling"}
 
@@ -55,10 +55,12 @@ def test_the_stand_in_tower_tells_classes_apart_and_says_that_it_is_untrained():
 
 
 def test_pretrained_text_weights_are_used(tmp_path, monkeypatch):
-    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, TINY, TINY_CONFIG)
-    whole = open_clip.create_model(TINY).eval()
+    models = tmp_path / "models"
+    models.mkdir()
+    tiny_clip.register(monkeypatch, models, {tiny_clip.NAME: tiny_clip.CONFIG})
+    whole = open_clip.create_model(tiny_clip.NAME).eval()
     torch.save(whole.state_dict(), tmp_path / "clip.pt")
-    backbone = {"name": TINY, "image_size": None, "embed_dim": None}
+    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
     features = _encode(**backbone, weights=str(tmp_path / "clip.pt"))
     assert features.trained
     tokens = open_clip.get_tokenizer("RN50")(["A photo of action something falling"])

@@ -14,6 +14,12 @@ from spm.hashing import cheap_key
 from stages import inventory, manifest, paths
 
 ROOT = Path(__file__).parent.parent
+RN50 = {
+    "frames__short_side": 256,
+    "backbone__name": "RN50-quickgelu",
+    "backbone__image_size": None,
+    "backbone__embed_dim": None,
+}
 LISTS = {
     "train": [f"train{number}" for number in range(5)],
     "val": [f"val{number}" for number in range(5)],
@@ -137,6 +143,19 @@ def test_every_typo_of_params_yaml_is_named_at_once_and_first():
     assert any(line.startswith("evaluate.batch = '50'") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ViT-B-16-quickgelu", r"takes frames of 224×224 .* raise frames\.short_side to 224"),
+        ("ViT-B-16-quickgelo", r"near it: ViT-B-16-quickgelu"),
+    ],
+)
+def test_a_backbone_that_cannot_work_is_found_before_decoding(name, message):
+    params(**RN50 | {"backbone__name": name, "frames__short_side": 64})
+    with pytest.raises(ConfigError, match=message):
+        inventory.main()
+
+
 def test_an_unknown_section_is_named():
     document = YAML(typ="safe").load(Path("params.yaml"))
     document["evalute"] = document.pop("evaluate")
@@ -191,9 +210,8 @@ class TestWeights:
         write(Path("models/clip.pt"), "clip")
         params(
             model__init_from="models/old",
-            backbone__name="RN50-quickgelu",
             backbone__weights="models/clip.pt",
-            backbone__embed_dim=None,
+            **RN50,
         )
         inventory.main()
         names = ["models/clip.pt", "models/old/config.json", "models/old/model.safetensors"]
@@ -202,9 +220,7 @@ class TestWeights:
         assert keys == {name: cheap_key(Path(name)) for name in names}
 
     def test_a_tag_of_open_clip_is_no_file(self):
-        params(
-            backbone__name="RN50-quickgelu", backbone__weights="openai", backbone__embed_dim=None
-        )
+        params(backbone__weights="openai", **RN50)
         inventory.main()
         assert paths.WEIGHTS.read_text() == "{}\n"
 
