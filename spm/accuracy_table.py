@@ -12,6 +12,7 @@ def accuracy_table(results: dict[str, Any]) -> str:
 
       way  shot  classifier          accuracy  95 %   paper
         5     1  CLIP-SPM               93.12 ±0.11       -
+        5     1  CLIP-SPM, inductive    91.80 ±0.12       -
         5     1  mean-pooled cosine     61.40 ±0.20       -
 
     transductive: …
@@ -20,6 +21,9 @@ def accuracy_table(results: dict[str, Any]) -> str:
     lines = [_title(results), "", _row("way", "shot", "classifier", "accuracy", "95 %", "paper")]
     for shot, summary in results["shots"].items():
         lines.append(_result_row(results["way"], shot, "CLIP-SPM", summary, summary["paper"]))
+        if summary["inductive"]:
+            name, inductive = "CLIP-SPM, inductive", summary["inductive"]
+            lines.append(_result_row(results["way"], shot, name, inductive, None))
         for name, yardstick in summary["yardsticks"].items():
             lines.append(_result_row(results["way"], shot, _NAMES.get(name, name), yardstick, None))
     lines += ["", results["protocol"], f"text: {results['text']}"]

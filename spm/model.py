@@ -7,6 +7,7 @@ Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` 
     class texts ──────────────────────┘   └─ PADM ─ d_padm ┘
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -78,12 +79,25 @@ class ClipSPM(nn.Module):
 
         support [..., S, T, C], support_labels [..., S] int64 in 0..N-1, query [..., Q, T, C],
         class_text [..., N, C], all floats in the model's dtype. Classes may have different numbers
-        of supports, none may have none. PADM lets queries see each other: give them one at a time
-        for an inductive answer. Raises ValueError for shapes or labels that do not fit.
+        of supports, none may have none. PADM lets queries see each other (`classify_each` does
+        not). Raises ValueError for shapes or labels that do not fit.
         """
         _check_episode(support, support_labels, query, class_text)
         modulated = self.modulate(support, support_labels, query, class_text)
         return self._logits(modulated, support_labels, class_text.shape[-2])
+
+    def classify_each(
+        self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
+    ) -> Tensor:
+        """As `classify`, each query as if it were alone: inductive, [..., Q, N].
+
+        PADM alone makes a difference, so SPM modulates all queries at once.
+        """
+        _check_episode(support, support_labels, query, class_text)
+        modulated = self.modulate(support, support_labels, query, class_text)
+        alone = [replace(modulated, query=one) for one in torch.split(modulated.query, 1, dim=-3)]
+        logits = [self._logits(each, support_labels, class_text.shape[-2]) for each in alone]
+        return torch.cat(logits, dim=-2)
 
     def modulate(
         self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor

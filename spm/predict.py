@@ -107,13 +107,12 @@ def classify(
     """Probabilities [Q, N] in percent of queries [T, C], one by one or all in one episode."""
     if not queries:
         return []
-    together = [torch.stack(list(queries))] if transductive else [query[None] for query in queries]
+    ask = model.classify if transductive else model.classify_each
     with torch.no_grad():
-        logits = [
-            model.classify(support.features, support.labels, query, support.class_text)
-            for query in together
-        ]
-    percent: list[list[float]] = (100 * torch.cat(logits).softmax(dim=-1)).tolist()
+        logits = ask(
+            support.features, support.labels, torch.stack(list(queries)), support.class_text
+        )
+    percent: list[list[float]] = (100 * logits.softmax(dim=-1)).tolist()
     return percent
 
 

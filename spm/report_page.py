@@ -42,6 +42,7 @@ def _reading(results: dict[str, Any]) -> str:
         f"- Mean over {results['episodes']} episodes of the test split, whose classes were never "
         "trained on; ± is the 95 % interval of the mean.",
         f"- Protocol: {results['protocol']}. An accuracy of the other kind is not comparable.",
+        *_inductive(results),
         f"- The checkpoint was selected on the {results['selection']} split.",
         "- The yardsticks classify the same features in the same episodes and learn nothing.",
     ]
@@ -51,6 +52,14 @@ def _reading(results: dict[str, Any]) -> str:
             "classes apart, but carry no meaning."
         )
     return "\n".join(lines)
+
+
+def _inductive(results: dict[str, Any]) -> list[str]:
+    """Empty where it was not measured."""
+    if not results["inductive"]:
+        return []
+    numbers = f"{results['inductive']['accuracy']:.2f} ± {results['inductive']['ci95']:.2f} %"
+    return [f"- Inductive, each query classified as if it were alone: {numbers}."]
 
 
 def _alignment_legend() -> str:

@@ -19,7 +19,9 @@ from spm.scores import (
 )
 
 MODEL = "model"
-"""The name under which `measure` is given the model; all other classifiers are yardsticks."""
+"""The name under which `measure` is given the model."""
+INDUCTIVE = "inductive"
+"""The model again, each query alone. All other classifiers are yardsticks."""
 _DIGITS = 4
 
 
@@ -121,7 +123,8 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
     paper = paper_accuracy(
         conditions.dataset, backbone=conditions.backbone, way=conditions.way, shot=shot
     )
-    return scores.pop(MODEL) | {"paper": paper, "yardsticks": scores}
+    model, inductive = scores.pop(MODEL), scores.pop(INDUCTIVE, None)
+    return model | {"inductive": inductive, "paper": paper, "yardsticks": scores}
 
 
 def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:

@@ -23,7 +23,15 @@ from spm.frame_store import FrameStore
 from spm.hashing import file_hash, value_hash
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
-from spm.results import MODEL, Conditions, class_rows, confusion_rows, document, episode_table
+from spm.results import (
+    INDUCTIVE,
+    MODEL,
+    Conditions,
+    class_rows,
+    confusion_rows,
+    document,
+    episode_table,
+)
 from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
 from stages import command, params, paths, tracking
 
@@ -78,9 +86,9 @@ def _measure(
     class_text = prompts.of(samplers[0].class_names, how=model.config.model.text_ensemble)
     clips = np.concatenate(list(store.classes(SPLIT).values()))
     encoded = encode_clips(model, store, clips=clips)
-    return {
+    measurements = {
         sampler.shot: measure(
-            _classifiers(model, text_trained=prompts.trained),
+            _classifiers(model, text_trained=prompts.trained, inductive=evaluate.inductive),
             encoded,
             sampler=sampler,
             class_text=class_text,
@@ -89,15 +97,21 @@ def _measure(
         )
         for sampler in samplers
     }
+    if not model.config.model.padm:  # each query is on its own anyway
+        for measurement in measurements.values():
+            measurement.predicted[INDUCTIVE] = measurement.predicted[MODEL]
+    return measurements
 
 
-def _classifiers(model: ClipSPM, *, text_trained: bool) -> dict[str, Classifier]:
+def _classifiers(model: ClipSPM, *, text_trained: bool, inductive: bool) -> dict[str, Classifier]:
     """The model and its yardsticks. Texts that nothing was learned from are none."""
-    classifiers: dict[str, Classifier] = {
-        MODEL: model.classify,
-        MEAN_POOLED_COSINE: mean_pooled_cosine,
-    }
-    return classifiers | ({ZERO_SHOT_TEXT: zero_shot_text} if text_trained else {})
+    classifiers: dict[str, Classifier] = {MODEL: model.classify}
+    if inductive and model.config.model.padm:
+        classifiers[INDUCTIVE] = model.classify_each
+    classifiers[MEAN_POOLED_COSINE] = mean_pooled_cosine
+    if text_trained:
+        classifiers[ZERO_SHOT_TEXT] = zero_shot_text
+    return classifiers
 
 
 def _conditions(
@@ -150,10 +164,12 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _metrics(results: dict[str, Any]) -> dict[str, float]:
-    """The headline as `accuracy` and `ci95`; yardsticks and other shots under their names."""
+    """The headline as `accuracy` and `ci95`; the rest under names of their own."""
     metrics = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
     for shot, summary in results["shots"].items():
         metrics[f"accuracy_{shot}shot"] = summary["accuracy"]
+        if summary["inductive"]:
+            metrics[f"inductive_{shot}shot"] = summary["inductive"]["accuracy"]
         for name, yardstick in summary["yardsticks"].items():
             metrics[f"{name}_{shot}shot"] = yardstick["accuracy"]
     return metrics

@@ -8,6 +8,7 @@ from spm.accuracy_table import accuracy_table
 def results(**changes: Any) -> dict[str, Any]:
     yardstick = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
     shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "yardsticks": yardstick}
+    shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12}
     return {
         "dataset": "motion",
         "backbone": "conv",
@@ -17,7 +18,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "selection": "validation",
         "protocol": "transductive: so and so",
         "text": "untrained",
-        "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0}},
+        "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0, "inductive": None}},
     } | changes
 
 
@@ -27,6 +28,7 @@ def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
         "\n"
         "  way  shot  classifier            accuracy    95 %  paper\n"
         "    5     1  CLIP-SPM                 93.12   ±0.11      -\n"
+        "    5     1  CLIP-SPM, inductive      91.80   ±0.12      -\n"
         "    5     1  mean-pooled cosine       61.40   ±0.20      -\n"
         "    5     5  CLIP-SPM                100.00   ±0.11   66.2\n"
         "    5     5  mean-pooled cosine       61.40   ±0.20      -\n"

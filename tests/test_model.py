@@ -98,6 +98,24 @@ def _stacked(episodes, arguments):
     return [torch.stack(parts) for parts in zip(*map(arguments, episodes), strict=True)]
 
 
+@pytest.mark.parametrize("components", COMPONENTS)
+@given(shots=SHOTS, seed=st.integers(0, 99), which=st.integers(0, 3))
+@settings(max_examples=8, deadline=None)
+def test_each_query_alone_is_what_it_is_whatever_the_others_are(components, shots, seed, which):
+    model, episode = build(**components), features(shots=shots, seed=seed)
+    support, labels, query, text = episode.for_classify()
+    others = features(shots=shots, seed=seed + 1).query
+    others[which] = query[which]
+    with torch.no_grad():
+        each = model.classify_each(support, labels, query, text)
+        among_others = model.classify_each(support, labels, others, text)
+        alone = model.classify(support, labels, query[which : which + 1], text)
+        together = model.classify(support, labels, query, text)
+    torch.testing.assert_close(among_others[which], each[which], rtol=0, atol=1e-10)
+    torch.testing.assert_close(alone[0], each[which], rtol=0, atol=1e-10)
+    assert torch.allclose(together, each, rtol=0, atol=1e-10) == (not components["padm"])
+
+
 def test_no_query_label_reaches_classify():
     parameters = list(inspect.signature(spm.ClipSPM.classify).parameters)
     assert parameters == ["self", "support", "support_labels", "query", "class_text"]

@@ -51,8 +51,20 @@ def test_the_first_shot_is_the_headline() -> None:
     assert results["shots"]["1"]["paper"] == 57.8
     assert list(results["shots"]) == ["5", "1"]
     assert results["yardsticks"]["mean_pooled_cosine"]["accuracy"] == 50
+    assert results["inductive"] is None
     assert results["text"] == "untrained"
     assert results["hashes"] == {"data": "d", "model": "m", "parameters": "p"}
+
+
+def test_the_inductive_protocol_is_no_yardstick() -> None:
+    measured = measurement()
+    measured.predicted["inductive"] = ACTUAL
+    results = document({1: measured}, conditions=conditions(selection="test"))
+    assert results["inductive"] == {"accuracy": 100.0, "ci95": 0.0}
+    assert results["shots"]["1"]["inductive"] == results["inductive"]
+    assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
+    assert results["selection"] == "test"
+    assert episode_table({1: measured})["inductive"].to_pylist() == [100, 100]
 
 
 @pytest.mark.parametrize(
