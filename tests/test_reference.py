@@ -350,3 +350,22 @@ def _slope(case, values, place, step=1e-5):
         ends.append(case.expected()["L"])
     values[place] = before
     return (ends[0] - ends[1]) / (2 * step)
+
+
+@pytest.mark.parametrize("padm", [True, False])
+def test_the_inductive_answer_is_that_of_each_query_alone(padm):
+    case = Case(**SMALL | {"query": 3}, seed=0, padm=padm)
+    with torch.no_grad():
+        found = case.model.classify_each(*case.for_classify()).numpy()
+    rows = [
+        reference.classify(
+            case.support,
+            case.support_labels,
+            one[None],
+            case.templates,
+            case.weights,
+            case.switches,
+        )["logits"]
+        for one in case.query
+    ]
+    np.testing.assert_allclose(found, np.concatenate(rows), rtol=0, atol=TOLERANCE)
