@@ -20,6 +20,7 @@ from spm.config.base import Section
 from spm.config.runtime import RuntimeConfig
 from stages import params as params_file
 from stages import paths
+from stages.killed_runs import end_killed_runs, process_tag
 from stages.provenance import content_hash, flatten, path_key, run_name, stage_tags
 from stages.tracking_store import (
     artifact_folder,
@@ -171,10 +172,10 @@ def _start(stage: str, *, uri: str, experiment: str, contents: Mapping[Path, str
     check_server(uri)
     try:
         client = _client(uri)
-        tags = stage_tags(stage) | _lineage(client, contents)
-        run = client.create_run(
-            _experiment_id(client, experiment, uri=uri), tags=tags, run_name=run_name(stage)
-        )
+        experiment_id = _experiment_id(client, experiment, uri=uri)
+        end_killed_runs(client, experiment_id)
+        tags = stage_tags(stage) | process_tag() | _lineage(client, contents)
+        run = client.create_run(experiment_id, tags=tags, run_name=run_name(stage))
     except Exception as error:  # a database without rights, a web page that is no MLflow, …
         raise unusable(uri, str(error)) from error
     return Run(client, run_id=run.info.run_id)

@@ -24,6 +24,7 @@ HOW = {
     "spm/progress.py",
     "stages/__init__.py",
     "stages/command.py",
+    "stages/killed_runs.py",
     "stages/provenance.py",
     "stages/tracking.py",
     "stages/tracking_store.py",

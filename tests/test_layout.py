@@ -12,6 +12,7 @@ ALLOWED = {"spm": {"spm"}, "pipeline": {"pipeline", "spm"}, "stages": {"stages",
 SHARED_BY_STAGES = {
     "command",
     "dataset_folder",
+    "killed_runs",
     "params",
     "paths",
     "provenance",

@@ -49,6 +49,11 @@ def client() -> Any:
     return mlflow.MlflowClient(f"sqlite:///{paths.state_dir() / 'mlflow.db'}")
 
 
+def all_runs() -> list[Any]:
+    experiments = [experiment.experiment_id for experiment in client().search_experiments()]
+    return list(client().search_runs(experiments))
+
+
 def test_run_holds_parameters_metrics_artifacts_and_tags(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +125,18 @@ def test_a_stage_that_fails_ends_its_run_so(
     recorded = client().get_run(run.run_id)
     assert recorded.info.status == status
     assert "out.data/manifest.parquet" not in recorded.data.tags
+
+
+def test_a_run_whose_process_was_killed_is_ended_by_the_next(workspace: Path) -> None:
+    code = (
+        "import os; from stages import tracking\n"
+        "with tracking.stage_run('train', params={}): os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    with tracking.stage_run("train", params={}) as run:
+        statuses = {info.info.run_id: info.info.status for info in all_runs()}
+        assert statuses.pop(run.run_id) == "RUNNING"
+        assert list(statuses.values()) == ["KILLED"]
 
 
 def test_many_metrics_and_parameters_go_in_batches(workspace: Path) -> None:
