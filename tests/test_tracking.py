@@ -231,6 +231,7 @@ class Server:
     def __init__(self) -> None:
         run = {"info": {"run_id": "r1", "experiment_id": "1", "status": "RUNNING"}}
         self.answers = {
+            "runs/search": {"runs": []},
             "experiments/get-by-name": {"experiment": {"experiment_id": "1", "name": "mine"}},
             "runs/create": {"run": run | {"data": {}}},
             "runs/log-batch": {},
