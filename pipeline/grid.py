@@ -20,11 +20,11 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.parameters import apply, check, flatten, read_yaml, unknown
+from pipeline.preset import PRESETS, load_preset
 from spm.config.base import Section, validate
 from spm.errors import ConfigError
 
 GRIDS = Path(__file__).parent / "grids"
-PRESETS = Path(__file__).parent / "presets"
 SEEDS = ("train.seed", "model.seed", "backbone.seed")
 _EPISODES = ("dataset", "episode.way", "evaluate.episodes", "evaluate.shots", "evaluate.query")
 _EPISODES += ("evaluate.seed",)
@@ -140,13 +140,10 @@ def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:
 
 
 def _preset(name: str | None, *, presets: Path, where: str) -> dict[str, Any]:
-    if name is None:
-        return {}
-    path = presets / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in presets.glob("*.yaml"))) or "none"
-        raise ConfigError(f"{where}.preset: there is no preset {name!r}; presets: {known}")
-    return flatten(read_yaml(path))
+    try:
+        return load_preset(name, presets=presets) if name is not None else {}
+    except ConfigError as error:
+        raise ConfigError(f"{where}.preset: {error}") from None
 
 
 def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) -> None:

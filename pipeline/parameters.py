@@ -29,17 +29,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
-def write_yaml(path: Path, overrides: dict[str, Any]) -> None:
-    """Sets dotted names in the file; its comments and its order stay."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    document = yaml.load(path)
-    for name, value in overrides.items():
-        _set(document, name, value)
-    yaml.dump(document, path)
-
-
 def flatten(values: dict[str, Any], *, prefix: str = "") -> dict[str, Any]:
     """{"model": {"padm": True}} -> {"model.padm": True}. Dotted keys stay as they are."""
     flat: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from pipeline.parameters import write_yaml
+from pipeline.preset import with_values
 from spm.errors import InputError
 
 
@@ -81,7 +81,8 @@ class WorkingCopy:
         """
         _git("checkout", "--quiet", "--force", "--detach", self._snapshot.head, root=self.folder)
         _git("read-tree", "-u", "--reset", self._snapshot.tree, root=self.folder)
-        write_yaml(self.folder / "params.yaml", overrides)
+        params = self.folder / "params.yaml"
+        params.write_text(with_values(params.read_text(), overrides))
 
     def bring(self, path: Path) -> None:
         """Links a file or folder of the project that git ignores, at its place in the copy."""

@@ -7,11 +7,13 @@ A grid has one run, however often it is run again. Nothing is printed under `tra
 """
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from spm.config.runtime import RuntimeConfig
 from stages import command, params, tracking
+from stages.killed_runs import process_tag
 
 
 def main() -> None:
@@ -22,6 +24,8 @@ def main() -> None:
     client, run_id = tracking.grid_run(options.grid, runtime=runtime)
     if options.table is None:
         client.update_run(run_id, status="RUNNING")
+        for tag, value in process_tag(os.getppid()).items():
+            client.set_tag(run_id, tag, value)
         client.set_tag(run_id, "mlflow.note.content", options.title)
         print(run_id)
     else:

@@ -7,9 +7,9 @@ from typing import Any
 TAG = "process"
 
 
-def process_tag() -> dict[str, str]:
-    """Names this process, for a later one to ask after it."""
-    return {TAG: f"{socket.gethostname()}:{os.getpid()}"}
+def process_tag(process: int | None = None) -> dict[str, str]:
+    """Names this process, or another of this machine, for a later one to ask after it."""
+    return {TAG: f"{socket.gethostname()}:{process or os.getpid()}"}
 
 
 def end_killed_runs(client: Any, experiment: str) -> None:

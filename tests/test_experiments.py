@@ -100,7 +100,8 @@ def test_dvc_knows_the_experiments(project):
     assert sorted(name.rsplit("-", 1)[0] for name in names) == ["small-full-s0", "small-none-s0"]
 
 
-def test_nothing_runs_again(project):
+def test_nothing_runs_again_and_how_it_runs_is_no_reason(project):
+    project.change({"runtime.tracking": False})
     assert "2 points, 0 to run" in run(project, GRID)
 
 
@@ -112,11 +113,10 @@ def test_only_new_points_run_and_one_that_fails_stops_no_other(project):
     assert "1 points are missing" in output
     rows = pq.read_table(project.folder / "data/experiments/small/table.parquet").to_pylist()
     assert [row["accuracy"] is None for row in rows] == [False, False, True, False]
-    assert RUNNING.findall(run(project, GRID + IMPOSSIBLE + SPM, status=1)) == ["impossible"]
 
 
 def test_killed_it_leaves_nothing_running_and_goes_on(project):
-    (project.folder / "small.yaml").write_text(GRID + LONG)
+    (project.folder / "small.yaml").write_text(GRID + LONG + IMPOSSIBLE)
     before = set((project.folder / ".state/checkpoints").iterdir())
     process = start(project)
     saved: set[int] = set()
@@ -126,7 +126,8 @@ def test_killed_it_leaves_nothing_running_and_goes_on(project):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     wait_until(lambda: not _lives(trainer), seconds=30)
-    assert "1 to run" in run(project, GRID + LONG)
+    output = run(project, GRID + LONG + IMPOSSIBLE, status=1)
+    assert RUNNING.findall(output) == ["long", "impossible"]
     log = (project.folder / ".state/experiments/small/small-long-s0.log").read_text()
     assert 0 < int(re.search(r"goes on after (\d+) episodes", log).group(1)) < 60
 

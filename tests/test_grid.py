@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.grid import GRIDS, PRESETS, SEEDS, load_grid, points_of
-from pipeline.parameters import apply, flatten, read_yaml, write_yaml
+from pipeline.grid import GRIDS, SEEDS, load_grid, points_of
+from pipeline.parameters import flatten, read_yaml
 from spm.errors import ConfigError
 from tests.import_closure import ROOT
 
@@ -86,15 +86,8 @@ def test_an_unknown_grid_names_those_that_there_are():
         load_grid("compnents", document=DOCUMENT)
 
 
-def _presets_there(path: Path) -> bool:
-    rows = read_yaml(path)["rows"].values()
-    return all((PRESETS / f"{row['preset']}.yaml").is_file() for row in rows if row.get("preset"))
-
-
 @pytest.mark.parametrize("path", sorted(GRIDS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_grid_of_the_project_is_valid_and_has_distinct_points(path):
-    if not _presets_there(path):
-        pytest.skip("its presets are not there")
     grid = load_grid(path.stem, document=DOCUMENT)
     points = points_of(grid, document=DOCUMENT)
     assert len({str(point.parameters) for point in points}) == len(points)
@@ -110,16 +103,6 @@ def test_components_are_all_eight_combinations():
     for row, switch in zip(grid.rows, switches, strict=True):
         names = [name for name, on in zip(("HSMR", "SPM", "PADM"), switch, strict=True) if on]
         assert row == {0: "none", 3: "full"}.get(len(names), "+".join(names))
-
-
-def test_writing_keeps_comments_and_types(tmp_path):
-    path, text = tmp_path / "params.yaml", (ROOT / "params.yaml").read_text()
-    path.write_text(text)
-    overrides = {"train.lr": 3e-05, "model.heads": 8, "evaluate.shots": [5]}
-    write_yaml(path, overrides)
-    assert read_yaml(path) == apply(DOCUMENT, overrides)
-    comments = [line.split("#", 1)[1] for line in text.splitlines() if "#" in line]
-    assert all(comment in path.read_text() for comment in comments)
 
 
 def test_flatten_stops_at_values():
