@@ -43,10 +43,11 @@ def main() -> None:
     sys.exit(any(outcome.failure for outcome in outcomes))
 
 
-def experiment(name: str, *, root: Path, state: Path, jobs: int) -> list[Outcome]:
+def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[Outcome]:
     """Runs the points of the grid that are missing, `jobs` at a time; writes and prints the table.
 
-    Raises InputError for what is wrong with the grid, before anything runs.
+    `jobs` None: as many as runtime.workers; 0: none, the table alone. Raises InputError for what is
+    wrong with the grid, before anything runs.
     """
     document = read_yaml(root / "params.yaml")
     grid, snapshot = load_grid(name, document=document), take_snapshot(root)
@@ -56,6 +57,7 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int) -> list[Outcome
     tasks = _tasks(points, keys=keys, records=records, logs=state / "experiments" / grid.name)
     print(f"{grid.title}: {len(points)} points, {len(tasks)} to run", flush=True)
     outcomes: list[Outcome] = []
+    jobs = document["runtime"]["workers"] if jobs is None else jobs
     if tasks and jobs:
         outcomes = _run(
             tasks, grid=grid, snapshot=snapshot, state=state, records=records, jobs=jobs
@@ -114,19 +116,13 @@ def _run(
             for number in range(jobs)
         ]
         parent = _tracking(grid, "--title", grid.title, root=snapshot.root, state=state)
-        environment = child_environment(
-            snapshot.root, state=state, threads=_threads(jobs), parent_run=parent
-        )
+        environment = child_environment(snapshot.root, state=state, parent_run=parent)
         runner = Runner(copies, root=snapshot.root, records=records, environment=environment)
         if jobs > 1:
             runner.share(tasks[0])
         return run_all(tasks, runner=runner, jobs=jobs, prefect_home=state / "prefect")
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _threads(jobs: int) -> int:
-    return max(1, (os.cpu_count() or 1) // jobs)
 
 
 def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
@@ -184,9 +180,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.experiments", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("grid", help="name of a file in pipeline/grids, or path to a .yaml")
-    parser.add_argument("--jobs", type=int, default=1, help="points at the same time (default 1)")
+    parser.add_argument(
+        "--jobs", type=int, help="points at the same time (default: runtime.workers)"
+    )
     parser.add_argument("--table", action="store_true", help="run nothing, tabulate what is there")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.jobs is not None and options.jobs < 1:
+        parser.error(f"--jobs is {options.jobs}: give 1 or more, or --table to run nothing")
+    return options
 
 
 if __name__ == "__main__":

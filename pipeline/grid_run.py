@@ -236,8 +236,12 @@ def _interrupts(runner: Runner) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def child_environment(root: Path, *, state: Path, threads: int, parent_run: str) -> dict[str, str]:
-    """Of the points: the project's state and data, wherever they run."""
+def child_environment(root: Path, *, state: Path, parent_run: str) -> dict[str, str]:
+    """Of the points: the project's state and data, wherever they run.
+
+    One thread each unless the user has said otherwise: the number of threads changes the last bits
+    of what is trained, so that it must not follow from how many points run at the same time.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     shared = {
         "PATH": path,
@@ -246,4 +250,4 @@ def child_environment(root: Path, *, state: Path, threads: int, parent_run: str)
         "CLIP_SPM_PARENT_RUN": parent_run,
         "DVC_NO_ANALYTICS": "1",
     }
-    return {"OMP_NUM_THREADS": str(threads), **os.environ, **shared}
+    return {"OMP_NUM_THREADS": "1", **os.environ, **shared}

@@ -13,7 +13,7 @@ class RuntimeConfig(Section):
     root: str | None
     """Folder that holds the data sets; null: $CLIP_SPM_DATA, else data/raw."""
     workers: int = Field(ge=1)
-    """Clips decoded at the same time."""
+    """Clips decoded, and points of a grid run, at the same time."""
     loader_workers: int = Field(ge=0)
     """Processes that read training episodes ahead; 0: none, read in the training process."""
     device: Literal["auto", "cpu", "cuda"]
