@@ -141,6 +141,23 @@ def test_jpeg_and_several_samples(project, prefect_home):
     assert numbers(store.read(clip)) == [53, 57, 61, 65]
 
 
+def test_squares_of_clips_that_are_long_enough(project, prefect_home):
+    write_clip(project / "videos/a/long.mp4", num_frames=17)
+    build(
+        project,
+        home=prefect_home,
+        keep_aspect=False,
+        short_clips="reject",
+        num_segments=17,
+        num_shards=2,
+    )
+    store = FrameStore(project / "frames")
+    assert store.clips["id"].to_pylist() == ["a/long.mp4"]
+    assert store.read(0).shape == (17, 32, 32, 3)
+    reasons = json.loads((project / "frames" / INTEGRITY).read_text())["reasons"]
+    assert reasons["short: has 16 frames, a clip takes 17"] == 20
+
+
 def test_a_task_that_fails_fails_the_stage(project, prefect_home, monkeypatch):
     read = decode.read_frames
 

@@ -48,10 +48,28 @@ def change(section: str, **values: object) -> None:
     params.PARAMS.write_text(json.dumps(document))
 
 
+@pytest.fixture
+def validated_on(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The splits of the clips that the stage has validated on so far."""
+    splits: set[str] = set()
+    encode = train.encode_clips
+
+    def recorded(*args, clips: np.ndarray, **options):
+        index = pq.read_table(paths.FRAMES / "index.parquet")
+        splits.update(index["split"].to_numpy()[clips])
+        return encode(*args, clips=clips, **options)
+
+    monkeypatch.setattr(train, "encode_clips", recorded)
+    return splits
+
+
 @pytest.mark.usefixtures("workspace")
-def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_say_so() -> None:
+def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_say_so(
+    validated_on: set[str],
+) -> None:
     change("train", selection="test")
     train.main()
+    assert validated_on == {"test"}
     evaluate.main()
     assert json.loads(paths.EVALUATION.read_text())["selection"] == "test"
     final = pq.read_table(paths.EPISODES)["accuracy"].to_numpy()
@@ -60,18 +78,9 @@ def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_sa
 
 
 @pytest.mark.usefixtures("workspace")
-def test_selection_on_validation_reads_no_test_clip(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[np.ndarray] = []
-    encode = train.encode_clips
-    monkeypatch.setattr(
-        train,
-        "encode_clips",
-        lambda *args, clips, **options: read.append(clips) or encode(*args, clips=clips, **options),
-    )
+def test_selection_on_validation_reads_no_test_clip(validated_on: set[str]) -> None:
     train.main()
-    clips = pq.read_table(paths.FRAMES / "index.parquet")
-    splits = clips["split"].to_numpy()
-    assert {split for clips in read for split in splits[clips]} == {"val"}
+    assert validated_on == {"val"}
     assert load_spec(paths.MODEL).selection == "validation"
 
 
