@@ -51,7 +51,7 @@ class Measurement:
     actual: Ints
     """[E, Q]"""
     predicted: dict[str, Ints]
-    """Classifier's name -> [E, Q]"""
+    """Classifier's name -> [E, Q]; fewer rows where only the first episodes were answered."""
 
 
 def encode_clips(
@@ -72,8 +72,8 @@ def encode_clips(
 
 def measure(
     classifiers: dict[str, Classifier],
-    encoded: EncodedClips,
     *,
+    encoded: EncodedClips,
     sampler: EpisodeSampler,
     class_text: Tensor,
     episodes: int,

@@ -58,8 +58,12 @@ def _inductive(results: dict[str, Any]) -> list[str]:
     """Empty where it was not measured."""
     if not results["inductive"]:
         return []
-    numbers = f"{results['inductive']['accuracy']:.2f} ± {results['inductive']['ci95']:.2f} %"
-    return [f"- Inductive, each query classified as if it were alone: {numbers}."]
+    alone = results["inductive"]
+    numbers = f"{alone['accuracy']:.2f} ± {alone['ci95']:.2f} %"
+    return [
+        f"- Inductive, each query classified as if it were alone: {numbers}, over the first "
+        f"{alone['episodes']} of these episodes."
+    ]
 
 
 def _alignment_legend() -> str:

@@ -124,11 +124,14 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
         conditions.dataset, backbone=conditions.backbone, way=conditions.way, shot=shot
     )
     model, inductive = scores.pop(MODEL), scores.pop(INDUCTIVE, None)
+    if inductive is not None:
+        inductive |= {"episodes": len(measurement.predicted[INDUCTIVE])}
     return model | {"inductive": inductive, "paper": paper, "yardsticks": scores}
 
 
 def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:
-    mean, interval = mean_and_interval(episode_accuracies(measurement.actual, predicted))
+    accuracies = episode_accuracies(measurement.actual[: len(predicted)], predicted)
+    mean, interval = mean_and_interval(accuracies)
     return {"accuracy": round(mean, _DIGITS), "ci95": round(interval, _DIGITS)}
 
 
@@ -140,7 +143,8 @@ def _episodes(measurement: Measurement, *, shot: int) -> pa.Table:
     }
     for name, predicted in measurement.predicted.items():
         column = "accuracy" if name == MODEL else name
-        columns[column] = episode_accuracies(measurement.actual, predicted)
+        accuracies = episode_accuracies(measurement.actual[: len(predicted)], predicted)
+        columns[column] = [*accuracies, *[None] * (count - len(predicted))]
     return pa.table(columns)
 
 

@@ -5,6 +5,7 @@ Reads manifest (for the data set's name), frames, prompts and the model; writes 
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,28 +87,24 @@ def _measure(
     class_text = prompts.of(samplers[0].class_names, how=model.config.model.text_ensemble)
     clips = np.concatenate(list(store.classes(SPLIT).values()))
     encoded = encode_clips(model, store, clips=clips)
-    measurements = {
-        sampler.shot: measure(
-            _classifiers(model, text_trained=prompts.trained, inductive=evaluate.inductive),
-            encoded,
-            sampler=sampler,
-            class_text=class_text,
-            episodes=evaluate.episodes,
-            batch=evaluate.batch,
-        )
-        for sampler in samplers
-    }
-    if not model.config.model.padm:  # each query is on its own anyway
-        for measurement in measurements.values():
-            measurement.predicted[INDUCTIVE] = measurement.predicted[MODEL]
+    run = partial(measure, encoded=encoded, class_text=class_text, batch=evaluate.batch)
+    classifiers = _classifiers(model, text_trained=prompts.trained)
+    alone = min(evaluate.inductive_episodes, evaluate.episodes)
+    measurements = {}
+    for sampler in samplers:
+        measured = run(classifiers, sampler=sampler, episodes=evaluate.episodes)
+        if not model.config.model.padm:  # each query is on its own anyway
+            measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
+        elif alone:
+            each = run({INDUCTIVE: model.classify_each}, sampler=sampler, episodes=alone)
+            measured.predicted.update(each.predicted)
+        measurements[sampler.shot] = measured
     return measurements
 
 
-def _classifiers(model: ClipSPM, *, text_trained: bool, inductive: bool) -> dict[str, Classifier]:
+def _classifiers(model: ClipSPM, *, text_trained: bool) -> dict[str, Classifier]:
     """The model and its yardsticks. Texts that nothing was learned from are none."""
     classifiers: dict[str, Classifier] = {MODEL: model.classify}
-    if inductive and model.config.model.padm:
-        classifiers[INDUCTIVE] = model.classify_each
     classifiers[MEAN_POOLED_COSINE] = mean_pooled_cosine
     if text_trained:
         classifiers[ZERO_SHOT_TEXT] = zero_shot_text

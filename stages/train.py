@@ -146,7 +146,7 @@ def _validation(
         model.eval()
         measured = measure(
             {"model": model.classify},
-            encode_clips(model, store, clips=clips, progress=False),
+            encoded=encode_clips(model, store, clips=clips, progress=False),
             sampler=sampler,
             class_text=class_text,
             episodes=config.validate_episodes,

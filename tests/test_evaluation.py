@@ -36,7 +36,7 @@ def separable() -> EncodedClips:
 def run(classify, *, episodes: int = 23, batch: int = 5, encoded: EncodedClips | None = None):
     return measure(
         {"it": classify},
-        encoded or separable(),
+        encoded=encoded or separable(),
         sampler=sampler(),
         class_text=torch.eye(6)[:5],
         episodes=episodes,
@@ -119,7 +119,7 @@ def test_the_models_own_classify_runs_in_batches() -> None:
     )
     measured = measure(
         {"model": models.build().classify},
-        encoded,
+        encoded=encoded,
         sampler=sampler(),
         class_text=torch.randn(5, 16, generator=generator),
         episodes=5,

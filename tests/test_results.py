@@ -60,7 +60,7 @@ def test_the_inductive_protocol_is_no_yardstick() -> None:
     measured = measurement()
     measured.predicted["inductive"] = ACTUAL
     results = document({1: measured}, conditions=conditions(selection="test"))
-    assert results["inductive"] == {"accuracy": 100.0, "ci95": 0.0}
+    assert results["inductive"] == {"accuracy": 100.0, "ci95": 0.0, "episodes": 2}
     assert results["shots"]["1"]["inductive"] == results["inductive"]
     assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
     assert results["selection"] == "test"

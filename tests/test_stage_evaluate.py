@@ -102,19 +102,23 @@ def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
 
 
 def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
+    document = params.read()
+    document["evaluate"]["inductive_episodes"] = 7
+    write(document)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())
     assert results["inductive"] == results["shots"]["1"]["inductive"]
-    assert results["shots"]["2"]["inductive"].keys() == {"accuracy", "ci95"}
+    assert results["shots"]["2"]["inductive"]["episodes"] == 7
     rows = pq.read_table(paths.EPISODES)
-    mean = np.mean(rows["inductive"].to_numpy()[:12])
+    assert rows["inductive"].to_pylist()[7:12] == [None] * 5
+    mean = np.mean(rows["inductive"].to_pylist()[:7])
     assert results["inductive"]["accuracy"] == pytest.approx(mean, abs=1e-3)
     report.main()
     shown = f"as if it were alone: {results['inductive']['accuracy']:.2f} ±"
     assert shown in (paths.REPORT / "report.md").read_text()
 
     document = params.read()
-    document["evaluate"]["inductive"] = False
+    document["evaluate"]["inductive_episodes"] = 0
     write(document)
     evaluate.main()
     assert json.loads(paths.EVALUATION.read_text())["inductive"] is None
@@ -129,7 +133,9 @@ def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
     save_model(models.build(padm=False).float(), paths.MODEL)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())
-    assert results["inductive"] == {name: results[name] for name in ("accuracy", "ci95")}
+    assert results["inductive"] == {
+        name: results[name] for name in ("accuracy", "ci95", "episodes")
+    }
 
 
 def test_too_few_clips_after_decoding_are_an_error(workspace: Path) -> None:

@@ -13,9 +13,9 @@ class EvaluateConfig(Section):
     """K values to measure; the first is the headline."""
     query: int = Field(ge=1)
     """M, query clips per class."""
-    inductive: bool
-    """Measure also with each query as if it were alone. With PADM that takes about four times as
-    long as the rest; without PADM it is the same number, and costs nothing."""
+    inductive_episodes: int = Field(ge=0)
+    """Of the episodes, the first so many are measured also with each query as if it were alone;
+    0: none. An episode takes about four times as long so. Without PADM the two are the same."""
     batch: int = Field(ge=1)
     """Episodes per batch of the head. It can change the last digits of a logit."""
     seed: int = Field(ge=0)
