@@ -126,6 +126,8 @@ class Runner:
             )
             assert process.stdin is not None
             self._running.add(process.stdin)
+            if self.stopped:  # meanwhile
+                process.stdin.close()
             try:
                 return process.wait()
             finally:
@@ -150,8 +152,11 @@ def run_all(
 
     @task(name="point", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
     def run_point(name: str) -> Any:
-        with progress.point(by_name[name]) as report:
-            outcome = outcomes[name] = report(runner.run(by_name[name]))
+        if runner.stopped:
+            outcome = outcomes[name] = Outcome(by_name[name], "stopped")
+        else:
+            with progress.point(by_name[name]) as report:
+                outcome = outcomes[name] = report(runner.run(by_name[name]))
         return Failed(message=outcome.failure) if outcome.failure else None
 
     @flow(name="experiments", task_runner=ThreadPoolTaskRunner(max_workers=jobs))
