@@ -103,7 +103,7 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
 
 def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
     measured = {seed: results[row.name, seed] for seed in seeds if (row.name, seed) in results}
-    alone = [(each.results["inductive"] or {}).get("accuracy") for each in measured.values()]
+    alone = [(each.results.get("inductive") or {}).get("accuracy") for each in measured.values()]
     return Summary(
         row,
         {seed: float(each.accuracies.mean()) for seed, each in measured.items()},

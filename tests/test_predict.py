@@ -83,7 +83,7 @@ def test_one_by_one_a_clip_does_not_see_the_others(model: ClipSPM, folder: Path)
     alone = predict.classify(model, support, queries[:1], transductive=False)
     among = predict.classify(model, support, queries, transductive=False)
     together = predict.classify(model, support, queries, transductive=True)
-    assert among[0] == alone[0]
+    assert among[0] == pytest.approx(alone[0], rel=1e-5)  # another batch, other last digits
     assert together[0] != pytest.approx(alone[0], abs=1e-6)
     assert len(together) == len(among) == 3
 
