@@ -11,6 +11,9 @@ WINDOW = 10
 TERMS = ("loss", "accuracy", "L_CE", "L_H", "L_S")
 COLUMNS = ("step", *TERMS, "val_accuracy")
 
+RATIOS = ("lambda3 L_H / L_CE", "lambda4 L_S / L_CE")
+"""As MLflow takes metric names."""
+
 
 @dataclass
 class History:
@@ -62,3 +65,11 @@ class History:
         writer.writeheader()
         writer.writerows(self.rows())
         return text.getvalue()
+
+
+def regularizer_ratios(row: dict[str, Any], *, lambda3: float, lambda4: float) -> dict[str, float]:
+    """How much the regularisers weigh beside L_CE, from a row of the curves; none without means."""
+    if "L_CE" not in row:
+        return {}
+    weighted = (lambda3 * row["L_H"], lambda4 * row["L_S"])
+    return {name: value / row["L_CE"] for name, value in zip(RATIOS, weighted, strict=True)}

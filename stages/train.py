@@ -28,7 +28,7 @@ from spm.episodes import EpisodeSampler
 from spm.evaluation import encode_clips, measure
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
-from spm.history import History
+from spm.history import RATIOS, History, regularizer_ratios
 from spm.model import ClipSPM, load_weights, save_model
 from spm.model_spec import ModelSpec, load_spec
 from spm.prompts import PromptFeatures
@@ -63,7 +63,7 @@ def main() -> None:
             schedule = Schedule(
                 loader_workers=runtime.loader_workers,
                 checkpoint_seconds=runtime.checkpoint_seconds,
-                on_validation=_reporter(run),
+                on_validation=_reporter(run, sections["model"]),
             )
             inputs = _inputs(store, texts, sections, size=model.image_size)
             history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
@@ -173,17 +173,34 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
     )[:32]
 
 
-def _reporter(run: tracking.Run) -> Callable[[History], None]:
-    """Sends the curve's new rows to MLflow at every validation."""
-    sent = 0
+def _reporter(run: tracking.Run, model: ModelConfig) -> Callable[[History], None]:
+    """Sends the curve's new rows to MLflow at every validation, and warns of large regularisers."""
+    sent, warned = 0, set[str]()
 
     def report(history: History) -> None:
         nonlocal sent
-        rows = history.rows()
+        rows = [
+            row | regularizer_ratios(row, lambda3=model.lambda3, lambda4=model.lambda4)
+            for row in history.rows()
+        ]
         run.log_history(rows[sent:])
+        _warn_of_regularizers(rows[sent:], warned)
         sent = len(rows)
 
     return report
+
+
+def _warn_of_regularizers(rows: list[dict[str, Any]], warned: set[str]) -> None:
+    """Once a term: sums over clips grow with the episode, and can outweigh the task itself."""
+    for row in rows:
+        for name in [name for name in RATIOS if row.get(name, 0) > 1 and name not in warned]:
+            warned.add(name)
+            print(
+                f"warning: at episode {row['step']} {name} is {row[name]:.1f}: the regulariser "
+                "outweighs L_CE. Lower its λ, or take means (model.consistency_reduction, "
+                "model.text_ensemble, model.motion_reduction)",
+                file=sys.stderr,
+            )
 
 
 def _write(model: ClipSPM, history: History) -> None:

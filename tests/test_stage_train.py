@@ -92,3 +92,13 @@ def test_a_model_that_starts_from_one_selected_on_test_says_so_too() -> None:
     change("model", init_from="models/start")
     train.main()
     assert load_spec(paths.MODEL).selection == "test"
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(("lambda4", "warnings"), [(10.0, 1), (0.0, 0)])
+def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
+    lambda4: float, warnings: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("model", lambda3=0.0, lambda4=lambda4)
+    train.main()
+    assert capsys.readouterr().err.count("the regulariser outweighs L_CE") == warnings

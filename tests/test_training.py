@@ -7,7 +7,7 @@ import torch
 from spm.checkpoint import hold
 from spm.config.train import TrainConfig
 from spm.episodes import EpisodeSampler
-from spm.history import History
+from spm.history import History, regularizer_ratios
 from spm.losses import Losses
 from spm.model import ClipSPM
 from spm.training import Schedule, TrainingError, TrainingInputs, _objective, train
@@ -234,3 +234,10 @@ def test_history_rows_are_window_means_with_validations_between():
     assert [row.get("loss") for row in rows] == [None, 4.5, 14.5, 22.0]
     assert [row.get("val_accuracy") for row in rows] == [60.0, None, 70.0, None]
     assert history.csv().splitlines()[1] == "8,,,,,,60.0"
+
+
+def test_the_ratio_of_the_regularisers_is_that_of_their_weighted_values():
+    row = {"step": 10, "L_CE": 2.0, "L_H": 100.0, "L_S": 4000.0}
+    ratios = regularizer_ratios(row, lambda3=0.01, lambda4=0.001)
+    assert ratios == pytest.approx({"lambda3 L_H / L_CE": 0.5, "lambda4 L_S / L_CE": 2.0})
+    assert regularizer_ratios({"step": 8, "val_accuracy": 60.0}, lambda3=1, lambda4=1) == {}
