@@ -34,14 +34,14 @@ class History:
         return max(self.validations, key=lambda row: row[1], default=None)
 
     def summary(self) -> dict[str, float]:
-        """What a metrics file shows; empty where nothing was trained."""
+        """What a metrics file shows, under names of their own beside those of the evaluation."""
         best = self.best()
         if best is None:
-            return {"episodes": len(self.episodes)}
+            return {"train_episodes": len(self.episodes)}
         return {
-            "episodes": len(self.episodes),
-            "loss": self.recent("loss"),
-            "accuracy": self.recent("accuracy"),
+            "train_episodes": len(self.episodes),
+            "train_loss": self.recent("loss"),
+            "train_accuracy": self.recent("accuracy"),
             "best_val_accuracy": best[1],
             "best_val_episode": best[0],
         }
