@@ -1,5 +1,6 @@
 # make repro   set up .venv, then the whole pipeline on the built-in data set
 # make test    set up .venv, then the whole test suite
+# make gc      frees what the current results do not need
 # make ui      MLflow on http://127.0.0.1:5000
 #
 # TORCH_INDEX=URL takes torch from another package index, for example that of the CPU-only builds.
@@ -38,7 +39,7 @@ gc: .venv/installed
 
 lock: .venv/installed
 	{ sed -n '/^#/p' requirements.lock; \
-	  pip freeze --all --exclude-editable --exclude pip | grep -viE '^(nvidia|cuda|triton)'; } > requirements.lock.new
+	  pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' | grep -viE '^(nvidia|cuda|triton)'; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 .venv/installed: requirements.lock pyproject.toml

@@ -11,19 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.prefect_server import ensure_server
 from pipeline.shard_plan import PlannedShard
 from spm.clip import Clip
 from spm.config.frames import FramesConfig
 from spm.errors import DataError
 from spm.progress import progress_bar
-from spm.sampling import segment_frames
 from spm.shard_writer import write_shard
 from spm.shards import Shard
-from spm.video import read_frames
+from spm.video import read_clip
 
 
 def fill_store(
@@ -130,23 +126,8 @@ def _decode_shard(
 
 def _read(path: Path, *, frames: FramesConfig) -> Clip | DataError:
     """The clip's frames, or why there are none. An error of the machine is raised."""
-
-    def pick(num_video_frames: int) -> npt.NDArray[np.int64]:
-        return segment_frames(
-            num_video_frames,
-            num_segments=frames.num_segments,
-            samples_per_segment=frames.samples_per_segment,
-            short_clips=frames.short_clips,
-        ).reshape(-1)
-
     try:
-        return read_frames(
-            path,
-            pick=pick,
-            short_side=frames.short_side,
-            keep_aspect=frames.keep_aspect,
-            reader=frames.reader,
-        )
+        return read_clip(path, frames=frames)
     except DataError as error:
         return error
 

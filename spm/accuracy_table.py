@@ -26,7 +26,11 @@ def accuracy_table(results: dict[str, Any]) -> str:
             lines.append(_result_row(results["way"], shot, name, inductive, None))
         for name, yardstick in summary["yardsticks"].items():
             lines.append(_result_row(results["way"], shot, _NAMES.get(name, name), yardstick, None))
-    lines += ["", results["protocol"], f"text: {results['text']}"]
+    lines += ["", results["protocol"]]
+    if results["inductive"]:
+        alone = results["inductive"]["episodes"]
+        lines.append(f"inductive: each query alone, over the first {alone} episodes")
+    lines.append(f"text: {results['text']}")
     if results["selection"] == "test":
         lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
     return "\n".join(lines)

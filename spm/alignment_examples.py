@@ -1,4 +1,4 @@
-"""Query clips with the alignment that decided their class, picked from test episodes.
+"""Query clips and their alignment in d_spm, picked from test episodes.
 
 Shapes: `S` supports, `Q` queries, `T` frames, `C` channels.
 """

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from spm.config.frames import FramesConfig
-from spm.sampling import segment_frames
 from spm.transforms import center_crop
-from spm.video import read_frames
+from spm.video import read_clip
 
 
 def read_pixels(path: Path, *, frames: FramesConfig, size: int) -> Tensor:
@@ -18,21 +17,6 @@ def read_pixels(path: Path, *, frames: FramesConfig, size: int) -> Tensor:
     Raises DataError with the reason for a file that cannot be used, OSError for one that cannot
     be opened.
     """
-
-    def pick(num_video_frames: int) -> np.ndarray:
-        indices = segment_frames(
-            num_video_frames,
-            num_segments=frames.num_segments,
-            samples_per_segment=frames.samples_per_segment,
-            short_clips=frames.short_clips,
-        )
-        return indices[:, frames.samples_per_segment // 2]
-
-    clip = read_frames(
-        path,
-        pick=pick,
-        short_side=frames.short_side,
-        keep_aspect=frames.keep_aspect,
-        reader=frames.reader,
-    )
-    return torch.from_numpy(np.ascontiguousarray(center_crop(clip.frames, size)))
+    clip = read_clip(path, frames=frames)
+    middle = clip.frames[frames.samples_per_segment // 2 :: frames.samples_per_segment]
+    return torch.from_numpy(np.ascontiguousarray(center_crop(middle, size)))

@@ -69,7 +69,7 @@ class History:
 
 def regularizer_ratios(row: dict[str, Any], *, lambda3: float, lambda4: float) -> dict[str, float]:
     """How much the regularisers weigh beside L_CE, from a row of the curves; none without means."""
-    if "L_CE" not in row:
+    if not row.get("L_CE"):  # not measured at this step, or nothing left to learn
         return {}
     weighted = (lambda3 * row["L_H"], lambda4 * row["L_S"])
     return {name: value / row["L_CE"] for name, value in zip(RATIOS, weighted, strict=True)}

@@ -276,6 +276,8 @@ def _check_episode(
             f"support [..., T, C] = {list(support.shape)}, query {list(query.shape)} and "
             f"class_text [..., N, C] = {list(class_text.shape)} must agree in T and C"
         )
+    if not ((support_labels >= 0) & (support_labels < num_classes)).all():
+        raise ValueError(f"support labels must be 0 to {num_classes - 1}; got {support_labels}")
     counts = torch.nn.functional.one_hot(support_labels, num_classes).sum(dim=-2)
     if (counts == 0).any():
         raise ValueError(f"each of the {num_classes} classes needs a support clip")

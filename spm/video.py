@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spm.clip import Clip, Frames
+from spm.config.frames import FramesConfig
 from spm.container import TOLERANCE, examine, open_video
 from spm.errors import DataError
+from spm.sampling import segment_frames
 
 Pick = Callable[[int], npt.NDArray[np.int64]]
 Resize = Callable[[Frames], Frames]
@@ -47,6 +49,26 @@ def read_frames(
         if reader == "decord":
             raise
     return _read_in_sequence(path, pick=pick, resize=shrink, expected=index.num_frames)
+
+
+def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
+    """The frames that `frames` asks for, [T · P, H, W, 3]: segment after segment."""
+
+    def pick(num_video_frames: int) -> npt.NDArray[np.int64]:
+        return segment_frames(
+            num_video_frames,
+            num_segments=frames.num_segments,
+            samples_per_segment=frames.samples_per_segment,
+            short_clips=frames.short_clips,
+        ).reshape(-1)
+
+    return read_frames(
+        path,
+        pick=pick,
+        short_side=frames.short_side,
+        keep_aspect=frames.keep_aspect,
+        reader=frames.reader,
+    )
 
 
 def resize(frame: Frames, *, short_side: int, keep_aspect: bool) -> Frames:

@@ -4,6 +4,7 @@ Shards that data/frames does not name, and the checkpoints of finished or abando
 training that runs is left alone. MLflow's runs and DVC's cache have commands of their own.
 """
 
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ _INDEX = paths.FRAMES / "index.parquet"
 def main() -> None:
     state = paths.state_dir()
     freed = _remove_shards(state / "shards") + _remove_checkpoints(state / "checkpoints")
+    freed += _remove_leftovers(state / "shards") + _remove_leftovers(state / "checkpoints")
     print(f"gc: {freed / 1e6:.0f} MB freed in {state}")
 
 
@@ -27,6 +29,13 @@ def _remove_shards(store: Path) -> int:
         raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
     used = set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
     return sum(_remove(path) for path in store.glob("*.h5") if path.name not in used)
+
+
+def _remove_leftovers(folder: Path) -> int:
+    """Temporary files of writers that were killed; an hour old, so that nobody writes them now."""
+    old = time.time() - 3600
+    leftovers = [path for path in folder.rglob(".*.tmp") if path.stat().st_mtime < old]
+    return sum(_remove(path) for path in leftovers)
 
 
 def _remove_checkpoints(folder: Path) -> int:

@@ -69,8 +69,12 @@ def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str,
                 f"model.init_from = {model.init_from!r}: there is no {path}. Give a model folder "
                 f"(it holds {' and '.join(MODEL_FILES)}), or null"
             )
-    if backbone.weights is not None and Path(backbone.weights).is_file():
-        files.append(Path(backbone.weights))
+    if backbone.weights is not None:
+        weights = Path(backbone.weights)
+        if weights.is_file():
+            files.append(weights)
+        elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
+            raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
     return {path.as_posix(): cheap_key(path) for path in files}
 
 

@@ -9,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 from spm.config.dataset import DatasetConfig
 from spm.errors import ConfigError
 from spm.splits import SPLITS
+from stages import paths
 
 
 def load(dataset: DatasetConfig) -> dict[str, list[str]] | None:
@@ -19,6 +20,11 @@ def load(dataset: DatasetConfig) -> dict[str, list[str]] | None:
     if not isinstance(dataset.split, str):
         return None
     path = Path(dataset.split)
+    if not path.resolve().is_relative_to(paths.SPLITS.resolve()):
+        raise ConfigError(
+            f"dataset.split = {dataset.split!r}: put the file of class lists into {paths.SPLITS}, "
+            "where an edit of it is noticed"
+        )
     if not path.is_file():
         raise ConfigError(
             f"dataset.split = {dataset.split!r}: there is no such file. Give a YAML file with the "

@@ -7,11 +7,11 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from spm.atomic import atomic_path
 from spm.checkpoint import hold
@@ -26,6 +26,7 @@ from spm.config.train import VALIDATION_SPLITS, TrainConfig
 from spm.device import pick_device
 from spm.episodes import EpisodeSampler
 from spm.evaluation import encode_clips, measure
+from spm.feasibility import check_feasible
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
 from spm.history import RATIOS, History, regularizer_ratios
@@ -55,6 +56,7 @@ def main() -> None:
     spec = _spec(sections)
     device = pick_device(runtime.device)
     store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    _check_test_split(store, way=sections["episode"].way)
 
     folder = paths.state_dir() / "checkpoints" / _fingerprint(store, sections)
     with hold(folder) as checkpoint, _tracked(sections) as run:
@@ -88,6 +90,12 @@ def _inputs(
         class_text=texts.of(sampler.class_names, how=how),
         validate=_validation(store, texts, config, way=episode.way, shot=episode.shot, how=how),
     )
+
+
+def _check_test_split(store: FrameStore, *, way: int) -> None:
+    """Before hours of training: a test class that decoding left without clips."""
+    counts = {name: len(clips) for name, clips in store.classes("test").items()}
+    check_feasible({"test": counts}, way=way, shot=1, query=1, split="test")
 
 
 def _tracked(sections: dict[str, Section]) -> AbstractContextManager[tracking.Run]:
@@ -161,6 +169,7 @@ def _validation(
 def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
     """Names everything that determines the weights: data, texts, parameters, code."""
     ours = [module for name, module in sorted(sys.modules.items()) if name.startswith("spm.")]
+    ours.append(sys.modules[__name__])
     return value_hash(
         {
             "frames": store.identity,
@@ -168,7 +177,7 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
             "weights": file_hash(paths.WEIGHTS),
             "parameters": {name: section.model_dump() for name, section in sections.items()},
             "code": source_hash(ours),
-            "torch": torch.__version__,
+            "packages": {name: version(name) for name in ("numpy", "open_clip_torch", "torch")},
         }
     )[:32]
 

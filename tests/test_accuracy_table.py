@@ -8,7 +8,7 @@ from spm.accuracy_table import accuracy_table
 def results(**changes: Any) -> dict[str, Any]:
     yardstick = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
     shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "yardsticks": yardstick}
-    shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12}
+    shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12, "episodes": 2000}
     return {
         "dataset": "motion",
         "backbone": "conv",
@@ -18,6 +18,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "selection": "validation",
         "protocol": "transductive: so and so",
         "text": "untrained",
+        "inductive": shot["inductive"],
         "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0, "inductive": None}},
     } | changes
 
@@ -34,6 +35,7 @@ def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
         "    5     5  mean-pooled cosine       61.40   ±0.20      -\n"
         "\n"
         "transductive: so and so\n"
+        "inductive: each query alone, over the first 2000 episodes\n"
         "text: untrained"
     )
 

@@ -159,14 +159,14 @@ def test_squares_of_clips_that_are_long_enough(project, prefect_home):
 
 
 def test_a_task_that_fails_fails_the_stage(project, prefect_home, monkeypatch):
-    read = decode.read_frames
+    read = decode.read_clip
 
     def full(path, **options):
         if path.name == "07.mp4":
             raise OSError("no space left on device")
         return read(path, **options)
 
-    monkeypatch.setattr(decode, "read_frames", full)
+    monkeypatch.setattr(decode, "read_clip", full)
     with pytest.raises(OSError, match="no space left"):
         build(project, home=prefect_home)
     monkeypatch.undo()
@@ -194,11 +194,11 @@ import sys, time
 from pathlib import Path
 from pipeline import decode
 from tests.test_decode import build
-read = decode.read_frames
+read = decode.read_clip
 def slowly(path, **options):
     time.sleep(0.15)
     return read(path, **options)
-decode.read_frames = slowly
+decode.read_clip = slowly
 build(Path(sys.argv[1]), home=Path(sys.argv[2]))
 """
 

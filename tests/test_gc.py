@@ -1,5 +1,8 @@
 """`make gc` removes what no result needs, and nothing else."""
 
+import os
+import time
+
 import pytest
 
 from spm.checkpoint import hold
@@ -20,6 +23,9 @@ def state(tmp_path, monkeypatch):
 
 
 def test_it_keeps_the_shards_in_use_and_running_trainings(state, capsys):
+    for name, age in ((".new.h5.tmp", 0), (".killed.h5.tmp", 7200)):
+        (state / "shards" / name).write_bytes(b"x" * 1_000_000)
+        os.utime(state / "shards" / name, (time.time() - age,) * 2)
     paths.FRAMES.mkdir(parents=True)
     make_store(paths.FRAMES, classes={"train": 2})
     with hold(state / "checkpoints" / "running") as checkpoint:
@@ -27,9 +33,9 @@ def test_it_keeps_the_shards_in_use_and_running_trainings(state, capsys):
         gc.main()
         assert checkpoint.path.is_file()
     left = {path.name for path in (state / "shards").iterdir()}
-    assert left == {"shard.h5"}
+    assert left == {"shard.h5", ".new.h5.tmp"}
     assert not (state / "checkpoints/done/state.pt").exists()
-    assert "gc: 4 MB freed" in capsys.readouterr().out
+    assert "gc: 5 MB freed" in capsys.readouterr().out
 
 
 def test_without_an_index_nothing_is_removed(state):

@@ -184,11 +184,13 @@ def test_gates_exist_where_the_fusion_has_them(fusion):
 )
 def test_consistency_selects_the_clips(consistency, clips):
     """With all d_s equal to one clip's, L_S counts the clips."""
-    model = build(consistency=consistency)
+    model = build(consistency=consistency, consistency_reduction="sum")
     episode = features(shots=[3], query=4)
     episode.support = episode.support[:1].expand(3, -1, -1)
     episode.query = episode.support[:1].expand(4, -1, -1)
-    one = build(consistency="support").losses(*_single(episode)).semantic
+    one = (
+        build(consistency="support", consistency_reduction="sum").losses(*_single(episode)).semantic
+    )
     torch.testing.assert_close(model.losses(*episode.for_losses()).semantic, clips * one)
 
 
@@ -249,6 +251,14 @@ def test_classify_refuses_a_class_without_support():
     episode = features(shots=[1, 1])
     episode.class_text = torch.cat([episode.class_text, episode.class_text[:1]])
     with pytest.raises(ValueError, match="each of the 3 classes needs a support clip"):
+        build().classify(*episode.for_classify())
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_classify_refuses_a_label_of_no_class(label):
+    episode = features(shots=[1, 1])
+    episode.support_labels[0] = label
+    with pytest.raises(ValueError, match="support labels must be 0 to 1"):
         build().classify(*episode.for_classify())
 
 

@@ -14,6 +14,7 @@ from spm.hashing import cheap_key
 from stages import inventory, manifest, paths
 
 ROOT = Path(__file__).parent.parent
+LISTS_FILE = Path("data/splits/lists.yaml")
 RN50 = {
     "frames__short_side": 256,
     "backbone__name": "RN50-quickgelu",
@@ -36,7 +37,8 @@ def project(tmp_path, monkeypatch):
     for name in [name for names in LISTS.values() for name in names]:
         for number in range(5):
             write(Path("data/raw/mine") / name / f"{number}.mp4", f"{name} {number}")
-    YAML().dump(LISTS, Path("lists.yaml"))
+    Path("data/splits").mkdir()
+    YAML().dump(LISTS, LISTS_FILE)
     params()
 
 
@@ -48,7 +50,7 @@ def write(path, content):
 def params(**changes):
     """params.yaml of the repository on this data set, with `section__key=value` changed."""
     document = YAML(typ="safe").load(ROOT / "params.yaml")
-    changes = {"dataset__name": "mine", "dataset__split": "lists.yaml"} | changes
+    changes = {"dataset__name": "mine", "dataset__split": str(LISTS_FILE)} | changes
     for name, value in ({"runtime__tracking": False} | changes).items():
         section, key = name.split("__")
         document[section][key] = value
@@ -203,6 +205,19 @@ def test_a_model_that_is_only_evaluated_needs_test_clips_alone():
     inventory.main()
 
 
+def test_class_lists_elsewhere_are_refused_as_an_edit_would_go_unnoticed():
+    LISTS_FILE.rename("lists.yaml")
+    params(dataset__split="lists.yaml")
+    with pytest.raises(ConfigError, match="put the file of class lists into data/splits"):
+        inventory.main()
+
+
+def test_weights_that_look_like_a_path_must_be_a_file():
+    params(**RN50, backbone__weights="models/mising.pt")
+    with pytest.raises(ConfigError, match=r"models/mising\.pt'.*no such file"):
+        inventory.main()
+
+
 class TestWeights:
     def test_keys_of_the_files_from_outside(self):
         write(Path("models/old/model.safetensors"), "tensors")
@@ -239,7 +254,7 @@ class TestSplitLists:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (None, r"dataset.split = 'lists.yaml': there is no such file"),
+            (None, r"dataset.split = 'data/splits/lists.yaml': there is no such file"),
             ("train: [a\n", "not valid YAML"),
             ("just text", "must have the keys train, val, test and no others; it has 'just text'"),
             ("train: [a]\ntest: [b]", "it has train, test"),
@@ -249,7 +264,7 @@ class TestSplitLists:
     )
     def test_a_bad_file_is_refused_by_both_stages(self, content, message):
         inventory.main()
-        Path("lists.yaml").unlink() if content is None else write(Path("lists.yaml"), content)
+        LISTS_FILE.unlink() if content is None else write(LISTS_FILE, content)
         for stage in (inventory, manifest):
             with pytest.raises(ConfigError, match=message):
                 stage.main()
@@ -259,7 +274,10 @@ class TestSplitLists:
         for name in ("yes", "on"):
             Path(f"data/raw/mine/train{len(name) - 2}").rename(f"data/raw/mine/{name}")
         lists = LISTS | {"train": ["on", "yes", *LISTS["train"][2:]]}
-        write(Path("lists.yaml"), "\n".join(f"{key}: [{', '.join(lists[key])}]" for key in lists))
+        write(
+            LISTS_FILE,
+            "\n".join(f"{key}: [{', '.join(lists[key])}]" for key in lists),
+        )
         inventory.main()
 
 

@@ -241,3 +241,4 @@ def test_the_ratio_of_the_regularisers_is_that_of_their_weighted_values():
     ratios = regularizer_ratios(row, lambda3=0.01, lambda4=0.001)
     assert ratios == pytest.approx({"lambda3 L_H / L_CE": 0.5, "lambda4 L_S / L_CE": 2.0})
     assert regularizer_ratios({"step": 8, "val_accuracy": 60.0}, lambda3=1, lambda4=1) == {}
+    assert regularizer_ratios(row | {"L_CE": 0.0}, lambda3=1, lambda4=1) == {}

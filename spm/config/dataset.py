@@ -15,6 +15,7 @@ class MotionConfig(Section):
     seed: int = Field(ge=0)
     """Everything that varies from clip to clip follows from it."""
     clips_per_class: int = Field(ge=1)
+    """Clips of each of its 48 classes."""
 
 
 class DrawnSplit(Section):

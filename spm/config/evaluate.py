@@ -1,6 +1,8 @@
 """`evaluate`: the final measurement on the test split."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from spm.config.base import Section
 
@@ -9,8 +11,9 @@ class EvaluateConfig(Section):
     """Fixed episodes, the same for every model."""
 
     episodes: int = Field(ge=2)
-    shots: list[int] = Field(min_length=1)
-    """K values to measure; the first is the headline."""
+    """Of each shot."""
+    shots: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    """K values to measure, each once; the first is the headline."""
     query: int = Field(ge=1)
     """M, query clips per class."""
     inductive_episodes: int = Field(ge=0)
@@ -19,3 +22,11 @@ class EvaluateConfig(Section):
     batch: int = Field(ge=1)
     """Episodes per batch of the head. It can change the last digits of a logit."""
     seed: int = Field(ge=0)
+    """Of the episodes."""
+
+    @field_validator("shots")
+    @classmethod
+    def _differ(cls, shots: list[int]) -> list[int]:
+        if len(set(shots)) < len(shots):
+            raise ValueError(f"{shots} names a shot twice")
+        return shots

@@ -21,6 +21,7 @@ class FramesConfig(Section):
     short_clips: Literal["repeat", "reject"]
     """A clip with fewer than T frames: `repeat` some of them, or `reject` it."""
     storage: Literal["raw", "jpeg"]
+    """Raw pixels read faster, JPEG takes a tenth of the disk."""
     jpeg_quality: int = Field(ge=1, le=100)
     """For `storage: jpeg` (4:2:0)."""
     reader: Literal["auto", "decord", "pyav"]

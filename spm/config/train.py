@@ -1,6 +1,6 @@
 """`train`: the optimisation."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,9 @@ class TrainConfig(Section):
     mean over queries. `sum`, the release's: L_CE summed over queries / accumulate, and
     λ3 L_H + λ4 L_S not divided."""
     lr: float = Field(gt=0)
-    betas: list[float] = Field(min_length=2, max_length=2)
+    """Learning rate of all parameters, constant."""
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)
+    """Adam's."""
     weight_decay: float = Field(ge=0)
     """Coupled L2, as torch.optim.Adam does it."""
     flip: bool
