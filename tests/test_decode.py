@@ -14,7 +14,6 @@ import pytest
 from pipeline import decode
 from pipeline.decode import fill_store
 from pipeline.frames_folder import INTEGRITY, write_folder
-from pipeline.prefect_server import ensure_server
 from pipeline.shard_plan import plan_shards
 from spm.errors import DataError
 from spm.frame_store import INDEX, FrameStore
@@ -23,13 +22,6 @@ from tests.burnt import numbers, write_clip
 from tests.manifests import frames_config, make_manifest
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("prefect")
-    ensure_server(home)
-    return home
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.decode import fill_store
 from pipeline.frames_folder import INTEGRITY, write_folder
-from pipeline.prefect_server import ensure_server
 from pipeline.shard_plan import plan_shards
 from spm.frame_store import INDEX, FrameStore
 from spm.sampling import segment_frames
@@ -21,13 +20,14 @@ CLIPS = Path(__file__).parent.parent.parent / "shared" / "clips"
 pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason=f"{CLIPS} is not there")
 
 
-def test_all_clips_through_the_flow(tmp_path, tmp_path_factory):
-    ensure_server(tmp_path_factory.mktemp("prefect"))
+def test_all_clips_through_the_flow(tmp_path, prefect_home):
     manifest = make_manifest(CLIPS)
     frames = frames_config(num_segments=8, short_side=256, storage="jpeg", num_shards=4)
     shards = plan_shards(manifest, frames=frames)
     store, out = tmp_path / "store", tmp_path / "frames"
-    fill_store(shards, store=store, videos=CLIPS, frames=frames, workers=2, prefect_home=tmp_path)
+    fill_store(
+        shards, store=store, videos=CLIPS, frames=frames, workers=2, prefect_home=prefect_home
+    )
     write_folder(out, manifest=manifest, shards=shards, store=store, frames=frames)
 
     rows = pq.read_table(out / INDEX).to_pylist()

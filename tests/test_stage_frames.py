@@ -13,7 +13,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import decode
-from pipeline.prefect_server import ensure_server
 from spm.errors import DataError
 from spm.frame_store import FrameStore
 from spm.shards import REBUILD
@@ -22,13 +21,6 @@ from tests.burnt import write_clip
 from tests.manifests import make_manifest
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("prefect")
-    ensure_server(home)
-    return home
 
 
 @pytest.fixture
