@@ -7,14 +7,12 @@ The table is in data/experiments/<name>: table.md, table.parquet, table.png.
 """
 
 import argparse
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,13 +20,15 @@ import pyarrow.parquet as pq
 from pipeline.grid import Grid, Point, load_grid, points_of
 from pipeline.grid_run import Outcome, Runner, Task, child_environment, run_all
 from pipeline.grid_table import Results, markdown, summarize, table
-from pipeline.parameters import read_yaml
 from pipeline.point_records import PointRecords, outside_files, point_key
 from pipeline.snapshot import Snapshot, WorkingCopy, cache_folder, take_snapshot
 from spm.atomic import atomic_path
 from spm.errors import InputError
+from spm.lock import locked
+from spm.yaml_file import read_yaml
 
 _TABLES = Path("data/experiments")
+_RUNS_ALREADY = "a grid runs already, in process {process}: wait for it or end it"
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     if not (root / "params.yaml").is_file():
         raise InputError(f"{root} has no params.yaml: run this in the project's folder")
     state = Path(os.environ.get("CLIP_SPM_STATE", ".state")).absolute()
-    with _alone(state / "experiments"):
+    with locked(state / "experiments", message=_RUNS_ALREADY):
         outcomes = experiment(
             options.grid, root=root, state=state, jobs=0 if options.table else options.jobs
         )
@@ -156,24 +156,6 @@ def _report(outcomes: Sequence[Outcome], *, name: str) -> None:
         print(f"{point.row}, seed {point.seed}: {outcome.failure} ({outcome.task.log})")
     if failed:
         print(f"{len(failed)} points are missing: python -m pipeline.experiments {name} runs them")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One grid at a time: two would use the same copies of the project. The lock ends with us."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise InputError(
-                f"a grid runs already, in process {lock.read()}: wait for it or end it"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def _options() -> argparse.Namespace:

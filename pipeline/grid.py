@@ -19,10 +19,11 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.parameters import apply, check, flatten, read_yaml, unknown
+from pipeline.parameters import apply, check, flatten, unknown
 from pipeline.preset import PRESETS, load_preset
 from spm.config.base import Section, validate
 from spm.errors import ConfigError
+from spm.yaml_file import read_yaml
 
 GRIDS = Path(__file__).parent / "grids"
 SEEDS = ("train.seed", "model.seed", "backbone.seed")

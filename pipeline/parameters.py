@@ -3,30 +3,13 @@
 import copy
 import difflib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from spm.config.base import validate
 from spm.config.sections import SECTIONS
 from spm.errors import ConfigError
 
 _VALUES = {"dataset.class_texts", "dataset.split"}  # mappings that are one parameter's value
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML 1.2 file as a plain dict. Raises ConfigError."""
-    try:
-        document = YAML(typ="safe", pure=True).load(path)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path} must hold keys and values; got {document!r}")
-    return document
 
 
 def flatten(values: dict[str, Any], *, prefix: str = "") -> dict[str, Any]:

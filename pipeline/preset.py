@@ -17,9 +17,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from pipeline.parameters import apply, check, flatten, read_yaml
+from pipeline.parameters import apply, check, flatten
 from spm.atomic import atomic_path
 from spm.errors import ConfigError, InputError
+from spm.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 PRESETS = Path(__file__).parent / "presets"

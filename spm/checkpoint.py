@@ -5,8 +5,6 @@ its own state and never somebody else's. A finished state stays: a run whose las
 (killed between the last episode and DVC's bookkeeping) is not trained again.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +13,14 @@ from typing import Any
 import torch
 
 from spm.atomic import atomic_path
-from spm.errors import DataError, InputError
+from spm.errors import DataError
+from spm.lock import locked
 
 _STATE = "state.pt"
-_LOCK = "lock"
+_RUNS_ALREADY = (
+    "this training already runs, in process {process}: wait for it, or end it with "
+    "`kill {process}`; then run dvc repro again, and it goes on from the last checkpoint"
+)
 
 
 class Checkpoint:
@@ -52,19 +54,5 @@ def hold(folder: Path) -> Iterator[Checkpoint]:
     Raises InputError that names the process which holds it. The lock goes with its process,
     however that ends. Killing `dvc` leaves the trainer that it started alive: it still holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / _LOCK, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            process = lock.read().strip() or "unknown"
-            raise InputError(
-                f"this training already runs, in process {process}: wait for it, or end it with "
-                f"`kill {process}`; then run dvc repro again, and it goes on from the last "
-                "checkpoint"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    with locked(folder, message=_RUNS_ALREADY):
         yield Checkpoint(folder)

@@ -60,15 +60,15 @@ def draw_nuisance(rng: np.random.Generator) -> Nuisance:
     base = rng.uniform(80, 175, size=3)
     return Nuisance(
         num_frames=int(rng.integers(SHORTEST, LONGEST, endpoint=True)),
-        hold=(rng.uniform(0, 0.12), rng.uniform(0, 0.12)),
+        hold=(rng.uniform(0, 0.2), rng.uniform(0, 0.2)),
         warp=rng.uniform(-0.5, 0.5),
-        reach=SIDE * rng.uniform(0.22, 0.27),
-        centre=SIDE * (0.5 + rng.uniform(-0.04, 0.04, size=2)),
+        reach=SIDE * rng.uniform(0.18, 0.25),
+        centre=SIDE * (0.5 + rng.uniform(-0.08, 0.08, size=2)),
         background=_background(rng, base=base),
         objects=(_object(rng, base=base), _object(rng, base=base)),
         distractor=_distractor(rng, base=base),
         distractor_path=_distractor_path(rng),
-        noise=rng.uniform(2, 8),
+        noise=rng.uniform(3, 12),
         noise_seed=int(rng.integers(2**32)),
     )
 
@@ -98,17 +98,17 @@ def _distractor(rng: np.random.Generator, *, base: Floats) -> Look:
     colour = np.clip(base + rng.choice([-1, 1], size=3) * rng.uniform(25, 45), 0, 255)
     return Look(
         shape=str(rng.choice(list(SHAPES))),
-        radius=SIDE * rng.uniform(0.045, 0.06),
+        radius=SIDE * rng.uniform(0.055, 0.08),
         angle=rng.uniform(0, 2 * np.pi),
         colours=np.stack([colour, colour]),
     )
 
 
 def _distractor_path(rng: np.random.Generator) -> Floats:
-    """A slow drift somewhere on a ring around the middle."""
+    """A drift that begins somewhere on a ring around the middle and crosses what happens there."""
     direction = rng.uniform(0, 2 * np.pi)
     start = SIDE * (0.5 + rng.uniform(0.2, 0.4) * np.array([np.cos(direction), np.sin(direction)]))
-    return np.stack([start, start + SIDE * rng.uniform(-0.08, 0.08, size=2)])
+    return np.stack([start, start + SIDE * rng.uniform(-0.25, 0.25, size=2)])
 
 
 def _background(rng: np.random.Generator, *, base: Floats) -> Floats:

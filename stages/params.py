@@ -7,18 +7,16 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from spm.config.base import Section, validate
 from spm.errors import ConfigError
+from spm.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 
 
 def load(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
     """The named sections, checked, in the order given. Raises ConfigError."""
-    document = read(path)
+    document = read_yaml(path)
     return tuple(
         validate(section, document.get(name), name=name) for name, section in sections.items()
     )
@@ -26,7 +24,7 @@ def load(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
 
 def load_all(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
     """As `load`, where `sections` must be all that the file has."""
-    problems = [_unknown(name, sections) for name in read(path) if name not in sections]
+    problems = [_unknown(name, sections) for name in read_yaml(path) if name not in sections]
     for name, section in sections.items():
         try:
             load(path, **{name: section})
@@ -35,17 +33,6 @@ def load_all(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
     if problems:
         raise ConfigError("\n".join(problems))
     return load(path, **sections)
-
-
-def read(path: Path = PARAMS) -> dict[str, Any]:
-    """The file as a plain dict. YAML 1.2, as DVC writes it: `3e-05` is a number."""
-    try:
-        document = YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path} must hold sections (dataset:, frames:, …); got {document!r}")
-    return document
 
 
 def _unknown(name: str, sections: dict[str, type[Section]]) -> str:

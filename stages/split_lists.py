@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from spm.config.dataset import DatasetConfig
 from spm.errors import ConfigError
 from spm.splits import SPLITS
+from spm.yaml_file import read_yaml
 from stages import paths
 
 
@@ -31,21 +29,14 @@ def load(dataset: DatasetConfig) -> dict[str, list[str]] | None:
             f"class lists {', '.join(SPLITS)}, or how many classes to draw "
             "({seed: 0, train: 30, val: 6, test: 12})"
         )
-    return _checked(_read(path), path=path)
+    return _checked(read_yaml(path), path=path)
 
 
-def _read(path: Path) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).load(path)
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-
-
-def _checked(document: Any, *, path: Path) -> dict[str, list[str]]:
-    if not isinstance(document, dict) or set(document) != set(SPLITS):
-        found = ", ".join(map(str, document)) if isinstance(document, dict) else repr(document)
+def _checked(document: dict[str, Any], *, path: Path) -> dict[str, list[str]]:
+    if set(document) != set(SPLITS):
         raise ConfigError(
-            f"{path} must have the keys {', '.join(SPLITS)} and no others; it has {found}"
+            f"{path} must have the keys {', '.join(SPLITS)} and no others; it has "
+            f"{', '.join(map(str, document))}"
         )
     for split, classes in document.items():
         if not isinstance(classes, list):

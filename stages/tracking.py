@@ -18,6 +18,7 @@ from typing import Any
 
 from spm.config.base import Section
 from spm.config.runtime import RuntimeConfig
+from spm.yaml_file import read_yaml
 from stages import params as params_file
 from stages import paths
 from stages.killed_runs import end_killed_runs, process_tag
@@ -128,7 +129,7 @@ def stage_run(
     if not runtime.tracking:
         yield Run()
         return
-    document = params_file.read()
+    document = read_yaml(params_file.PARAMS)
     sections = {name: section.model_dump() for name, section in params.items()}
     if whole_chain:
         sections = {name: value for name, value in document.items() if name != "runtime"}
@@ -157,7 +158,7 @@ def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
     check_server(uri)
     try:
         client = _client(uri)
-        experiment = _experiment_id(client, _experiment(params_file.read()), uri=uri)
+        experiment = _experiment_id(client, _experiment(read_yaml(params_file.PARAMS)), uri=uri)
         runs = client.search_runs([experiment], filter_string=f"tags.grid = '{grid}'")
         run = next(iter(runs), None) or client.create_run(
             experiment, tags={"grid": grid}, run_name=f"grid {grid}"

@@ -12,12 +12,13 @@ from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.model import ClipSPM
 from spm.model_spec import ModelSpec
+from spm.yaml_file import read_yaml
 from stages import params
 
 
 def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
     """The project's own parameters with a 16-channel tower, and what a test changes."""
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     small = {"image_size": 32, "embed_dim": 16}
     sizes = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
     return ModelSpec(

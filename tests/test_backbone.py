@@ -7,6 +7,7 @@ import torch
 from spm.backbone import build_backbone
 from spm.config.backbone import BackboneConfig
 from spm.errors import ConfigError
+from spm.yaml_file import read_yaml
 from stages import params
 from tests import tiny_clip
 from tests.tiny_clip import NAME as TINY
@@ -19,7 +20,7 @@ def _tiny_model(monkeypatch, tmp_path_factory):
 
 def _config(**changes) -> BackboneConfig:
     open_clip_model = {"name": TINY, "weights": None, "image_size": None, "embed_dim": None}
-    return BackboneConfig(**params.read()["backbone"] | open_clip_model | changes)
+    return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | open_clip_model | changes)
 
 
 def _pixels(side: int = 32) -> torch.Tensor:

@@ -9,6 +9,7 @@ from spm.clip_pixels import read_pixels
 from spm.config.frames import FramesConfig
 from spm.errors import DataError
 from spm.motion_video import write_mp4
+from spm.yaml_file import read_yaml
 from stages import params
 
 
@@ -18,7 +19,7 @@ def test_the_middle_sample_of_each_segment_is_taken(
 ) -> None:
     """Frame number n is a picture of grey value 10 n, 24 frames, T = 4."""
     changes = {"num_segments": 4, "samples_per_segment": samples, "short_side": 32}
-    frames = FramesConfig(**params.read()["frames"] | changes)
+    frames = FramesConfig(**read_yaml(params.PARAMS)["frames"] | changes)
     grey = 10 * np.arange(24, dtype=np.uint8)
     video = np.broadcast_to(grey[:, None, None, None], (24, 32, 48, 3))
     write_mp4(np.ascontiguousarray(video), tmp_path / "a.mp4", frames_per_second=8)
@@ -32,7 +33,7 @@ def test_squares_and_short_clips_are_treated_as_the_store_treats_them(tmp_path: 
     video = np.zeros((6, 32, 96, 3), np.uint8)
     video[:, :, 80:] = 255  # cut away by the centre crop, unless the frame becomes a square
     write_mp4(video, tmp_path / "a.mp4", frames_per_second=8)
-    values = params.read()["frames"] | {"num_segments": 8, "short_side": 32}
+    values = read_yaml(params.PARAMS)["frames"] | {"num_segments": 8, "short_side": 32}
     wide, square = (
         read_pixels(
             tmp_path / "a.mp4", frames=FramesConfig(**values | {"keep_aspect": keep}), size=32

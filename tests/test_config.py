@@ -6,11 +6,12 @@ from ruamel.yaml import YAML
 from spm.config.sections import SECTIONS
 from spm.config.train import TrainConfig
 from spm.errors import ConfigError
+from spm.yaml_file import read_yaml
 from stages import params
 
 
 def _load(tmp_path, change) -> None:
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     change(document)
     path = tmp_path / "params.yaml"
     with open(path, "w") as file:
@@ -19,7 +20,7 @@ def _load(tmp_path, change) -> None:
 
 
 def test_the_file_in_the_repository_is_valid():
-    assert len(params.load_all(**SECTIONS)) == len(params.read())
+    assert len(params.load_all(**SECTIONS)) == len(read_yaml(params.PARAMS))
 
 
 @pytest.mark.parametrize(
@@ -87,4 +88,4 @@ def test_what_is_no_yaml_says_so(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("train: {lr: 1")
     with pytest.raises(ConfigError, match="is not valid YAML"):
-        params.read(path)
+        read_yaml(path)

@@ -15,6 +15,7 @@ from spm.convert import EXTRAS_FILE, from_released, to_released
 from spm.convert import main as convert
 from spm.errors import DataError
 from spm.model import load_weights
+from spm.yaml_file import read_yaml
 from stages import params
 from tests import models, reference, tiny_clip
 
@@ -276,7 +277,7 @@ def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> Non
 def test_templates_are_those_of_params_yaml(tmp_path: Path) -> None:
     checkpoint(tmp_path / "best.pt")
     spec = from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
-    assert spec.prompts.templates == params.read()["prompts"]["templates"]
+    assert spec.prompts.templates == read_yaml(params.PARAMS)["prompts"]["templates"]
 
 
 def test_on_the_command_line(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.grid import GRIDS, SEEDS, load_grid, points_of
-from pipeline.parameters import flatten, read_yaml
+from pipeline.parameters import flatten
 from spm.errors import ConfigError
+from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
 DOCUMENT = read_yaml(ROOT / "params.yaml")

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.grid import Point
-from pipeline.parameters import apply, read_yaml
+from pipeline.parameters import apply
 from pipeline.point_records import PointRecords, outside_files, point_key
+from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
 DOCUMENT = read_yaml(ROOT / "params.yaml")

@@ -8,10 +8,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import preset
-from pipeline.parameters import flatten, read_yaml
+from pipeline.parameters import flatten
 from pipeline.preset import load_preset, set_preset
 from spm.errors import ConfigError
 from spm.released import released_spec
+from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
 # Rows of the table in docs/fidelity.md. 10 and 18 are no choices; 13, 16 and 17 belong to a data

@@ -10,6 +10,7 @@ from spm.config.prompts import PromptsConfig
 from spm.errors import ConfigError, DataError
 from spm.prompts import PromptFeatures
 from spm.text_tower import encode_classes, encode_sentences
+from spm.yaml_file import read_yaml
 from stages import params
 from tests import tiny_clip
 
@@ -17,11 +18,13 @@ TEXTS = {"push": "pushing something", "fall": "something falling"}
 
 
 def _backbone(**changes) -> BackboneConfig:
-    return BackboneConfig(**params.read()["backbone"] | {"embed_dim": 16} | changes)
+    return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | {"embed_dim": 16} | changes)
 
 
 def _encode(*, num_templates: int = 3, **backbone) -> PromptFeatures:
-    prompts = PromptsConfig(**params.read()["prompts"] | {"num_templates": num_templates})
+    prompts = PromptsConfig(
+        **read_yaml(params.PARAMS)["prompts"] | {"num_templates": num_templates}
+    )
     return encode_classes(TEXTS, prompts=prompts, backbone=_backbone(**backbone))
 
 

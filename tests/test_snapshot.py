@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.parameters import read_yaml
 from pipeline.snapshot import WorkingCopy, cache_folder, take_snapshot
 from spm.errors import InputError
+from spm.yaml_file import read_yaml
 
 DVC_YAML = """
 stages:

@@ -13,6 +13,7 @@ from spm.errors import DataError
 from spm.hashing import file_hash
 from spm.model import save_model
 from spm.prompts import PromptFeatures
+from spm.yaml_file import read_yaml
 from stages import evaluate, params, paths, provenance, report
 from tests import models
 from tests.stores import make_store
@@ -26,7 +27,7 @@ CURVES = """step,loss,accuracy,L_CE,L_H,L_S,val_accuracy
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All that the two stages read."""
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     monkeypatch.chdir(tmp_path)
     document["runtime"] |= {"tracking": False, "device": "cpu"}
     document["evaluate"] |= {"episodes": 12, "shots": [1, 2], "query": 2, "batch": 5}
@@ -90,7 +91,7 @@ def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> Non
 def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
     evaluate.main()
     before = json.loads(paths.EVALUATION.read_text())["hashes"]
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     document["evaluate"]["seed"] = 1
     write(document)
     save_model(models.build(seed=1).float(), paths.MODEL)
@@ -102,7 +103,7 @@ def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
 
 
 def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     document["evaluate"]["inductive_episodes"] = 7
     write(document)
     evaluate.main()
@@ -117,7 +118,7 @@ def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
     shown = f"as if it were alone: {results['inductive']['accuracy']:.2f} ±"
     assert shown in (paths.REPORT / "report.md").read_text()
 
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     document["evaluate"]["inductive_episodes"] = 0
     write(document)
     evaluate.main()
@@ -139,7 +140,7 @@ def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
 
 
 def test_too_few_clips_after_decoding_are_an_error(workspace: Path) -> None:
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     document["evaluate"]["query"] = 6
     write(document)
     with pytest.raises(DataError, match="test_class0 \\(6\\)"):

@@ -256,7 +256,7 @@ class TestSplitLists:
         [
             (None, r"dataset.split = 'data/splits/lists.yaml': there is no such file"),
             ("train: [a\n", "not valid YAML"),
-            ("just text", "must have the keys train, val, test and no others; it has 'just text'"),
+            ("just text", "must hold keys and values; got .just text."),
             ("train: [a]\ntest: [b]", "it has train, test"),
             ("train: a\nval: [b]\ntest: [c]", "train must be a list of class names; got 'a'"),
             ("train: [a]\nval: [1]\ntest: [c]", "val has 1, which YAML reads as no text: quote it"),

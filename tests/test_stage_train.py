@@ -11,6 +11,7 @@ import pytest
 from spm.model import save_model
 from spm.model_spec import load_spec
 from spm.prompts import PromptFeatures
+from spm.yaml_file import read_yaml
 from stages import evaluate, params, paths, train
 from tests import models
 from tests.stores import make_store
@@ -21,7 +22,7 @@ SIZES = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that train and evaluate read, and parameters for a training of four episodes."""
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
     document["runtime"] |= {"tracking": False, "device": "cpu"}
@@ -43,7 +44,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change(section: str, **values: object) -> None:
-    document = params.read()
+    document = read_yaml(params.PARAMS)
     document[section] |= values
     params.PARAMS.write_text(json.dumps(document))
 

@@ -12,6 +12,7 @@ from spm.losses import Losses
 from spm.model import ClipSPM
 from spm.training import Schedule, TrainingError, TrainingInputs, _objective, train
 from spm.training_data import TrainingEpisodes
+from spm.yaml_file import read_yaml
 from stages import params
 from tests.models import spec
 from tests.stores import make_store
@@ -29,7 +30,7 @@ def store(tmp_path_factory):
 
 
 def _config(**changes) -> TrainConfig:
-    return TrainConfig(**params.read()["train"] | SMALL | changes)
+    return TrainConfig(**read_yaml(params.PARAMS)["train"] | SMALL | changes)
 
 
 def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> TrainingInputs:
