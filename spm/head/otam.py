@@ -6,17 +6,13 @@ r"""SeqDis, the sequence distance: ordered temporal alignment (OTAM).
         0 | D D D D | 0        minimum of its predecessors. The alignment may begin at any column
         0 | D D D D | 0        of the first frame's row and end anywhere: the padding is free.
 
-A row's recurrence  c_m = D_m + softmin(p_{m-1}, c_{m-1})  with p the row above is, with S the
-running sum of D along the row,
-
-    c_m = S_m − λ log Σ_{k≤m} exp(−(p_{k-1} − S_{k-1}) / λ)
-
-one cumulative log-sum-exp: a table of T rows takes T steps, never leaves the log domain, and stays
-finite where a plain exp(−d/λ) underflows.
+How the table is filled, and why it has a backward pass of its own: spm.head.alignment_table.
 """
 
 import torch
 from torch import Tensor
+
+from spm.head.alignment_table import AlignmentTable
 
 EPSILON = 0.01
 
@@ -41,17 +37,17 @@ def frame_distance(x: Tensor, y: Tensor) -> Tensor:
 
 def otam(distance: Tensor, *, lam: float) -> Tensor:
     """D [..., T, T'] -> [...]: both directions, added."""
-    return one_way(distance, lam=lam) + one_way(distance.transpose(-1, -2), lam=lam)
+    if distance.shape[-2] != distance.shape[-1]:
+        return one_way(distance, lam=lam) + one_way(distance.transpose(-1, -2), lam=lam)
+    both = torch.stack([distance, distance.transpose(-1, -2)])  # one table, half the kernels
+    return one_way(both, lam=lam).sum(dim=0)
 
 
 def one_way(distance: Tensor, *, lam: float) -> Tensor:
     """The rows' frames aligned onto the columns' frames, [..., T, T'] -> [...]."""
-    rows = distance.unbind(dim=-2)
-    above = rows[0].cumsum(dim=-1)
-    last = above[..., -1]
-    for row in rows[1:]:
-        above, last = _next_row(row, above, last, lam=lam)
-    return last
+    scores = (distance / -lam).flatten(end_dim=-3) if distance.dim() > 2 else distance[None] / -lam
+    best: Tensor = AlignmentTable.apply(scores.permute(1, 2, 0).contiguous())
+    return -lam * best.reshape(distance.shape[:-2])
 
 
 def alignment(distance: Tensor, *, lam: float) -> Tensor:
@@ -60,22 +56,6 @@ def alignment(distance: Tensor, *, lam: float) -> Tensor:
         distance = distance.detach().requires_grad_()
         (weights,) = torch.autograd.grad(otam(distance, lam=lam).sum(), distance)
     return weights
-
-
-def _next_row(row: Tensor, above: Tensor, above_last: Tensor, *, lam: float) -> tuple[Tensor, ...]:
-    """One row of the table (without its padding) and its last, padded column."""
-    running = row.cumsum(dim=-1)
-    # The first column may also begin here: both neighbours in the padding are 0.
-    zero = torch.zeros_like(above[..., :1])
-    first = _softmin(torch.cat([zero, zero, above[..., :1]], dim=-1), lam=lam)[..., None]
-    entering = torch.cat([first, above[..., :-1] - running[..., :-1]], dim=-1)
-    cells = running - lam * torch.logcumsumexp(-entering / lam, dim=-1)
-    last = _softmin(torch.stack([above[..., -1], above_last, cells[..., -1]], dim=-1), lam=lam)
-    return cells, last
-
-
-def _softmin(values: Tensor, *, lam: float) -> Tensor:
-    return -lam * torch.logsumexp(-values / lam, dim=-1)
 
 
 def _norm(x: Tensor) -> Tensor:
