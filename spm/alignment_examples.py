@@ -94,7 +94,8 @@ def _examples(
     encoded = encode_clips(
         model, store, clips=np.concatenate([episode.support, episode.query]), progress=False
     )
-    support, query = encoded.pick(episode.support), encoded.pick(episode.query)
+    support = encoded.features[encoded.rows(episode.support)]
+    query = encoded.features[encoded.rows(episode.query)]
     labels = torch.from_numpy(episode.support_labels).to(support.device)
     texts = words.features.to(support)[torch.from_numpy(episode.classes).to(support.device)]
     with torch.no_grad():

@@ -1,6 +1,7 @@
 """Few-shot accuracy: every clip is encoded once, then many episodes run on the features.
 
-    clips ─ encode_clips ─ EncodedClips [clips, T, C] ─ measure ─ Measurement [E, Q]
+    clips ─ encode_clips ─ EncodedClips [clips, T, C] ─┬───────── measure ─ Measurement [E, Q]
+                                           prepare_clips ─ of_model ─┘
 
 The visual tower is frozen here, so 10,000 episodes cost 10,000 heads and no further frame.
 Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` queries, `T` frames,
@@ -18,12 +19,11 @@ from torch import Tensor
 from spm.episodes import Episode, EpisodeSampler
 from spm.frame_store import FrameStore
 from spm.model import ClipSPM
+from spm.prepared import PreparedClips, classify_prepared, prepare
 from spm.progress import progress_bar
 from spm.training_data import read_clips
 
 Ints = NDArray[np.int64]
-Classifier = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(support, support_labels, query, class_text) -> logits [B, Q, N], as ClipSPM.classify."""
 
 _CLIPS_AT_ONCE = 16
 
@@ -37,10 +37,65 @@ class EncodedClips:
     clips: Ints
     """[clips], their clip numbers, ascending."""
 
-    def pick(self, clips: Ints) -> Tensor:
-        """Clip numbers of any shape [...] -> [..., T, C]."""
-        rows = np.searchsorted(self.clips, clips)
-        return self.features[torch.from_numpy(rows).to(self.features.device)]
+    def rows(self, clips: Ints) -> Tensor:
+        """Clip numbers of any shape [...] -> their rows in `features`."""
+        return torch.from_numpy(np.searchsorted(self.clips, clips)).to(self.features.device)
+
+
+@dataclass(frozen=True)
+class EpisodeBatch:
+    """B episodes over encoded clips."""
+
+    features: Tensor
+    """[clips, T, C]"""
+    support: Tensor
+    """[B, S] rows of `features`."""
+    support_labels: Tensor
+    """[B, S] in 0..N-1"""
+    query: Tensor
+    """[B, Q] rows of `features`."""
+    class_text: Tensor
+    """[B, N, C]"""
+
+
+Classifier = Callable[[EpisodeBatch], Tensor]
+"""Logits [B, Q, N] of the queries."""
+
+
+def on_features(classify: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Classifier:
+    """From what takes (support, support_labels, query, class_text), as ClipSPM.classify does."""
+
+    def on_batch(batch: EpisodeBatch) -> Tensor:
+        support, query = batch.features[batch.support], batch.features[batch.query]
+        return classify(support, batch.support_labels, query, batch.class_text)
+
+    return on_batch
+
+
+def of_model(model: ClipSPM, clips: PreparedClips, *, alone: bool = False) -> Classifier:
+    """The model over the prepared form of the encoded clips; `alone`: each query by itself."""
+
+    def on_batch(batch: EpisodeBatch) -> Tensor:
+        support, labels, query = batch.support, batch.support_labels, batch.query
+        return classify_prepared(
+            model, clips, support, labels, query, batch.class_text, alone=alone
+        )
+
+    return on_batch
+
+
+def prepare_clips(
+    model: ClipSPM, encoded: EncodedClips, *, classes: dict[str, Ints], class_text: Tensor
+) -> PreparedClips:
+    """What the head makes of each clip by itself.
+
+    classes: name -> clip numbers; class_text [classes, C] in the order of their sorted names.
+    """
+    texts = encoded.features.new_empty(len(encoded.clips), class_text.shape[-1])
+    for name, text in zip(sorted(classes), class_text, strict=True):
+        texts[encoded.rows(classes[name])] = text.to(texts)
+    with torch.no_grad():
+        return prepare(model, encoded.features, texts)
 
 
 @dataclass(frozen=True)
@@ -91,10 +146,10 @@ def measure(
     with progress_bar(total=episodes, unit="ep", disable=None if progress else True) as bar:
         for drawn in _batches(sampler, episodes=episodes, batch=batch):
             classes = np.stack([episode.classes for episode in drawn])
-            inputs = _inputs(drawn, encoded, class_text[torch.from_numpy(classes)])
+            asked = _batch(drawn, encoded, class_text[torch.from_numpy(classes)])
             actual.append(_named(classes, _stack(drawn, "query_labels")))
             for name, classify in classifiers.items():
-                predicted[name].append(_named(classes, _answers(classify, inputs)))
+                predicted[name].append(_named(classes, _answers(classify, asked)))
             bar.update(len(drawn))
     joined = {name: np.concatenate(parts) for name, parts in predicted.items()}
     return Measurement(sampler.class_names, np.concatenate(actual), joined)
@@ -109,19 +164,17 @@ def _stack(drawn: Sequence[Episode], field: str) -> Ints:
     return np.stack([getattr(episode, field) for episode in drawn])
 
 
-def _inputs(
-    drawn: Sequence[Episode], encoded: EncodedClips, class_text: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """support [B, S, T, C], labels [B, S], query [B, Q, T, C], class_text [B, N, C]."""
-    support = encoded.pick(_stack(drawn, "support"))
+def _batch(drawn: Sequence[Episode], encoded: EncodedClips, class_text: Tensor) -> EpisodeBatch:
+    support = encoded.rows(_stack(drawn, "support"))
     labels = torch.from_numpy(_stack(drawn, "support_labels")).to(support.device)
-    return support, labels, encoded.pick(_stack(drawn, "query")), class_text
+    query = encoded.rows(_stack(drawn, "query"))
+    return EpisodeBatch(encoded.features, support, labels, query, class_text)
 
 
-def _answers(classify: Classifier, inputs: tuple[Tensor, Tensor, Tensor, Tensor]) -> Ints:
+def _answers(classify: Classifier, batch: EpisodeBatch) -> Ints:
     """The label with the largest logit, [B, Q]."""
     with torch.no_grad():
-        answers: Ints = classify(*inputs).argmax(dim=-1).cpu().numpy()
+        answers: Ints = classify(batch).argmax(dim=-1).cpu().numpy()
     return answers
 
 

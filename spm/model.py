@@ -84,7 +84,7 @@ class ClipSPM(nn.Module):
         """
         _check_episode(support, support_labels, query, class_text)
         modulated = self.modulate(support, support_labels, query, class_text)
-        return self._logits(modulated, support_labels, class_text.shape[-2])
+        return self.logits(modulated, support_labels, class_text.shape[-2])
 
     def classify_each(
         self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
@@ -95,9 +95,7 @@ class ClipSPM(nn.Module):
         """
         _check_episode(support, support_labels, query, class_text)
         modulated = self.modulate(support, support_labels, query, class_text)
-        alone = [replace(modulated, query=one) for one in torch.split(modulated.query, 1, dim=-3)]
-        logits = [self._logits(each, support_labels, class_text.shape[-2]) for each in alone]
-        return torch.cat(logits, dim=-2)
+        return self.logits_of_each(modulated, support_labels, class_text.shape[-2])
 
     def modulate(
         self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
@@ -123,7 +121,7 @@ class ClipSPM(nn.Module):
         The only place that sees query_labels [..., Q].
         """
         modulated = self.modulate(support, support_labels, query, class_text)
-        logits = self._logits(modulated, support_labels, class_text.shape[-2])
+        logits = self.logits(modulated, support_labels, class_text.shape[-2])
         return episode_losses(
             self.config.model,
             logits=logits,
@@ -135,7 +133,8 @@ class ClipSPM(nn.Module):
             lambda3_scale=getattr(self, "lambda3_scale", None),
         )
 
-    def _logits(self, modulated: Modulated, support_labels: Tensor, num_classes: int) -> Tensor:
+    def logits(self, modulated: Modulated, support_labels: Tensor, num_classes: int) -> Tensor:
+        """Logits [..., Q, N] from f^SPM (Eq. 6): what `classify` does after `modulate`."""
         config = self.config.model
         prototypes = class_means(modulated.support, support_labels, num_classes=num_classes)
         distance = config.lambda2 * self._seq_dis(modulated.query, prototypes)
@@ -143,6 +142,14 @@ class ClipSPM(nn.Module):
             d_padm = self._padm_distance(modulated, support_labels, num_classes)
             distance = distance + config.lambda1 * d_padm
         return -distance
+
+    def logits_of_each(
+        self, modulated: Modulated, support_labels: Tensor, num_classes: int
+    ) -> Tensor:
+        """As `logits`, each query as if it were alone."""
+        alone = [replace(modulated, query=one) for one in torch.split(modulated.query, 1, dim=-3)]
+        logits = [self.logits(each, support_labels, num_classes) for each in alone]
+        return torch.cat(logits, dim=-2)
 
     def _padm_distance(
         self, modulated: Modulated, support_labels: Tensor, num_classes: int

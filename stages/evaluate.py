@@ -19,7 +19,15 @@ from spm.config.evaluate import EvaluateConfig
 from spm.config.runtime import RuntimeConfig
 from spm.device import pick_device
 from spm.episodes import EpisodeSampler
-from spm.evaluation import Classifier, Measurement, encode_clips, measure
+from spm.evaluation import (
+    Classifier,
+    Measurement,
+    encode_clips,
+    measure,
+    of_model,
+    on_features,
+    prepare_clips,
+)
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, value_hash
 from spm.model import ClipSPM, load_model
@@ -85,10 +93,11 @@ def _measure(
 ) -> dict[int, Measurement]:
     """Shot -> what its episodes came to."""
     class_text = prompts.of(samplers[0].class_names, how=model.config.model.text_ensemble)
-    clips = np.concatenate(list(store.classes(SPLIT).values()))
-    encoded = encode_clips(model, store, clips=clips)
+    classes = store.classes(SPLIT)
+    encoded = encode_clips(model, store, clips=np.concatenate(list(classes.values())))
+    prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
     run = partial(measure, encoded=encoded, class_text=class_text, batch=evaluate.batch)
-    classifiers = _classifiers(model, text_trained=prompts.trained)
+    classifiers = {MODEL: of_model(model, prepared)} | _yardsticks(text_trained=prompts.trained)
     alone = min(evaluate.inductive_episodes, evaluate.episodes)
     measurements = {}
     for sampler in samplers:
@@ -96,19 +105,19 @@ def _measure(
         if not model.config.model.padm:  # each query is on its own anyway
             measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
         elif alone:
-            each = run({INDUCTIVE: model.classify_each}, sampler=sampler, episodes=alone)
+            one_by_one = of_model(model, prepared, alone=True)
+            each = run({INDUCTIVE: one_by_one}, sampler=sampler, episodes=alone)
             measured.predicted.update(each.predicted)
         measurements[sampler.shot] = measured
     return measurements
 
 
-def _classifiers(model: ClipSPM, *, text_trained: bool) -> dict[str, Classifier]:
-    """The model and its yardsticks. Texts that nothing was learned from are none."""
-    classifiers: dict[str, Classifier] = {MODEL: model.classify}
-    classifiers[MEAN_POOLED_COSINE] = mean_pooled_cosine
+def _yardsticks(*, text_trained: bool) -> dict[str, Classifier]:
+    """Texts that nothing was learned from are none."""
+    yardsticks = {MEAN_POOLED_COSINE: on_features(mean_pooled_cosine)}
     if text_trained:
-        classifiers[ZERO_SHOT_TEXT] = zero_shot_text
-    return classifiers
+        yardsticks[ZERO_SHOT_TEXT] = on_features(zero_shot_text)
+    return yardsticks
 
 
 def _conditions(

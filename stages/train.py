@@ -25,7 +25,7 @@ from spm.config.runtime import RuntimeConfig
 from spm.config.train import VALIDATION_SPLITS, TrainConfig
 from spm.device import pick_device
 from spm.episodes import EpisodeSampler
-from spm.evaluation import encode_clips, measure
+from spm.evaluation import encode_clips, measure, of_model, prepare_clips
 from spm.feasibility import check_feasible
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
@@ -139,22 +139,25 @@ def _validation(
     Raises DataError for a class with too few clips left after decoding.
     """
     split = VALIDATION_SPLITS[config.selection]
+    classes = store.classes(split)
     sampler = EpisodeSampler(
-        store.classes(split),
+        classes,
         way=way,
         shot=shot,
         query=config.validate_query,
         seed=config.seed,
         split=split,
     )
-    clips = np.concatenate(list(store.classes(split).values()))
+    clips = np.concatenate(list(classes.values()))
     class_text = texts.of(sampler.class_names, how=how)
 
     def validate(model: ClipSPM) -> float:
         model.eval()
+        encoded = encode_clips(model, store, clips=clips, progress=False)
+        prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
         measured = measure(
-            {"model": model.classify},
-            encoded=encode_clips(model, store, clips=clips, progress=False),
+            {"model": of_model(model, prepared)},
+            encoded=encoded,
             sampler=sampler,
             class_text=class_text,
             episodes=config.validate_episodes,

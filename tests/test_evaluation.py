@@ -1,5 +1,6 @@
 """Measuring on features: which clips, which classes, how many, in whatever batches."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,16 @@ import torch
 from torch import Tensor
 
 from spm.episodes import EpisodeSampler
-from spm.evaluation import EncodedClips, encode_clips, measure
+from spm.evaluation import (
+    Classifier,
+    EncodedClips,
+    EpisodeBatch,
+    encode_clips,
+    measure,
+    of_model,
+    on_features,
+    prepare_clips,
+)
 from spm.scores import episode_accuracies
 from spm.training_data import read_clips
 from spm.yardsticks import mean_pooled_cosine, zero_shot_text
@@ -35,7 +45,7 @@ def separable() -> EncodedClips:
 
 def run(classify, *, episodes: int = 23, batch: int = 5, encoded: EncodedClips | None = None):
     return measure(
-        {"it": classify},
+        {"it": on_features(classify)},
         encoded=encoded or separable(),
         sampler=sampler(),
         class_text=torch.eye(6)[:5],
@@ -57,12 +67,13 @@ def test_clips_are_encoded_once_whatever_the_batch(tmp_path: Path) -> None:
     assert encoded.clips.tolist() == list(range(20))
     with torch.no_grad():
         alone = model.encode_video(read_clips(store, np.array([7]), size=model.image_size))
-    assert torch.allclose(encoded.pick(np.array([[7]])), alone[None], atol=1e-5)
+    assert torch.allclose(encoded.features[encoded.rows(np.array([7]))], alone, atol=1e-5)
 
 
-def test_pick_goes_by_clip_number() -> None:
+def test_rows_go_by_clip_number() -> None:
     encoded = EncodedClips(torch.tensor([[[10.0]], [[20.0]], [[30.0]]]), np.array([4, 8, 9]))
-    assert encoded.pick(np.array([[9, 4], [8, 8]])).squeeze().tolist() == [[30, 10], [20, 20]]
+    rows = encoded.rows(np.array([[9, 4], [8, 8]]))
+    assert encoded.features[rows].squeeze().tolist() == [[30, 10], [20, 20]]
 
 
 @pytest.mark.parametrize("classify", [mean_pooled_cosine, zero_shot_text])
@@ -111,22 +122,43 @@ def test_the_classifier_gets_the_episodes_clips_and_texts() -> None:
     assert text[1].argmax(dim=-1).tolist() == episode.classes.tolist()
 
 
-def test_the_models_own_classify_runs_in_batches() -> None:
+@pytest.mark.parametrize("components", [{}, {"spm": False}, {"padm": False}, {"fusion": "concat"}])
+def test_what_was_prepared_gives_the_logits_of_classify(components) -> None:
     generator = torch.Generator().manual_seed(0)
     encoded = EncodedClips(
         torch.randn(NUM_CLIPS, 4, 16, dtype=torch.float64, generator=generator),
         np.arange(NUM_CLIPS),
     )
-    measured = measure(
-        {"model": models.build().classify},
+    class_text = torch.randn(5, 16, generator=generator, dtype=torch.float64)
+    model = models.build(**components)
+    prepared = prepare_clips(model, encoded, classes=CLASSES, class_text=class_text)
+    logits: dict[str, list[Tensor]] = defaultdict(list)
+
+    def kept(name: str, classify: Classifier) -> Classifier:
+        def on_batch(batch: EpisodeBatch) -> Tensor:
+            logits[name].append(classify(batch))
+            return logits[name][-1]
+
+        return on_batch
+
+    measure(
+        {
+            "model": kept("model", on_features(model.classify)),
+            "prepared": kept("prepared", of_model(model, prepared)),
+            "each": kept("each", on_features(model.classify_each)),
+            "prepared, each": kept("prepared, each", of_model(model, prepared, alone=True)),
+        },
         encoded=encoded,
         sampler=sampler(),
-        class_text=torch.randn(5, 16, generator=generator),
+        class_text=class_text,
         episodes=5,
         batch=2,
         progress=False,
     )
-    assert measured.predicted["model"].shape == (5, WAY * QUERY)
+    together = {name: torch.cat(parts) for name, parts in logits.items()}
+    torch.testing.assert_close(together["prepared"], together["model"])
+    torch.testing.assert_close(together["prepared, each"], together["each"])
+    assert together["model"].shape == (5, WAY * QUERY, WAY)
 
 
 def test_yardsticks_look_at_what_they_say() -> None:

@@ -130,7 +130,7 @@ def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
 def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.ClipSPM, "classify_each", None)
+    monkeypatch.setattr(models.ClipSPM, "logits_of_each", None)
     save_model(models.build(padm=False).float(), paths.MODEL)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())

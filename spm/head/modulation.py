@@ -46,6 +46,13 @@ class SemanticPrototypeModulation(nn.Module):
         support_prompt, support_out = fusion(support_text, support)
         return Modulated(support_out, query_out, support_prompt, query_prompt)
 
+    def modulate_queries(
+        self, query: Tensor, gated: Tensor, support_text: Tensor, *, fusion: SemanticFusion
+    ) -> Tensor:
+        """f^SPM of queries [..., Q, T, C], as in `forward`; `gated` is `fusion.gated(query)`."""
+        _, out = fusion.fuse(self.generator(support_text, query), gated)
+        return out
+
     def consistency_distances(
         self,
         modulated: Modulated,

@@ -38,18 +38,27 @@ class SemanticFusion(nn.Module):
 
     def forward(self, prompt: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """prompt [..., 1, C], frames [..., T, C] -> the same shapes, each having seen the other."""
-        fused = self._fuse(prompt, frames)
-        out = self.transformer(torch.cat([prompt, fused], dim=-2))
+        return self.fuse(prompt, self.gated(frames))
+
+    def gated(self, frames: Tensor) -> Tensor:
+        """Ψ_v(f) ⊙ f, which no prompt has a part in; f itself where `fusion` has no gates."""
+        if self.fusion != "gate+sum+concat":
+            return frames
+        out: Tensor = self.gate_visual(frames) * frames
+        return out
+
+    def fuse(self, prompt: Tensor, gated: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, from frames that `gated` gave."""
+        out = self.transformer(torch.cat([prompt, self._add(prompt, gated)], dim=-2))
         return out[..., :1, :], out[..., 1:, :]
 
-    def _fuse(self, prompt: Tensor, frames: Tensor) -> Tensor:
+    def _add(self, prompt: Tensor, gated: Tensor) -> Tensor:
         if self.fusion == "concat":
-            return frames
+            return gated
         if self.fusion == "sum+concat":
-            return frames + self.alpha * prompt
+            return gated + self.alpha * prompt
         gated_prompt: Tensor = self.gate_prompt(prompt) * prompt
-        gated_frames: Tensor = self.gate_visual(frames) * frames
-        return gated_frames + self.alpha * gated_prompt
+        return gated + self.alpha * gated_prompt
 
 
 class Gate(nn.Sequential):
