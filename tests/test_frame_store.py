@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spm.clip import Clip
 from spm.errors import DataError
@@ -14,6 +16,7 @@ from spm.frame_store import INDEX, FrameStore
 from spm.shard_writer import write_shard
 
 T, P = 4, 3
+COLUMNS = ["id", "class", "split", "status"]
 
 
 @pytest.fixture
@@ -59,6 +62,29 @@ def test_clips_are_the_usable_ones(folder):
     assert classes["b"].tolist() == [0]
     assert store.classes("train")["c"].tolist() == [3]
     assert store.classes("val") == {}
+
+
+CLIPS = st.tuples(st.sampled_from("abc"), st.sampled_from(["train", "test", ""]), st.booleans())
+
+
+@given(clips=st.lists(CLIPS, max_size=12))
+def test_the_clips_of_a_class_are_those_that_the_index_names(clips, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frames")
+    rows = [
+        {"id": f"{n:03}", "class": name, "split": split, "status": "ok" if ok else "rejected"}
+        for n, (name, split, ok) in enumerate(clips)
+    ]
+    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS}
+    table = pa.table(columns | {"shard": columns["class"], "row": np.arange(len(rows))})
+    metadata = {"num_segments": str(T), "samples_per_segment": str(P)}
+    pq.write_table(table.replace_schema_metadata(metadata), folder / INDEX, row_group_size=5)
+    store, usable = FrameStore(folder), [row for row in rows if row["status"] == "ok"]
+    for split in ("train", "test", "val"):
+        found = store.classes(split)
+        assert list(found) == sorted({row["class"] for row in rows if row["split"] == split})
+        for name, numbers in found.items():
+            expected = [row for row in usable if (row["class"], row["split"]) == (name, split)]
+            assert [usable[number] for number in numbers] == expected
 
 
 def test_the_middle_sample_of_each_segment(folder):
