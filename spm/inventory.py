@@ -23,7 +23,7 @@ from spm.hashing import cheap_key
 SCHEMA = pa.schema([("path", pa.string()), ("size", pa.int64()), ("key", pa.string())])
 
 _READERS = 8
-_CACHE_COLUMNS = ("path", "size", "modified", "inode", "key")
+_CACHE_COLUMNS = ["path", "size", "modified", "inode", "key"]
 
 
 class _Stamp(NamedTuple):
@@ -35,7 +35,7 @@ class _Stamp(NamedTuple):
     inode: int
 
 
-_Known = dict[tuple[str, _Stamp], str]
+_UNREADABLE = _Stamp(size=-1, modified=0, inode=0)
 
 
 def scan(folder: Path, *, cache: Path | None = None) -> pa.Table:
@@ -44,48 +44,44 @@ def scan(folder: Path, *, cache: Path | None = None) -> pa.Table:
     `cache` remembers the keys of files whose size, time and inode stay the same, so that a second
     scan of 80,000 videos reads none of them. Raises DataError for a name that is not UTF-8.
     """
-    found = {_relative(path, folder): path for path in _files(folder)}
-    stamps = {name: _stamp(path) for name, path in found.items()}
+    stamps = dict(sorted(_files(folder)))
     known = _read_cache(cache)
-    fresh = [name for name, stamp in stamps.items() if (name, stamp) not in known]
+    fresh = [path for path, stamp in stamps.items() if (path, stamp) not in known]
     with ThreadPoolExecutor(_READERS) as readers:
-        keys = dict(zip(fresh, readers.map(lambda name: _key(found[name]), fresh), strict=True))
-    entries = [
-        (name, stamp, keys[name] if name in keys else known[name, stamp])
-        for name, stamp in sorted(stamps.items())
-    ]
-    if cache is not None and (fresh or len(known) != len(entries)):
-        _write_cache(entries, cache)
-    rows = [(name, stamp.size if key else -1, key) for name, stamp, key in entries]
-    return pa.table(dict(zip(SCHEMA.names, _columns(rows, 3), strict=True)), schema=SCHEMA)
+        keys = dict(zip(fresh, readers.map(lambda path: _key(folder / path), fresh), strict=True))
+    keys = {path: keys[path] if path in keys else known[path, stamps[path]] for path in stamps}
+    if cache is not None and (fresh or len(known) != len(keys)):
+        _write_cache(stamps, keys=keys, cache=cache)
+    sizes = [stamp.size if keys[path] else -1 for path, stamp in stamps.items()]
+    return pa.table([list(stamps), sizes, list(keys.values())], schema=SCHEMA)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Files and broken links, at any depth."""
+def _files(folder: Path | str, below: str = "") -> Iterator[tuple[str, _Stamp]]:
+    """Files and broken links at any depth, with their paths relative to the first `folder`."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
+            path = below + entry.name
             if entry.is_dir():
-                yield from _files(Path(entry.path))
+                yield from _files(entry.path, f"{path}/")
             elif entry.is_file() or entry.is_symlink():
-                yield Path(entry.path)
+                yield _utf8(path), _stamp(entry)
 
 
-def _relative(path: Path, folder: Path) -> str:
-    name = path.relative_to(folder).as_posix()
+def _utf8(path: str) -> str:
     try:
-        name.encode()
+        path.encode()
     except UnicodeEncodeError:
-        raise DataError(f"the file name {name!r} is not UTF-8: rename the file") from None
-    return name
+        raise DataError(f"the file name {path!r} is not UTF-8: rename the file") from None
+    return path
 
 
-def _stamp(path: Path) -> _Stamp:
+def _stamp(entry: os.DirEntry[str]) -> _Stamp:
     try:
-        found = path.stat()
+        found = entry.stat()
     except OSError:
-        return _Stamp(size=-1, modified=0, inode=0)
+        return _UNREADABLE
     return _Stamp(size=found.st_size, modified=found.st_mtime_ns, inode=found.st_ino)
 
 
@@ -97,21 +93,17 @@ def _key(path: Path) -> str:
         return ""
 
 
-def _read_cache(cache: Path | None) -> _Known:
+def _read_cache(cache: Path | None) -> dict[tuple[str, _Stamp], str]:
     """Nothing where there is none. An unreadable key is tried again: rights can change."""
     if cache is None or not cache.exists():
         return {}
-    columns = pq.read_table(cache).to_pydict()
-    rows = zip(*(columns[name] for name in _CACHE_COLUMNS), strict=True)
-    return {(path, _Stamp(*stamp)): key for path, *stamp, key in rows if key}
+    table = pq.read_table(cache)
+    rows = zip(*(table[name].to_pylist() for name in _CACHE_COLUMNS), strict=True)
+    return {(path, _Stamp(size, time, inode)): key for path, size, time, inode, key in rows if key}
 
 
-def _write_cache(entries: list[tuple[str, _Stamp, str]], cache: Path) -> None:
-    rows = [(path, *stamp, key) for path, stamp, key in entries]
-    columns = dict(zip(_CACHE_COLUMNS, _columns(rows, 5), strict=True))
+def _write_cache(stamps: dict[str, _Stamp], *, keys: dict[str, str], cache: Path) -> None:
+    parts = [[stamp[part] for stamp in stamps.values()] for part in range(len(_UNREADABLE))]
+    columns = [list(stamps), *parts, list(keys.values())]
     with atomic_path(cache) as temporary:
-        pq.write_table(pa.table(columns), temporary)
-
-
-def _columns(rows: list[tuple], width: int) -> list[list]:  # type: ignore[type-arg]
-    return [[row[column] for row in rows] for column in range(width)]
+        pq.write_table(pa.table(columns, names=_CACHE_COLUMNS), temporary)

@@ -16,23 +16,27 @@ PARAMS = Path("params.yaml")
 
 def load(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
     """The named sections, checked, in the order given. Raises ConfigError."""
-    document = read_yaml(path)
-    return tuple(
-        validate(section, document.get(name), name=name) for name, section in sections.items()
-    )
+    return _checked(read_yaml(path), sections)
 
 
 def load_all(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
     """As `load`, where `sections` must be all that the file has."""
-    problems = [_unknown(name, sections) for name in read_yaml(path) if name not in sections]
+    document = read_yaml(path)
+    problems = [_unknown(name, sections) for name in document if name not in sections]
     for name, section in sections.items():
         try:
-            load(path, **{name: section})
+            _checked(document, {name: section})
         except ConfigError as error:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
-    return load(path, **sections)
+    return _checked(document, sections)
+
+
+def _checked(document: dict[str, Any], sections: dict[str, type[Section]]) -> tuple[Any, ...]:
+    return tuple(
+        validate(section, document.get(name), name=name) for name, section in sections.items()
+    )
 
 
 def _unknown(name: str, sections: dict[str, type[Section]]) -> str:
