@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import spm.container
 import spm.sampling
@@ -31,15 +32,15 @@ class PlannedShard:
 
     name: str
     clips: tuple[dict[str, str], ...]
-    """Rows of the manifest, sorted by id."""
+    """Each clip's id, path and key, sorted by id."""
 
 
 def plan_shards(manifest: pa.Table, *, frames: FramesConfig) -> list[PlannedShard]:
     """The shards of the manifest's usable clips, sorted by name."""
+    usable = manifest.filter(pc.equal(manifest["status"], "ok"))
     groups = defaultdict(list)
-    for clip in sorted(manifest.to_pylist(), key=lambda clip: clip["id"]):
-        if clip["status"] == "ok":
-            groups[_group(clip["id"], num_shards=frames.num_shards)].append(clip)
+    for clip in usable.select(["id", "path", "key"]).sort_by("id").to_pylist():
+        groups[_group(clip["id"], num_shards=frames.num_shards)].append(clip)
     recipe = _recipe(frames)
     shards = [PlannedShard(_name(clips, recipe), tuple(clips)) for clips in groups.values()]
     return sorted(shards, key=lambda shard: shard.name)
