@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pipeline.frames_index import build_index
 from pipeline.shard_plan import PlannedShard
 from spm.atomic import atomic_path
 from spm.config.frames import FramesConfig
+from spm.coverage import coverage
 from spm.frame_store import INDEX
 
 INTEGRITY = "integrity.json"
@@ -43,36 +43,30 @@ def write_folder(
 
 
 def integrity(index: pa.Table) -> dict[str, Any]:
-    """Usable clips by split and class, who read them, and why the others were rejected."""
-    rejected = index.filter(pc.equal(index["status"], "rejected"))
-    readers = index.filter(pc.not_equal(index["reader"], ""))["reader"]
+    """What became of the clips: how many, of which class, who read them, why some are unusable.
+
+    Files that no split asks for are only counted, among the reasons.
+    """
+    asked = index.filter(pc.not_equal(index["split"], ""))
+    unusable = asked.filter(pc.not_equal(asked["status"], "ok"))
     return {
-        "clips": len(index),
-        "ok": len(index) - len(rejected),
-        "rejected": len(rejected),
-        "readers": _counts(readers),
-        "reasons": _counts(rejected["reason"]),
-        "splits": _class_counts(index),
-        "rejected_clips": dict(
-            zip(rejected["id"].to_pylist(), rejected["reason"].to_pylist(), strict=True)
+        "clips": len(asked),
+        "ok": 0,
+        "rejected": 0,
+        **_counts(asked["status"]),
+        "readers": _counts(index["reader"]),
+        "reasons": _counts(index["reason"]),
+        "coverage": coverage(index),
+        "unusable_clips": dict(
+            zip(unusable["id"].to_pylist(), unusable["reason"].to_pylist(), strict=True)
         ),
     }
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    """Value -> how often, sorted."""
-    found = pc.value_counts(column)
+    """Value -> how often, sorted; "" is none."""
+    found = pc.value_counts(column.filter(pc.not_equal(column, "")))
     return dict(sorted((entry["values"], entry["counts"]) for entry in found.to_pylist()))
-
-
-def _class_counts(index: pa.Table) -> dict[str, dict[str, dict[str, int]]]:
-    """Split -> class -> status -> clips, sorted."""
-    counts = index.group_by(["split", "class", "status"]).aggregate([([], "count_all")])
-    splits: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)
-    for row in counts.sort_by([("split", "ascending"), ("class", "ascending")]).to_pylist():
-        statuses = splits[row["split"]].setdefault(row["class"], {"ok": 0, "rejected": 0})
-        statuses[row["status"]] = row["count_all"]
-    return splits
 
 
 def _link(source: Path, target: Path) -> None:

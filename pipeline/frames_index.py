@@ -22,6 +22,8 @@ SCHEMA = pa.schema(
         *((name, pa.int32()) for name in ("row", "video_frames", "width", "height")),
     ]
 )
+_OF_CLIPS = (b"benchmark", b"variant", b"published")
+"""Metadata of the manifest that the index keeps; the data set's name is none of them."""
 _ABSENT = {"reader": "", "shard": "", "row": -1, "video_frames": 0, "width": 0, "height": 0}
 
 
@@ -34,6 +36,7 @@ def build_index(
     decoded = pa.concat_tables(outcomes, promote_options="default").combine_chunks()
     decoded = decoded.take(pc.index_in(clips["id"], value_set=decoded["id"]))
     metadata = {
+        **{key: value for key, value in manifest.schema.metadata.items() if key in _OF_CLIPS},
         "num_segments": str(frames.num_segments),
         "samples_per_segment": str(frames.samples_per_segment),
     }

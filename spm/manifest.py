@@ -1,57 +1,73 @@
 """The manifest: which clip belongs to which class and split, and which cannot be used and why.
 
-One folder per class: the first folder of a path is the class, whatever lies below. All columns are
-strings, rows sorted by id:
+One folder per class: the first folder of a path is the class, whatever lies below. A benchmark's
+clips lie in whatever folders (spm.published_clips). All columns are strings, rows sorted by id:
 
-    id, path    the path relative to the data set's folder
+    id          the path; of a benchmark's clip class/name, the same wherever its file lies
+    path        of the file, relative to the data set's folder; "" for a missing one
     key         content key of the inventory
     class       name of the folder; "" for a file beside the class folders
     class_text  see spm.class_text
-    split       train, val or test; "" where the class is in none
-    status      ok or rejected
-    reason      of a rejection, else ""
+    split       train, val or test; "" where the file is in none
+    status      ok; rejected; missing: a list names the clip, but there is no file;
+                duplicate: a further file of a clip that is there
+    reason      of all but ok, else ""
 
-The name of the data set is in the schema's metadata.
+The schema's metadata: `dataset`, its name; of a benchmark also `benchmark`, `variant` (which set of
+clips: see spm.benchmarks) and `published`, as JSON: {split: {class: number of clips}}.
 """
 
+import json
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 
+from spm.benchmarks import Variant
 from spm.class_text import class_texts
+from spm.clip_files import unusable
 from spm.config.dataset import DatasetConfig, DrawnSplit
 from spm.errors import DataError
+from spm.published_clips import Published, Row, published_rows
 from spm.splits import SPLITS, draw_splits, splits_of_lists
 
 COLUMNS = ("id", "path", "key", "class", "class_text", "split", "status", "reason")
-EXTENSIONS = ("mp4", "mov", "avi", "mkv", "webm")
 NO_SPLIT = "class is in no split"
 NO_CLASS = "not in a class folder"
 
 _SHOWN = 5
 
-Row = dict[str, str]
+ClassLists = Mapping[str, list[str]]
+"""Split -> classes."""
 
 
 def build(
-    inventory: pa.Table, *, dataset: DatasetConfig, class_lists: dict[str, list[str]] | None
+    inventory: pa.Table, *, dataset: DatasetConfig, split: ClassLists | Published | None
 ) -> pa.Table:
     """The manifest of the files in `inventory`.
 
-    `class_lists` (split -> classes) are the contents of the file `dataset.split`; None where the
-    split is drawn. Clips of classes that no split has are listed as rejected, but do not count
-    towards `dataset.max_rejected`.
+    `split`: what `dataset.split` names; None where it is drawn. Files that no split asks for are
+    listed as rejected; they, missing clips and duplicates do not count towards
+    `dataset.max_rejected`.
 
     Raises ConfigError for an override of a class that does not exist and for a class in two
-    splits; DataError for a listed class without clips, too few classes to draw from, and too many
+    splits; DataError for a class without clips, too few classes to draw from, and too many
     unusable clips.
     """
-    rows = [_row(**file) for file in inventory.to_pylist()]
-    _assign_splits(rows, dataset=dataset, class_lists=class_lists)
-    _assign_texts(rows, overrides=dataset.class_texts)
+    files = inventory.to_pylist()
+    metadata = {"dataset": dataset.name}
+    released: dict[str, str] = {}
+    if isinstance(split, Published):
+        rows, variant = published_rows(files, published=split)
+        metadata |= _of_benchmark(split, variant=variant)
+        released = split.benchmark.released_texts() if dataset.names == "as_released" else {}
+    else:
+        rows = [_row(**file) for file in files]
+        _assign_splits(rows, dataset=dataset, class_lists=split)
+    _assign_texts(rows, overrides={**released, **dataset.class_texts})
     _check_rejected(rows, limit=dataset.max_rejected)
-    schema = pa.schema([(name, pa.string()) for name in COLUMNS], {"dataset": dataset.name})
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS], metadata)
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["id"]), schema=schema)
 
 
@@ -65,9 +81,23 @@ def clip_counts(manifest: pa.Table) -> dict[str, dict[str, int]]:
     return counts
 
 
+def same_content(manifest: pa.Table) -> list[list[Row]]:
+    """Usable clips that are probably one: groups of rows with the same content key."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in manifest.to_pylist():
+        if row["status"] == "ok":
+            groups[row["key"]].append(row)
+    return [rows for rows in groups.values() if len(rows) > 1]
+
+
+def _of_benchmark(split: Published, *, variant: Variant) -> dict[str, str]:
+    published = json.dumps(split.benchmark.counts(variant), sort_keys=True)
+    return {"benchmark": split.name, "variant": variant.name, "published": published}
+
+
 def _row(*, path: str, size: int, key: str) -> Row:
     folder, *below = PurePosixPath(path).parts
-    reason = _unusable(path, size=size, key=key)
+    reason = unusable(path, size=size, key=key)
     return {
         "id": path,
         "path": path,
@@ -77,18 +107,8 @@ def _row(*, path: str, size: int, key: str) -> Row:
     }
 
 
-def _unusable(path: str, *, size: int, key: str) -> str:
-    """What the inventory already shows."""
-    extension = PurePosixPath(path).suffix.lower().removeprefix(".")
-    if extension not in EXTENSIONS:
-        return f"not a video file: .{extension} is none of {', '.join(EXTENSIONS)}"
-    if not key:
-        return "cannot be read (no right to, or a broken link)"
-    return "zero bytes" if size == 0 else ""
-
-
 def _assign_splits(
-    rows: list[Row], *, dataset: DatasetConfig, class_lists: dict[str, list[str]] | None
+    rows: list[Row], *, dataset: DatasetConfig, class_lists: ClassLists | None
 ) -> None:
     present = {row["class"] for row in rows if row["class"]}
     if isinstance(dataset.split, DrawnSplit):
@@ -111,11 +131,11 @@ def _assign_texts(rows: list[Row], *, overrides: Mapping[str, str]) -> None:
 
 
 def _check_rejected(rows: list[Row], *, limit: float) -> None:
-    """Of the clips that a split asks for."""
-    asked = [row for row in rows if row["split"]]
-    rejected = [row for row in asked if row["reason"]]
-    if len(rejected) > limit * len(asked):
-        raise DataError(_too_many_rejected(rejected, total=len(asked), limit=limit))
+    """Of the clips that a split asks for and that are there."""
+    found = [row for row in rows if row["split"] and row["status"] in ("ok", "rejected")]
+    rejected = [row for row in found if row["status"] == "rejected"]
+    if len(rejected) > limit * len(found):
+        raise DataError(_too_many_rejected(rejected, total=len(found), limit=limit))
 
 
 def _too_many_rejected(rejected: list[Row], *, total: int, limit: float) -> str:

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from spm.class_text import class_text
+from spm.clip_files import EXTENSIONS
 from spm.clip_pixels import read_pixels
 from spm.device import pick_device
 from spm.errors import DataError, InputError
-from spm.manifest import EXTENSIONS
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
 from spm.text_tower import encode_classes

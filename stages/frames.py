@@ -54,9 +54,11 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, i
 def check_rejected(index: pa.Table, *, max_rejected: float) -> None:
     """Raises DataError where too large a share of the clips is unusable.
 
-    Clips of a class that no split names were never meant to be used: they don't count.
+    Files that no split asks for were never meant to be used, missing clips are not there, and
+    duplicates are not needed: they don't count.
     """
-    counted = index.filter(pc.not_equal(index["split"], ""))
+    found = pc.is_in(index["status"], pa.array(["ok", "rejected"]))
+    counted = index.filter(pc.and_(found, pc.not_equal(index["split"], "")))
     rejected = counted.filter(pc.equal(counted["status"], "rejected"))
     if len(rejected) <= max_rejected * len(counted):
         return

@@ -114,7 +114,7 @@ def _check_episodes(
     train: TrainConfig,
 ) -> None:
     """Whether each split has the classes and clips for its episodes, before anything is decoded."""
-    clips = manifest.build(files, dataset=dataset, class_lists=split_lists.load(dataset))
+    clips = manifest.build(files, dataset=dataset, split=split_lists.load(dataset))
     counts = manifest.clip_counts(clips)
     way, shot = episode.way, episode.shot
     if train.episodes:

@@ -13,12 +13,12 @@ from stages import command, params, paths, split_lists, tracking
 
 def main() -> None:
     (dataset,) = params.load(dataset=DatasetConfig)
-    class_lists = split_lists.load(dataset)
+    split = split_lists.load(dataset)
     with tracking.stage_run(
         "manifest", params={"dataset": dataset}, deps=[paths.INVENTORY], outs=[paths.MANIFEST]
     ) as run:
         inventory = pq.read_table(paths.INVENTORY)
-        clips = manifest.build(inventory, dataset=dataset, class_lists=class_lists)
+        clips = manifest.build(inventory, dataset=dataset, split=split)
         with atomic_path(paths.MANIFEST) as temporary:
             pq.write_table(clips, temporary)
         _print_rejected(clips)

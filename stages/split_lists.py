@@ -1,38 +1,69 @@
-"""Reading a file of class lists, as data/splits/motion.yaml: the keys train, val and test."""
+"""What `dataset.split` and `dataset.lists` name: files in data/splits, where an edit is noticed."""
 
 from pathlib import Path
 from typing import Any
 
-from spm.config.dataset import DatasetConfig
+from spm.benchmarks import load_benchmark
+from spm.config.dataset import DatasetConfig, DrawnSplit
 from spm.errors import ConfigError
+from spm.manifest import ClassLists
+from spm.published_clips import Published
 from spm.splits import SPLITS
+from spm.video_lists import read_clips
 from spm.yaml_file import read_yaml
 from stages import paths
 
 
-def load(dataset: DatasetConfig) -> dict[str, list[str]] | None:
-    """Split -> classes, from the file `dataset.split`; None where the split is drawn.
+def load(dataset: DatasetConfig) -> ClassLists | Published | None:
+    """The class lists of a file as data/splits/motion.yaml, or a benchmark's own split; None where
+    the split is drawn.
 
-    Raises ConfigError for a file that is missing or holds anything else.
+    Raises ConfigError for a file or folder that is missing, elsewhere or holds anything else.
     """
-    if not isinstance(dataset.split, str):
-        return None
-    path = Path(dataset.split)
-    if not path.resolve().is_relative_to(paths.SPLITS.resolve()):
+    if dataset.benchmark is not None:
+        return _published(dataset.benchmark, lists=dataset.lists)
+    return None if isinstance(dataset.split, DrawnSplit) else _class_lists(dataset.split)
+
+
+def _published(name: str, *, lists: str | None) -> Published:
+    benchmark = load_benchmark(name)
+    if lists is None:
+        if benchmark.lists != "optional":
+            raise ConfigError(
+                f"dataset.lists is null, but the clips of {benchmark.title} are a selection: put "
+                f"its published lists into {paths.SPLITS / name} and name that folder"
+            )
+        return Published(name, benchmark, None)
+    folder = Path(lists)
+    _check_place(folder, given=f"dataset.lists = {lists!r}", what="the folder with the lists")
+    if not folder.is_dir():
         raise ConfigError(
-            f"dataset.split = {dataset.split!r}: put the file of class lists into {paths.SPLITS}, "
-            "where an edit of it is noticed"
+            f"dataset.lists = {lists!r}: there is no such folder. Put the published lists of "
+            f"{benchmark.title} there"
         )
+    return Published(name, benchmark, read_clips(folder, benchmark=benchmark))
+
+
+def _class_lists(given: str) -> ClassLists:
+    path = Path(given)
+    _check_place(path, given=f"dataset.split = {given!r}", what="the file of class lists")
     if not path.is_file():
         raise ConfigError(
-            f"dataset.split = {dataset.split!r}: there is no such file. Give a YAML file with the "
-            f"class lists {', '.join(SPLITS)}, or how many classes to draw "
+            f"dataset.split = {given!r}: there is no such file. Give a YAML file with the class "
+            f"lists {', '.join(SPLITS)}, or how many classes to draw "
             "({seed: 0, train: 30, val: 6, test: 12})"
         )
     return _checked(read_yaml(path), path=path)
 
 
-def _checked(document: dict[str, Any], *, path: Path) -> dict[str, list[str]]:
+def _check_place(path: Path, *, given: str, what: str) -> None:
+    if not path.resolve().is_relative_to(paths.SPLITS.resolve()):
+        raise ConfigError(
+            f"{given}: put {what} into {paths.SPLITS}, where an edit of it is noticed"
+        )
+
+
+def _checked(document: dict[str, Any], *, path: Path) -> ClassLists:
     if set(document) != set(SPLITS):
         raise ConfigError(
             f"{path} must have the keys {', '.join(SPLITS)} and no others; it has "

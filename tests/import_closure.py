@@ -10,7 +10,8 @@ PACKAGES = ("spm", "pipeline", "stages")
 def closure(module: str) -> set[Path]:
     """Files of the project that importing and running `module` can reach, itself among them.
 
-    Imports inside functions count. A package's `__init__` counts with each of its modules.
+    Imports inside functions count. A package's `__init__` counts with each of its modules, and so
+    does the YAML file of the same name beside a module.
     """
     found: set[Path] = set()
     waiting = [module]
@@ -19,10 +20,14 @@ def closure(module: str) -> set[Path]:
         path = file_of(name)
         if path is None or path in found:
             continue
-        found.add(path)
+        found |= {path, path.with_suffix(".yaml")} if _has_facts(path) else {path}
         waiting += imports(path)
         waiting += [name.rsplit(".", 1)[0]] if "." in name else []
     return found
+
+
+def _has_facts(path: Path) -> bool:
+    return (ROOT / path).with_suffix(".yaml").is_file()
 
 
 def imports(path: Path) -> list[str]:

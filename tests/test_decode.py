@@ -109,10 +109,12 @@ def _check_contents(folder):
         first = 10 * int(Path(clip_id).stem)
         assert numbers(store.read(clip)) == [first + 2, first + 6, first + 10, first + 14]
     report = json.loads((folder / INTEGRITY).read_text())
-    assert (report["clips"], report["ok"], report["rejected"]) == (22, 20, 2)
+    assert (report["clips"], report["ok"], report["rejected"]) == (21, 20, 1)
     assert report["readers"] == {"decord": 15, "pyav": 5}
-    assert report["splits"]["train"]["a"] == {"ok": 10, "rejected": 1}
-    assert set(report["rejected_clips"]) == {"a/broken.mp4", "c/1.mp4"}
+    assert report["coverage"]["train"]["classes"]["a"]["usable"] == 10
+    assert report["coverage"]["train"]["classes"]["a"]["rejected"] == 1
+    assert report["reasons"]["class is in no split"] == 1
+    assert set(report["unusable_clips"]) == {"a/broken.mp4"}
 
 
 def _no_flow(*args, **kwargs):

@@ -15,7 +15,10 @@ LISTS = {"train": ["run"], "val": ["jump"], "test": ["walk"]}
 def dataset(**changes):
     values = {
         "name": "mine",
+        "benchmark": None,
         "split": "lists.yaml",
+        "lists": None,
+        "names": "cleaned",
         "class_texts": {},
         "max_rejected": 0.05,
         "motion": {"seed": 0, "clips_per_class": 1},
@@ -38,7 +41,7 @@ def clips_of(*classes, number=3):
 
 
 def build(*entries, class_lists=LISTS, **changes):
-    return manifest.build(files(*entries), dataset=dataset(**changes), class_lists=class_lists)
+    return manifest.build(files(*entries), dataset=dataset(**changes), split=class_lists)
 
 
 def reasons(table):

@@ -33,9 +33,10 @@ def test_all_clips_through_the_flow(tmp_path, prefect_home):
     rows = pq.read_table(out / INDEX).to_pylist()
     assert [row["status"] for row in rows] == ["ok"] * 24
     assert {min(row["width"], row["height"]) for row in rows} == {256}
-    assert json.loads((out / INTEGRITY).read_text())["splits"]["train"] == {
-        name: {"ok": 6, "rejected": 0} for name in ("fight", "kickflip", "no_fight", "ollie")
-    }
+    classes = json.loads((out / INTEGRITY).read_text())["coverage"]["train"]["classes"]
+    assert {name: counts["usable"] for name, counts in classes.items()} == dict.fromkeys(
+        ("fight", "kickflip", "no_fight", "ollie"), 6
+    )
     clips = FrameStore(out)
     for number, row in enumerate(rows):
         assert clips.read(number).shape == (8, row["height"], row["width"], 3)

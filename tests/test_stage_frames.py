@@ -88,19 +88,22 @@ def test_too_many_rejected_clips_end_the_stage(project, prefect_home):
     frames.main()
 
 
-def index(*, ok, rejected, in_no_split):
+def index(*, ok, rejected, in_no_split, absent=0):
     rows = [{"id": f"{i}", "status": "ok", "split": "train", "reason": ""} for i in range(ok)]
     bad = {"status": "rejected", "reason": "why"}
     rows += [{"id": f"r{i}", "split": "test", **bad} for i in range(rejected)]
     rows += [{"id": f"n{i}", "split": "", **bad} for i in range(in_no_split)]
+    rows += [{"id": f"m{i}", "split": "test", **bad, "status": "missing"} for i in range(absent)]
+    rows += [{"id": f"d{i}", "split": "test", **bad, "status": "duplicate"} for i in range(absent)]
     return pa.Table.from_pylist(rows)
 
 
 @pytest.mark.parametrize(
-    ("rejected", "in_no_split", "raises"), [(0, 50, False), (5, 50, False), (6, 0, True)]
+    ("rejected", "in_no_split", "absent", "raises"),
+    [(0, 50, 50, False), (5, 50, 0, False), (6, 0, 0, True), (6, 0, 50, True)],
 )
-def test_clips_in_no_split_do_not_count(rejected, in_no_split, raises):
-    table = index(ok=100 - rejected, rejected=rejected, in_no_split=in_no_split)
+def test_only_clips_that_are_there_and_asked_for_count(rejected, in_no_split, absent, raises):
+    table = index(ok=100 - rejected, rejected=rejected, in_no_split=in_no_split, absent=absent)
     expected = pytest.raises(DataError, match="6 of 100") if raises else nullcontext()
     with expected:
         frames.check_rejected(table, max_rejected=0.05)

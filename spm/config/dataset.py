@@ -1,12 +1,14 @@
 """`dataset`: which clips, which classes, which split."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from spm.config.base import Section
 
 BUILT_IN = "motion"
+PUBLISHED = "published"
+BenchmarkName = Literal["hmdb51", "ucf101", "kinetics100", "ssv2_small", "ssv2_full"]
 
 
 class MotionConfig(Section):
@@ -52,7 +54,44 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
 
     model_config = ConfigDict(extra="forbid")
 
+    benchmark: BenchmarkName | None
+    """The folder holds the videos of a benchmark (spm/benchmarks.yaml), in whatever folders."""
     split: str | DrawnSplit
-    """A YAML file with the class lists train, val and test; or how many classes to draw."""
+    """A YAML file with the class lists train, val and test; or how many classes to draw; or
+    `published`, with a benchmark: its own."""
+    lists: str | None
+    """With a benchmark: a folder in data/splits with its published video lists."""
+    names: Literal["cleaned", "as_released"]
+    """Class texts: by the rules of spm.class_text, or as the paper's release words a benchmark's
+    training and test classes."""
     class_texts: dict[str, str]
-    """Class name -> text, where the rules of spm.class_text do not give the right one."""
+    """Class name -> text, where neither gives the right one."""
+
+    @model_validator(mode="after")
+    def _benchmark_goes_with_its_split(self) -> "DatasetConfig":
+        if self.benchmark is None:
+            self._check_own()
+        elif self.split != PUBLISHED:
+            raise ValueError(
+                f"benchmark = {self.benchmark!r} goes with `split: {PUBLISHED}`. To split its "
+                "classes otherwise, set benchmark to null and keep one folder per class"
+            )
+        elif self.name == BUILT_IN:
+            raise ValueError(
+                f"benchmark = {self.benchmark!r}, but name = {BUILT_IN!r} is the built-in data "
+                "set: set name to the folder of the benchmark's videos"
+            )
+        return self
+
+    def _check_own(self) -> None:
+        if self.split == PUBLISHED:
+            raise ValueError(
+                f"split = {PUBLISHED!r} needs a benchmark. Set dataset.benchmark, or give a file "
+                "of class lists or how many classes to draw"
+            )
+        if self.lists is not None:
+            raise ValueError(
+                f"lists = {self.lists!r} needs a benchmark whose lists these are; set it to null"
+            )
+        if self.names != "cleaned":
+            raise ValueError(f"names = {self.names!r} needs a benchmark; set it to cleaned")
