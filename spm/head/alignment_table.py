@@ -1,29 +1,36 @@
 r"""OTAM's table, forwards and backwards, for many pairs of clips at once.
 
-Everything is a score x = −D / λ, so that the soft minimum is a log-sum-exp. A row's recurrence is
-c_m = x_m + log(exp(p_{m-1}) + exp(c_{m-1})), p being the row above. With s the running sum of x
-along the row it has a closed form,
+Everything is a score x = −D / λ, so that the soft minimum is a log-sum-exp, which stays finite
+where a plain exp(−D / λ) underflows. A cell needs the ones above and to its left, so the cells of
+an anti-diagonal are computed together:
 
-    c_m = s_m + h_m,    h_m = log Σ_{k≤m} exp(p_{k-1} − s_{k-1}):
+    row l, column m           diagonal d = l + m
+    0 1 2 3                   d 0  1  2  3  4  5
+    . . . .   kept skewed:      ·  ·  ·  ·  -  -     row 0
+    . . . .                     -  ·  ·  ·  ·  -     row 1
+    . . . .                     -  -  ·  ·  ·  ·     row 2
 
-one cumulative log-sum-exp a row. It never leaves the log domain, and stays finite where a plain
-exp(−D / λ) underflows. The gradient has a closed form too: G_m, the share of all alignments that
-pass through cell m, is what leaves the row at m or behind it,
+    c[d, l] = x[d, l] + log(e^c[d-2, l-1] + e^c[d-1, l] + e^c[d-1, l-1])
+                            from (l-1, m-1)  from (l, m-1)   from (l-1, m): beside the padding only
 
-    G_m = Σ_{k≥m} g_k exp(h_m − h_k),    g_k: the share that goes on to the next row from cell k.
+The gradient of a table's value by a cell is the share of all alignments that pass through it: each
+cell hands its own on to those that it was entered from, in proportion to e^c.
 
-Written out, a backward pass of T rows costs T such sums; recorded operation by operation it costs
-several times as many kernels, which is what a step on a GPU waits for.
+Recorded operation by operation by autograd, a table takes several times as many kernels, and the
+number of kernels is what a training step on a GPU waits for.
 
 Shapes: T rows, U columns, B tables; the tables come last, next to each other in memory.
 """
 
-import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+_NEVER = -1e30
+"""The score of what cannot be; −∞ would give NaN in differences."""
 
 
 class AlignmentTable(torch.autograd.Function):
@@ -31,53 +38,76 @@ class AlignmentTable(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
-        running = scores.cumsum(dim=1)
-        entered = torch.zeros_like(scores)  # row 0 is entered at its beginning alone
-        cells = running.clone()
-        p, *below = cells
-        ended = [p[-1]]  # the padded last column
-        for s, h, c in zip(running[1:], entered[1:], below, strict=True):
-            torch.logcumsumexp(_entering(p, s), dim=0, out=h)
-            c += h
-            ended.append(p[-1].logaddexp(ended[-1]).logaddexp(c[-1]))
-            p = c
-        ctx.save_for_backward(running, entered, cells, torch.stack(ended))
-        best: Tensor = ended[-1]
-        return best
+        rows, columns, tables = scores.shape
+        # A diagonal and a row more than there are: nothing comes from before the first.
+        skewed = scores.new_zeros(rows + columns + 2, rows + 1, tables)
+        _cells(skewed, columns).copy_(scores)
+        table = torch.full_like(skewed, _NEVER)
+        _column(table, 0).zero_()
+        only_above, entering, diagonals = _beside_padding(scores), skewed.unbind(), table.unbind()
+        ctx.ways, ctx.size = [], (rows, columns)
+        for d, here, above in _diagonals(rows, columns):
+            before, last = diagonals[d - 2], diagonals[d - 1]
+            ways = _Ways(before[above], last[here], last[above] + only_above[d, here])
+            torch.add(ways.log_sum(), entering[d][here], out=diagonals[d][here])
+            ctx.ways.append(ways)
+        return table[-1, -1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        running, entered, cells, ended = ctx.saved_tensors
-        shares = torch.empty_like(cells)
-        # An end is reached from its row's last cell, from the last cell above, or the end above.
-        ways = torch.stack([cells[1:, -1], cells[:-1, -1], ended[:-1]], dim=1)
-        ways = (ways - ended[1:, None]).exp()
-        rows = zip(shares[1:], running[1:], entered[1:], cells[:-1], ways, strict=True)
-        g, end = torch.zeros_like(cells[0]), torch.ones_like(ended[0])
-        for share, s, h, p, (cell, above, end_above) in reversed(list(rows)):
-            g[-1] += end * cell
-            _passing(g, h, out=share)
-            g = torch.empty_like(g)
-            torch.mul(share[1:], (p[:-1] - s[:-1] - h[1:]).exp(), out=g[:-1])
-            torch.mul(end, above, out=g[-1])
-            g[0] += share[0] * (p[0] - h[0]).exp()
-            end = end * end_above
-        g[-1] += end
-        shares[0] = g.flip(0).cumsum(dim=0).flip(0)
-        return shares * gradient
+        rows, columns = ctx.size
+        shares = gradient.new_zeros(rows + columns + 2, rows + 1, len(gradient))
+        shares[-1, -1] = gradient
+        diagonals = shares.unbind()
+        walk = zip(_diagonals(rows, columns), ctx.ways, strict=True)
+        for (d, here, above), ways in reversed(list(walk)):
+            share = diagonals[d][here] / ways.total
+            diagonals[d - 2][above].addcmul_(share, ways.corner)
+            diagonals[d - 1][here].addcmul_(share, ways.left)
+            diagonals[d - 1][above].addcmul_(share, ways.above)
+        return _cells(shares, columns)
 
 
-def _entering(p: Tensor, s: Tensor) -> Tensor:
-    """Scores with which a row is entered at each column, less the row's own up to there, [U, B]."""
-    entering = torch.empty_like(p)
-    # The first column may also begin here: both neighbours in the padding have score 0.
-    entering[0] = p[0].logaddexp(p.new_tensor(math.log(2)))
-    torch.sub(p[:-1], s[:-1], out=entering[1:])
-    return entering
+class _Ways:
+    """exp of the scores that a diagonal's cells are entered with, less the largest of the three."""
+
+    def __init__(self, corner: Tensor, left: Tensor, above: Tensor) -> None:
+        self._largest = torch.maximum(corner, left).maximum(above)
+        self.corner = (corner - self._largest).exp_()
+        self.left = (left - self._largest).exp_()
+        self.above = (above - self._largest).exp_()
+        self.total = self.corner + self.left + self.above
+
+    def log_sum(self) -> Tensor:
+        return self.total.log().add_(self._largest)
 
 
-def _passing(g: Tensor, h: Tensor, *, out: Tensor) -> None:
-    """G of a row, [U, B]."""
-    behind = (g.log() - h).flip(0).logcumsumexp(dim=0).flip(0)
-    torch.exp(behind + h, out=out)
+def _diagonals(rows: int, columns: int) -> Iterator[tuple[int, slice, slice]]:
+    """Each diagonal's place in the skewed table, its rows there, and the rows above these."""
+    for d in range(1, rows + columns + 1):
+        first, last = max(0, d - columns - 1), min(rows - 1, d - 1)
+        yield d + 1, slice(first + 1, last + 2), slice(first, last + 1)
+
+
+def _cells(skewed: Tensor, columns: int) -> Tensor:
+    """A view of a skewed table without its padding, [T, U, B]."""
+    diagonal, row, table = skewed.stride()
+    size = (skewed.shape[1] - 1, columns, skewed.shape[2])
+    return skewed.as_strided(size, (diagonal + row, diagonal, table), 2 * diagonal + row)
+
+
+def _column(skewed: Tensor, column: int) -> Tensor:
+    """A view of one column of a skewed table, padding included, [T, B]."""
+    diagonal, row, table = skewed.stride()
+    size = (skewed.shape[1] - 1, skewed.shape[2])
+    return skewed.as_strided(size, (diagonal + row, table), (column + 1) * diagonal + row)
+
+
+def _beside_padding(scores: Tensor) -> Tensor:
+    """0 for cells that are entered from above as well, else "never"; skewed, for all tables."""
+    rows, columns, _ = scores.shape
+    skewed = scores.new_full((rows + columns + 2, rows + 1, 1), _NEVER)
+    for column in (1, columns + 1):
+        _column(skewed, column)[1:] = 0
+    return skewed

@@ -46,7 +46,7 @@ def otam(distance: Tensor, *, lam: float) -> Tensor:
 def one_way(distance: Tensor, *, lam: float) -> Tensor:
     """The rows' frames aligned onto the columns' frames, [..., T, T'] -> [...]."""
     scores = (distance / -lam).flatten(end_dim=-3) if distance.dim() > 2 else distance[None] / -lam
-    best: Tensor = AlignmentTable.apply(scores.permute(1, 2, 0).contiguous())
+    best: Tensor = AlignmentTable.apply(scores.permute(1, 2, 0))
     return -lam * best.reshape(distance.shape[:-2])
 
 
