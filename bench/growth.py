@@ -1,0 +1,101 @@
+"""What grows with a data set, and whether it grows too fast: python -m bench.growth
+
+Simulates a million clips in a thousand classes and a folder of 80,000 small files, prints what they
+cost, and exits with 1 where a target is missed. Takes some minutes and 1 GB of temporary files.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench import simulated
+from bench.idle_repro import ROOT, idle_repro_seconds
+from bench.loading import episode_ms, sampler
+from pipeline.frames_folder import integrity
+from pipeline.frames_index import build_index
+from pipeline.shard_plan import plan_shards
+from spm.config.base import validate
+from spm.config.frames import FramesConfig
+from spm.frame_store import INDEX
+from spm.yaml_file import read_yaml
+
+
+class Figure(NamedTuple):
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+    """The value must be below; None: printed for information."""
+
+    @property
+    def missed(self) -> bool:
+        return self.target is not None and self.value >= self.target
+
+    def __str__(self) -> str:
+        judged = "" if self.target is None else f"  below {self.target:g}: {not self.missed}"
+        return f"{self.what:<58}{self.value:10.3g} {self.unit:<3}{judged}"
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        figures = []
+        for figure in measure(Path(folder), num_clips=1_000_000, num_files=80_000):
+            figures.append(figure)
+            print(figure, flush=True)
+    return int(any(figure.missed for figure in figures))
+
+
+def measure(folder: Path, *, num_clips: int, num_files: int) -> Iterator[Figure]:
+    yield from loading(folder, num_clips=num_clips)
+    yield from between(folder, num_clips=num_clips)
+    seconds = idle_repro_seconds(folder, num_files=num_files)
+    yield Figure(f"dvc repro, nothing to do, {num_files:,} files", seconds, "s", 10)
+
+
+def loading(folder: Path, *, num_clips: int) -> Iterator[Figure]:
+    """What every training and evaluation pays."""
+    num_classes = max(10, num_clips // 1000)
+    simulated.write_index(folder / INDEX, num_clips=num_clips, num_classes=num_classes)
+    command = [sys.executable, "-m", "bench.loading", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    yield Figure(f"load the index of {num_clips:,} clips", found["load_seconds"], "s", 2)
+    yield Figure("  peak memory of the process", found["peak_mb"], "MB", 1000)
+    yield Figure("  draw an episode of 50 clips", found["episode_ms"], "ms", 1)
+    yield Figure("  the same of 1,000 clips", episode_ms(sampler(even_classes(1000))), "ms", 1)
+
+
+def between(folder: Path, *, num_clips: int) -> Iterator[Figure]:
+    """What the stage `frames` does besides decoding."""
+    table = simulated.manifest(num_clips=num_clips, num_classes=max(10, num_clips // 1000))
+    values = read_yaml(ROOT / "params.yaml")["frames"] | {"num_shards": 512}
+    frames = validate(FramesConfig, values, name="frames")
+    shards, seconds = _timed(lambda: plan_shards(table, frames=frames))
+    yield Figure(f"plan the shards of {num_clips:,} clips", seconds, "s")
+    for shard in shards:
+        simulated.write_tiny_shard(folder / shard.name, [clip["id"] for clip in shard.clips])
+    index, seconds = _timed(lambda: build_index(table, shards=shards, store=folder, frames=frames))
+    yield Figure("  the index of their shards", seconds, "s")
+    yield Figure("  the integrity report", _timed(lambda: integrity(index))[1], "s")
+
+
+def even_classes(num_clips: int, *, num_classes: int = 10) -> dict[str, np.ndarray]:
+    """Class -> clip numbers, as FrameStore.classes gives them."""
+    parts = np.array_split(np.arange(num_clips), num_classes)
+    return {f"class_{number}": part for number, part in enumerate(parts)}
+
+
+def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    started = time.perf_counter()
+    return call(), time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main())

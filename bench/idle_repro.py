@@ -1,0 +1,75 @@
+"""`dvc repro` with nothing to do, on a data set of many small files."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.simulated import write_small_files
+from pipeline.snapshot import WorkingCopy, dvc_command, take_snapshot
+from spm.yaml_file import read_yaml
+
+ROOT = Path(__file__).parent.parent
+_REPEATS = 3
+
+
+def idle_repro_seconds(folder: Path, *, num_files: int) -> float:
+    """The median of three runs, in a copy of the project that is made below `folder`.
+
+    What the stages behind `manifest` would have written is stood in for: nothing reads it.
+    """
+    write_small_files(folder / "sets/many", num_files=num_files, num_classes=100)
+    project = _project(folder)
+    return statistics.median(_idle_seconds(project) for _ in range(_REPEATS))
+
+
+def _project(folder: Path) -> Path:
+    copy = WorkingCopy(folder / "copy", snapshot=take_snapshot(ROOT), cache=folder / "cache")
+    copy.reset(
+        {
+            "dataset.name": "many",
+            "dataset.split": {"seed": 0, "train": 60, "val": 15, "test": 25},
+            "runtime.root": str(folder / "sets"),
+            "runtime.tracking": False,
+        }
+    )
+    (copy.folder / "data/raw/motion").mkdir(parents=True)
+    for stage in ("inventory", "manifest"):
+        _run([sys.executable, "-m", f"stages.{stage}"], project=copy.folder)
+    for out in _outs(copy.folder):
+        _stand_in(out)
+    _run([*dvc_command(), "commit", "--quiet", "--force"], project=copy.folder)
+    return copy.folder
+
+
+def _outs(project: Path) -> list[Path]:
+    stages = read_yaml(project / "dvc.yaml")["stages"].values()
+    outs = [out for stage in stages for kind in ("outs", "metrics") for out in stage.get(kind, [])]
+    return [project / (next(iter(out)) if isinstance(out, dict) else out) for out in outs]
+
+
+def _stand_in(path: Path) -> None:
+    if not path.exists():
+        (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
+        (path if path.suffix else path / "file").write_text("stands in")
+
+
+def _idle_seconds(project: Path) -> float:
+    started = time.perf_counter()
+    output = _run([*dvc_command(), "repro"], project=project)
+    seconds = time.perf_counter() - started
+    ran = [line for line in output.splitlines() if line.startswith("Running stage")]
+    assert ran == ["Running stage 'inventory':"], f"there was something to do: {ran}"
+    return seconds
+
+
+def _run(command: list[str], *, project: Path) -> str:
+    changed: dict[str, Any] = {"CLIP_SPM_STATE": str(project / ".state"), "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(
+        command, cwd=project, env=os.environ | changed, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,56 @@
+"""What the stages do before their first episode, in a process of its own: its peak memory counts.
+
+python -m bench.loading FOLDER    prints {"load_seconds", "peak_mb", "episode_ms"}
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from spm.episodes import EpisodeSampler
+from spm.frame_store import FrameStore
+
+_EPISODES = 1000
+
+
+def main() -> None:
+    started = time.perf_counter()
+    drawing = sampler(FrameStore(Path(sys.argv[1])).classes("train"))
+    seconds = time.perf_counter() - started
+    found = {"load_seconds": seconds, "peak_mb": _peak_mb(), "episode_ms": episode_ms(drawing)}
+    print(json.dumps(found))
+
+
+def sampler(classes: dict[str, np.ndarray]) -> EpisodeSampler:
+    """5-way 5-shot, 5 queries a class: 50 clips."""
+    return EpisodeSampler(classes, way=5, shot=5, query=5, seed=0, split="train")
+
+
+def episode_ms(drawing: EpisodeSampler) -> float:
+    """Milliseconds an episode: the best of five times 1,000, so that a busy machine is not it."""
+
+    def draw() -> None:
+        for index in range(_EPISODES):
+            drawing.episode(index)
+
+    return min(_seconds(draw) for _ in range(5)) / _EPISODES * 1000
+
+
+def _seconds(call: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _peak_mb() -> float:
+    """Of this program alone (Linux): getrusage may tell that of the one that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
+if __name__ == "__main__":
+    main()
