@@ -53,12 +53,14 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm(x)
+        # With more than four dimensions torch would not take its fused kernels.
         q, k, v = (
-            rearrange(project(normed), "... l (h d) -> ... h l d", h=self.heads)
+            rearrange(project(normed), "... l (h d) -> (...) h l d", h=self.heads)
             for project in (self.to_q, self.to_k, self.to_v)
         )
         attended = F.scaled_dot_product_attention(q, k, v)
-        out: Tensor = self.dropout(self.to_out(rearrange(attended, "... h l d -> ... l (h d)")))
+        joined = rearrange(attended, "b h l d -> b l (h d)").reshape(*x.shape[:-1], -1)
+        out: Tensor = self.dropout(self.to_out(joined))
         return out
 
 
