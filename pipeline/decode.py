@@ -1,7 +1,8 @@
 """Filling the shard store: the flow that decodes what is missing.
 
 One task decodes one shard and is the only one to write it. A shard appears in the store whole or
-not at all, so a run that was killed goes on where it stopped.
+not at all, so a run that was killed goes on where it stopped. Clips are read in other processes
+(pipeline.isolated_reader): whatever a file does to its reader, the rest goes on.
 """
 
 import sys
@@ -11,15 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.isolated_reader import IsolatedReader, Limits, Readers
 from pipeline.prefect_server import ensure_server
 from pipeline.shard_plan import PlannedShard
 from spm.clip import Clip
 from spm.config.frames import FramesConfig
+from spm.config.runtime import RuntimeConfig
 from spm.errors import DataError
 from spm.progress import progress_bar
 from spm.shard_writer import write_shard
 from spm.shards import Shard
-from spm.video import read_clip
 
 
 def fill_store(
@@ -28,13 +30,14 @@ def fill_store(
     store: Path,
     videos: Path,
     frames: FramesConfig,
-    workers: int,
+    runtime: RuntimeConfig,
     prefect_home: Path,
 ) -> int:
     """Decodes those of `shards` that `store` lacks, or has damaged; returns how many these were.
 
     `videos` is the data set's folder. Clips that cannot be used are recorded in their shard with
-    the reason. Raises DataError where videos are needed and missing, before anything is decoded.
+    the reason. A shard with clips that ran out of time or memory is decoded once more, alone, and
+    again at the next call. Raises DataError where videos are missing, before anything is decoded.
     """
     missing = [shard for shard in shards if not _is_sound(store / shard.name)]
     if not missing:
@@ -43,24 +46,29 @@ def fill_store(
     num_clips = sum(len(shard.clips) for shard in missing)
     print(f"decoding {num_clips} clips into {len(missing)} shards: starting Prefect …")
     ensure_server(prefect_home)
-    with progress_bar(total=num_clips, desc="decoding", unit="clip") as bar:
-        advance = _locked(bar.update)
-        decode = partial(_decode_shard, store=store, videos=videos, frames=frames, advance=advance)
-        _fan_out(decode, missing, workers=workers)
+    limits = Limits(seconds=runtime.clip_seconds, memory_mb=runtime.clip_memory_mb)
+    with Readers(limits) as readers:
+        decode = partial(_decode_shard, store=store, videos=videos, frames=frames, readers=readers)
+        _decode(decode, missing, workers=runtime.workers)
+        unsure = [shard for shard in missing if not Shard(store / shard.name).is_final]
+        if unsure:
+            print(f"clips of {len(unsure)} shards ran out of time or memory: once more, alone")
+            _decode(decode, unsure, workers=1)
     return len(missing)
 
 
 def _is_sound(path: Path) -> bool:
-    """Whether the store has this shard undamaged: all of it is read and compared with checksums."""
+    """Whether the store has this shard, final, and undamaged: it is read whole, with checksums."""
     if not path.exists():
         return False
     try:
-        Shard(path).check()
+        shard = Shard(path)
+        shard.check()
     except DataError:
         print(f"warning: {path} is damaged: decoding its clips again", file=sys.stderr)
         path.chmod(0o644)  # DVC's cache may share the file, and checks only what is writable
         return False
-    return True
+    return shard.is_final
 
 
 def _check_videos(shards: Sequence[PlannedShard], *, videos: Path) -> None:
@@ -73,6 +81,12 @@ def _check_videos(shards: Sequence[PlannedShard], *, videos: Path) -> None:
             "Bring the data set back there, or set runtime.root or $CLIP_SPM_DATA to the folder "
             "that holds it; if clips were removed on purpose, run `dvc repro`"
         )
+
+
+def _decode(decode: Callable[..., None], shards: Sequence[PlannedShard], *, workers: int) -> None:
+    num_clips = sum(len(shard.clips) for shard in shards)
+    with progress_bar(total=num_clips, desc="decoding", unit="clip") as bar:
+        _fan_out(partial(decode, advance=_locked(bar.update)), shards, workers=workers)
 
 
 def _fan_out(
@@ -108,26 +122,28 @@ def _decode_shard(
     store: Path,
     videos: Path,
     frames: FramesConfig,
+    readers: Readers,
     advance: Callable[[], None],
 ) -> None:
-    def clips() -> Iterator[tuple[str, Clip | DataError]]:
+    def clips(reader: IsolatedReader) -> Iterator[tuple[str, Clip | DataError]]:
         for clip in shard.clips:
-            yield clip["id"], _read(videos / clip["path"], frames=frames)
+            yield clip["id"], _read(videos / clip["path"], frames=frames, reader=reader)
             advance()
 
-    write_shard(
-        store / shard.name,
-        clips(),
-        frames_per_clip=frames.num_segments * frames.samples_per_segment,
-        storage=frames.storage,
-        jpeg_quality=frames.jpeg_quality,
-    )
+    with readers.borrow() as reader:
+        write_shard(
+            store / shard.name,
+            clips(reader),
+            frames_per_clip=frames.num_segments * frames.samples_per_segment,
+            storage=frames.storage,
+            jpeg_quality=frames.jpeg_quality,
+        )
 
 
-def _read(path: Path, *, frames: FramesConfig) -> Clip | DataError:
+def _read(path: Path, *, frames: FramesConfig, reader: IsolatedReader) -> Clip | DataError:
     """The clip's frames, or why there are none. An error of the machine is raised."""
     try:
-        return read_clip(path, frames=frames)
+        return reader.read(path, frames=frames)
     except DataError as error:
         return error
 

@@ -54,6 +54,7 @@ def integrity(index: pa.Table) -> dict[str, Any]:
         "ok": 0,
         "rejected": 0,
         **_counts(asked["status"]),
+        "transient": len(asked.filter(asked["transient"])),
         "readers": _counts(index["reader"]),
         "reasons": _counts(index["reason"]),
         "coverage": coverage(index),

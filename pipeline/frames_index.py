@@ -20,11 +20,13 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("id", "class", "class_text", "split")),
         *((name, pa.string()) for name in ("status", "reason", "reader", "shard")),
         *((name, pa.int32()) for name in ("row", "video_frames", "width", "height")),
+        ("transient", pa.bool_()),
     ]
 )
 _OF_CLIPS = (b"benchmark", b"variant", b"published")
 """Metadata of the manifest that the index keeps; the data set's name is none of them."""
 _ABSENT = {"reader": "", "shard": "", "row": -1, "video_frames": 0, "width": 0, "height": 0}
+_ABSENT["transient"] = False
 
 
 def build_index(
@@ -58,6 +60,7 @@ def _outcomes(path: Path) -> pa.Table:
         "id": _text(shard.rejected["id"]),
         "status": pa.repeat("rejected", len(shard.rejected)),
         "reason": _text(shard.rejected["reason"]),
+        "transient": shard.rejected["transient"].astype(bool),
     }
     return pa.concat_tables([pa.table(usable), pa.table(rejected)], promote_options="default")
 

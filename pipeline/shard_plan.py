@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import pipeline.decode_worker
+import pipeline.isolated_reader
 import spm.container
 import spm.sampling
 import spm.shard_writer
@@ -23,7 +25,15 @@ from spm.config.frames import FramesConfig
 from spm.hashing import source_hash, value_hash
 
 _PACKAGES = ("av", "decord", "pillow", "simplejpeg")
-_MODULES = (spm.container, spm.sampling, spm.shard_writer, spm.shards, spm.video)
+_MODULES = (
+    pipeline.decode_worker,
+    pipeline.isolated_reader,
+    spm.container,
+    spm.sampling,
+    spm.shard_writer,
+    spm.shards,
+    spm.video,
+)
 
 
 @dataclass(frozen=True)

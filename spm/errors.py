@@ -14,3 +14,7 @@ class ConfigError(InputError):
 
 class DataError(InputError):
     """A clip, a class or a file of the data set cannot be used."""
+
+
+class TransientError(DataError):
+    """A clip could not be read here and now: this machine may be at fault, and not the file."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spm.atomic import atomic_path
 from spm.clip import Clip, Frames
-from spm.errors import DataError
+from spm.errors import DataError, TransientError
 from spm.shards import FRAME, Storage, tables_crc32
 
 _BLOCK = 1 << 24
@@ -35,7 +35,7 @@ def write_shard(
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         for clip_id, clip in clips:
             if isinstance(clip, DataError):
-                bad.append((clip_id, str(clip)))
+                bad.append((clip_id, str(clip), isinstance(clip, TransientError)))
                 continue
             if len(clip.frames) != frames_per_clip:
                 raise ValueError(f"{clip_id}: {len(clip.frames)} frames, not {frames_per_clip}")
@@ -47,7 +47,7 @@ def write_shard(
             "clips": _table(
                 good, id="S", height="<i4", width="<i4", video_frames="<i4", reader="S"
             ),
-            "rejected": _table(bad, id="S", reason="S"),
+            "rejected": _table(bad, id="S", reason="S", transient="u1"),
         }
         attributes = {"frames_per_clip": frames_per_clip, "storage": storage}
         with atomic_path(path) as temporary:

@@ -3,7 +3,7 @@
     data      uint8 [bytes]        all frames after one another, raw pixels or JPEG files
     frames    {end, crc32}         per frame: where it ends in `data`, checksum of its bytes
     clips     {id, height, width, video_frames, reader}
-    rejected  {id, reason}
+    rejected  {id, reason, transient}  transient: 1 where the machine may be at fault
 
 Every clip has the same number of frames (attribute `frames_per_clip`), so clip `row` owns frames
 row·F up to (row + 1)·F. `data` is one contiguous block: a raw clip is one read into the caller's
@@ -64,6 +64,11 @@ class Shard:
         self._crc32 = tables["frames"]["crc32"]
         self._checked = np.zeros(len(self._crc32), dtype=bool)
         self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115  as long as the shard
+
+    @property
+    def is_final(self) -> bool:
+        """Whether decoding the same videos again must give the same: no rejection is transient."""
+        return not self.rejected["transient"].any()
 
     def read(self, row: int, *, frames: npt.NDArray[np.int64] | None = None) -> Frames:
         """[n, H, W, 3] of clip `row`: the frames with these numbers in the clip, or all of them."""

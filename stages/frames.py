@@ -1,11 +1,15 @@
 """Stage `frames`: data/manifest.parquet and the videos -> data/frames/."""
 
+import time
+from collections import Counter
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.decode import fill_store
-from pipeline.frames_folder import INTEGRITY, write_folder
+from pipeline.frames_folder import INTEGRITY, integrity, write_folder
 from pipeline.shard_plan import plan_shards
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
@@ -23,15 +27,18 @@ def main() -> None:
     with tracking.stage_run(
         "frames", params=sections, deps=[paths.MANIFEST], outs=[paths.FRAMES]
     ) as run:
+        started = time.monotonic()
         index, num_decoded = _build(frames, runtime=runtime)
-        check_rejected(index, max_rejected=dataset.max_rejected)
-        num_ok = pc.sum(pc.equal(index["status"], "ok")).as_py()
-        run.log_metrics({"clips_ok": num_ok, "clips_rejected": len(index) - num_ok})
+        report = integrity(index)
+        print(f"frames: {summary(report)}")
+        print(
+            f"frames: {num_decoded} shards decoded, the others were in the store; "
+            f"{time.monotonic() - started:.0f} s ({paths.FRAMES / INTEGRITY})"
+        )
+        run.log_metrics({f"clips_{key}": report[key] for key in ("ok", "rejected", "transient")})
         run.log_artifact(paths.FRAMES / INTEGRITY)
-    print(
-        f"frames: {num_ok} clips usable, {len(index) - num_ok} rejected; {num_decoded} shards "
-        f"decoded, the others were in the store ({paths.FRAMES / INTEGRITY})"
-    )
+        check_transient(index, runtime=runtime)
+        check_rejected(index, max_rejected=dataset.max_rejected)
 
 
 def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, int]:
@@ -44,11 +51,43 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, i
         store=store,
         videos=dataset_folder(name, runtime=runtime),
         frames=frames,
-        workers=runtime.workers,
+        runtime=runtime,
         prefect_home=paths.state_dir() / "prefect",
     )
     index = write_folder(paths.FRAMES, manifest=manifest, shards=shards, store=store, frames=frames)
     return index, num_decoded
+
+
+def summary(report: dict[str, Any]) -> str:
+    """What became of the clips, as a line.
+
+    8 clips usable (decord 6, pyav 2), 3 unusable (truncated 2, out of time 1), 1 of these transient
+    """
+    reasons = Counter(reason.split(":")[0] for reason in report["unusable_clips"].values())
+    usable = f"{report['ok']} clips usable{_counts(report['readers'])}"
+    unusable = f"{len(report['unusable_clips'])} unusable{_counts(reasons)}"
+    transient = f", {report['transient']} of these transient" if report["transient"] else ""
+    return f"{usable}, {unusable}{transient}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    by_count = sorted(counts.items(), key=lambda pair: -pair[1])
+    return f" ({', '.join(f'{name} {count}' for name, count in by_count)})" if counts else ""
+
+
+def check_transient(index: pa.Table, *, runtime: RuntimeConfig) -> None:
+    """Raises DataError where clips ran out of time or memory twice, unless that is allowed."""
+    clips = index.filter(index["transient"])
+    if not len(clips) or runtime.allow_transient:
+        return
+    raise DataError(
+        f"{len(clips)} clips could not be read twice, and this machine may be at fault:\n"
+        f"{_first(clips)}\n"
+        "`dvc repro` reads their shards again, and nothing else. If that does not help, raise "
+        f"runtime.clip_seconds (now {runtime.clip_seconds:g}) or runtime.clip_memory_mb (now "
+        f"{runtime.clip_memory_mb}), remove the files, or set runtime.allow_transient: true to go "
+        "on without these clips"
+    )
 
 
 def check_rejected(index: pa.Table, *, max_rejected: float) -> None:
@@ -62,12 +101,16 @@ def check_rejected(index: pa.Table, *, max_rejected: float) -> None:
     rejected = counted.filter(pc.equal(counted["status"], "rejected"))
     if len(rejected) <= max_rejected * len(counted):
         return
-    first = [f"  {clip['id']}: {clip['reason']}" for clip in rejected.slice(0, 5).to_pylist()]
     raise DataError(
         f"{len(rejected)} of {len(counted)} clips are unusable, more than dataset.max_rejected = "
         f"{max_rejected:g} allows. Mend or remove them, or raise it. All of them are in "
-        f"{paths.FRAMES / INTEGRITY}; the first:\n" + "\n".join(first)
+        f"{paths.FRAMES / INTEGRITY}; the first:\n{_first(rejected)}"
     )
+
+
+def _first(clips: pa.Table, *, count: int = 5) -> str:
+    lines = [f"  {clip['id']}: {clip['reason']}" for clip in clips.slice(0, count).to_pylist()]
+    return "\n".join(lines + ["  …"] * (len(clips) > count))
 
 
 if __name__ == "__main__":

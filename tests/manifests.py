@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from spm.config.frames import FramesConfig
+from spm.config.runtime import RuntimeConfig
 from spm.hashing import cheap_key
 
 
@@ -40,3 +41,19 @@ def frames_config(**changes) -> FramesConfig:
         "num_shards": 8,
     }
     return FramesConfig(**{**values, **changes})
+
+
+def runtime_config(**changes) -> RuntimeConfig:
+    values = {
+        "root": None,
+        "workers": 2,
+        "loader_workers": 0,
+        "clip_seconds": 60,
+        "clip_memory_mb": 2048,
+        "allow_transient": False,
+        "device": "auto",
+        "checkpoint_seconds": 30,
+        "tracking": False,
+        "tracking_uri": None,
+    }
+    return RuntimeConfig(**{**values, **changes})

@@ -14,12 +14,13 @@ import pytest
 from pipeline import decode
 from pipeline.decode import fill_store
 from pipeline.frames_folder import INTEGRITY, write_folder
+from pipeline.isolated_reader import IsolatedReader
 from pipeline.shard_plan import plan_shards
 from spm.errors import DataError
 from spm.frame_store import INDEX, FrameStore
 from spm.hashing import file_hash
 from tests.burnt import numbers, write_clip
-from tests.manifests import frames_config, make_manifest
+from tests.manifests import frames_config, make_manifest, runtime_config
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,7 +36,7 @@ def project(tmp_path):
     return tmp_path
 
 
-def build(project, *, home, **changes):
+def build(project, *, home, runtime=None, **changes):
     """(number of shards decoded, number of shards)."""
     manifest = make_manifest(project / "videos", rejected={"c/1.mp4": "class is in no split"})
     frames = frames_config(**changes)
@@ -46,7 +47,7 @@ def build(project, *, home, **changes):
         store=store,
         videos=project / "videos",
         frames=frames,
-        workers=2,
+        runtime=runtime or runtime_config(),
         prefect_home=home,
     )
     write_folder(out, manifest=manifest, shards=shards, store=store, frames=frames)
@@ -153,14 +154,14 @@ def test_squares_of_clips_that_are_long_enough(project, prefect_home):
 
 
 def test_a_task_that_fails_fails_the_stage(project, prefect_home, monkeypatch):
-    read = decode.read_clip
+    read = IsolatedReader.read
 
-    def full(path, **options):
+    def full(self, path, **options):
         if path.name == "07.mp4":
             raise OSError("no space left on device")
-        return read(path, **options)
+        return read(self, path, **options)
 
-    monkeypatch.setattr(decode, "read_clip", full)
+    monkeypatch.setattr(IsolatedReader, "read", full)
     with pytest.raises(OSError, match="no space left"):
         build(project, home=prefect_home)
     monkeypatch.undo()
@@ -178,21 +179,58 @@ def test_absent_videos_are_named_before_anything_is_decoded(project, monkeypatch
             store=project / "store",
             videos=project / "elsewhere",
             frames=frames,
-            workers=1,
+            runtime=runtime_config(),
             prefect_home=project,
         )
+
+
+def test_a_bad_file_costs_one_file(project, prefect_home, monkeypatch, capsys):
+    """What is the file's fault is final; what may be the machine's is tried again, and next time.
+
+    `hangonce` hangs at its first reading only, as on a machine that is busy for a while.
+    """
+    for fault in ("segfault", "hang", "grow", "hangonce"):
+        write_clip(project / f"videos/a/{fault}.mp4", num_frames=16)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "faulty"))
+    limits = runtime_config(clip_seconds=2, clip_memory_mb=300)
+    decoded, num_shards = build(project, home=prefect_home, runtime=limits)
+    assert decoded == num_shards
+    assert "ran out of time or memory: once more, alone" in capsys.readouterr().out
+    crashed, first = "the decoder crashed (SIGSEGV)", outcomes(project)
+    assert first["a/segfault.mp4"] == ("rejected", crashed, False)
+    assert first["a/hang.mp4"] == ("rejected", "out of time: not read within 2 s", True)
+    assert first["a/grow.mp4"] == ("rejected", "out of memory: takes more than 300 MB", True)
+    assert first["a/hangonce.mp4"] == ("ok", "", False)
+
+    monkeypatch.delenv("PYTHONPATH")  # decord itself again, with which all of them are good
+    decoded, _ = build(project, home=prefect_home)
+    assert decoded == len({shard_of(project, f"a/{name}.mp4") for name in ("hang", "grow")})
+    good = {"a/hang.mp4": ("ok", "", False), "a/grow.mp4": ("ok", "", False)}
+    assert outcomes(project) == first | good
+    assert build(project, home=prefect_home)[0] == 0
+
+
+def outcomes(project):
+    """id -> (status, reason, transient)."""
+    rows = pq.read_table(project / "frames" / INDEX).to_pylist()
+    return {row["id"]: (row["status"], row["reason"], row["transient"]) for row in rows}
+
+
+def shard_of(project, clip_id):
+    rows = pq.read_table(project / "frames" / INDEX).to_pylist()
+    return {row["id"]: row["shard"] for row in rows}[clip_id]
 
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from pipeline import decode
+from pipeline.isolated_reader import IsolatedReader
 from tests.test_decode import build
-read = decode.read_clip
-def slowly(path, **options):
+read = IsolatedReader.read
+def slowly(self, path, **options):
     time.sleep(0.15)
-    return read(path, **options)
-decode.read_clip = slowly
+    return read(self, path, **options)
+IsolatedReader.read = slowly
 build(Path(sys.argv[1]), home=Path(sys.argv[2]))
 """
 

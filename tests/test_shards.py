@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from spm.clip import Clip
-from spm.errors import DataError
+from spm.errors import DataError, TransientError
 from spm.hashing import file_hash
 from spm.shard_writer import write_shard
 from spm.shards import Shard
@@ -82,6 +82,14 @@ def test_rejected_clips_keep_their_reason(tmp_path):
     assert len(shard.clips) == len(SIZES)
     assert [row["id"].decode() for row in shard.rejected] == ["b/x.mp4"]
     assert [row["reason"].decode() for row in shard.rejected] == ["no videö"]
+    assert shard.is_final
+
+
+def test_a_shard_with_a_clip_that_ran_out_of_time_is_not_final(tmp_path):
+    bad = [("b/x.mp4", DataError("no video")), ("b/y.mp4", TransientError("out of time"))]
+    shard = write(tmp_path / "a.h5", clips=[*make_clips(), *bad])
+    assert shard.rejected["transient"].tolist() == [0, 1]
+    assert not shard.is_final
 
 
 def test_a_shard_of_rejected_clips_only(tmp_path):

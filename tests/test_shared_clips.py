@@ -13,7 +13,7 @@ from pipeline.shard_plan import plan_shards
 from spm.frame_store import INDEX, FrameStore
 from spm.sampling import segment_frames
 from spm.video import read_frames
-from tests.manifests import frames_config, make_manifest
+from tests.manifests import frames_config, make_manifest, runtime_config
 
 CLIPS = Path(__file__).parent.parent.parent / "shared" / "clips"
 
@@ -26,7 +26,12 @@ def test_all_clips_through_the_flow(tmp_path, prefect_home):
     shards = plan_shards(manifest, frames=frames)
     store, out = tmp_path / "store", tmp_path / "frames"
     fill_store(
-        shards, store=store, videos=CLIPS, frames=frames, workers=2, prefect_home=prefect_home
+        shards,
+        store=store,
+        videos=CLIPS,
+        frames=frames,
+        runtime=runtime_config(),
+        prefect_home=prefect_home,
     )
     write_folder(out, manifest=manifest, shards=shards, store=store, frames=frames)
 

@@ -35,11 +35,11 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write_params(**dataset):
+def write_params(*, runtime=None, **dataset):
     document = YAML(typ="safe").load(ROOT / "params.yaml")
     document["dataset"].update({"name": "own", **dataset})
     document["frames"].update({"short_side": 32, "num_shards": 4})
-    document["runtime"].update({"root": "root", "tracking": False})
+    document["runtime"].update({"root": "root", "tracking": False, **(runtime or {})})
     YAML().dump(document, Path("params.yaml"))
 
 
@@ -52,7 +52,7 @@ def write_manifest(**rejected):
 def test_frames_are_built_and_summed_up(project, prefect_home, capsys):
     frames.main()
     out = capsys.readouterr().out
-    assert "frames: 10 clips usable, 0 rejected" in out
+    assert "frames: 10 clips usable (decord 10), 0 unusable\n" in out
     assert len(FrameStore(paths.FRAMES).clips) == 10
 
 
@@ -86,6 +86,29 @@ def test_too_many_rejected_clips_end_the_stage(project, prefect_home):
     assert json.loads((paths.FRAMES / "integrity.json").read_text())["rejected"] == 2
     write_params(max_rejected=0.2)
     frames.main()
+
+
+def test_clips_that_run_out_of_time_fail_the_stage_at_its_end(
+    project, prefect_home, monkeypatch, capsys
+):
+    write_clip(project / "root/own/a/hang.mp4", num_frames=8)
+    Path("root/own/b/empty.mp4").touch()
+    write_manifest()
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "faulty"))
+    write_params(max_rejected=0.2, runtime={"clip_seconds": 2})
+    with pytest.raises(DataError, match=r"(?s)1 clips could not be read.*allow_transient") as error:
+        frames.main()
+    assert "  a/hang.mp4: out of time: not read within 2 s" in str(error.value)
+    out = capsys.readouterr().out
+    assert (
+        "frames: 10 clips usable (pyav 10), 2 unusable (out of time 1, the file is empty 1), "
+        "1 of these transient\n"
+    ) in out
+    assert json.loads((paths.FRAMES / "integrity.json").read_text())["transient"] == 1
+
+    write_params(max_rejected=0.2, runtime={"clip_seconds": 2, "allow_transient": True})
+    frames.main()
+    assert "frames: 1 shards decoded" in capsys.readouterr().out
 
 
 def index(*, ok, rejected, in_no_split, absent=0):

@@ -16,6 +16,12 @@ class RuntimeConfig(Section):
     """Clips decoded, and points of a grid run, at the same time."""
     loader_workers: int = Field(ge=0)
     """Processes that read training episodes ahead; 0: none, read in the training process."""
+    clip_seconds: float = Field(gt=0)
+    """Time that reading one clip may take. A clip that takes longer is tried once more, alone."""
+    clip_memory_mb: int = Field(ge=256)
+    """Memory that the process that reads a clip may take; without a clip it has 90 MB."""
+    allow_transient: bool
+    """Go on without clips that ran out of time or memory twice, instead of ending the stage."""
     device: Literal["auto", "cpu", "cuda"]
     """`auto`: cuda where there is one."""
     checkpoint_seconds: float = Field(ge=0)

@@ -1,0 +1,85 @@
+"""Starting, asking and ending one pipeline.decode_worker.
+
+A plain subprocess and a socket pair, not multiprocessing: nothing of the caller's `__main__` is
+imported, and a Dask worker, which may have no children of multiprocessing, can hold one.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from socket import socketpair
+from typing import IO
+
+import psutil
+
+from pipeline import decode_worker
+
+_START_SECONDS = 180  # 0.5 s on a quiet machine
+_END_SECONDS = 5
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class DecodeProcess:
+    """A worker that is ready for requests.
+
+    `connection` ends (EOFError, ConnectionError) when the worker does. Raises RuntimeError where it
+    does not start.
+    """
+
+    connection: Connection
+
+    def __init__(self, *, alarm_seconds: float) -> None:
+        ours, theirs = socketpair()
+        with theirs, tempfile.TemporaryFile() as log:
+            arguments = [str(theirs.fileno()), str(alarm_seconds)]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", decode_worker.__name__, *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=_environment(),
+            )
+            theirs.close()  # or the worker's end would be no end of the connection
+            self.connection = Connection(ours.detach())
+            self._wait(log)
+
+    def memory_mb(self) -> float:
+        """What it has in memory now; 0 once it has ended."""
+        try:
+            return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+        except psutil.NoSuchProcess:
+            return 0.0
+
+    def exit_signal(self) -> signal.Signals | None:
+        """What ended the worker; None where it ended by itself. Called after its end."""
+        status = self._process.wait(_END_SECONDS)
+        return signal.Signals(-status) if status < 0 else None
+
+    def kill(self) -> None:
+        """Ends it, whatever it does. One that waits for a disk goes when the disk answers."""
+        self.connection.close()
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
+
+    def _wait(self, log: IO[bytes]) -> None:
+        with suppress(EOFError, ConnectionError):
+            if self.connection.poll(_START_SECONDS):
+                self.connection.recv()  # decode_worker.READY
+                return
+        self.kill()
+        log.seek(0)
+        words = log.read().decode(errors="replace").strip()
+        raise RuntimeError(f"the process that reads clips did not start: {words or 'no word'}")
+
+
+def _environment() -> dict[str, str]:
+    root = Path(__file__).parent.parent
+    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}

@@ -1,0 +1,66 @@
+"""The process that reads clips, so that a file that ends it ends nothing else.
+
+Started and watched by pipeline.decode_process. A request is a path and how to read it; the answer
+is a clip or an exception. It imports what reading needs and no more, because every crash starts it
+anew, and it ends when its parent does.
+"""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from spm.clip import Clip
+from spm.config.frames import FramesConfig
+from spm.errors import DataError, TransientError
+from spm.video import read_clip
+
+READY = "ready"
+
+_OUT_OF_MEMORY_SCORE = Path("/proc/self/oom_score_adj")
+
+
+def _serve(connection: Connection, *, alarm_seconds: float) -> None:
+    """Answers until the parent closes the connection, or is gone.
+
+    A clip that hangs is the parent's to end. Where the parent is gone, the alarm ends it.
+    """
+    connection.send(READY)
+    while True:
+        path, frames = connection.recv()
+        signal.setitimer(signal.ITIMER_REAL, alarm_seconds)
+        answer = _read(path, frames=frames)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        connection.send(answer)
+
+
+def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
+    """The clip, or why there is none: DataError for the file, any other for the machine."""
+    try:
+        return read_clip(path, frames=frames)
+    except (DataError, OSError, ImportError) as error:
+        return error
+    except MemoryError:
+        return TransientError("out of memory: the machine had no more")
+    except Exception as error:  # of a library that a damaged file has led astray
+        return DataError(f"the reader failed: {type(error).__name__}: {error}")
+
+
+def _stand_back() -> None:
+    """The first to go when the machine runs out of memory; no words; a Ctrl-C is for the parent."""
+    if _OUT_OF_MEMORY_SCORE.exists():
+        _OUT_OF_MEMORY_SCORE.write_text("1000")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    import av  # noqa: F401  now, and not in the first clip's time
+    import decord  # noqa: F401
+    import PIL.Image  # noqa: F401
+
+    _stand_back()
+    with suppress(EOFError, ConnectionError):  # the parent has no more clips, or is gone
+        _serve(Connection(int(sys.argv[1])), alarm_seconds=float(sys.argv[2]))

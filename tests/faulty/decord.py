@@ -1,0 +1,77 @@
+"""A stand-in for decord that does what the worst of real files do to the process that reads them.
+
+First on PYTHONPATH, the decoding processes find it in place of decord. It does what the name of the
+clip says, and leaves every other clip to PyAV.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+
+class DECORDError(Exception):
+    pass
+
+
+class logging:  # noqa: N801
+    QUIET = 0
+
+    @staticmethod
+    def set_level(level):
+        pass
+
+
+def VideoReader(path, num_threads):  # noqa: N802
+    fault = Path(path).stem.split("_")[0]
+    if fault in _FAULTS:
+        _FAULTS[fault](Path(path))
+    raise DECORDError("left to PyAV")
+
+
+def _hang(path):
+    """Nothing of Python runs meanwhile, no thread and no signal handler."""
+    ctypes.PyDLL(None).sleep(3600)
+
+
+def _grow(path):
+    kept = []
+    while True:
+        kept.append(b"1" * (1 << 24))
+
+
+def _hang_once(path):
+    if _is_first(path):
+        time.sleep(3600)
+
+
+def _crash_once(path):
+    if _is_first(path):
+        os.abort()
+
+
+def _is_first(path):
+    """Whether the clip is read for the first time; leaves a mark beside the clip's folder."""
+    mark = path.parents[1] / f"{path.stem}.seen"
+    seen = mark.exists()
+    mark.touch()
+    return not seen
+
+
+def _bug(path):
+    raise KeyError("of a library")
+
+
+_FAULTS = {
+    "segfault": lambda path: ctypes.string_at(0),
+    "abort": lambda path: os.abort(),
+    "exit": lambda path: os._exit(3),
+    "killed": lambda path: os.kill(os.getpid(), signal.SIGKILL),
+    "ended": lambda path: os.kill(os.getpid(), signal.SIGTERM),
+    "hang": _hang,
+    "grow": _grow,
+    "hangonce": _hang_once,
+    "crashonce": _crash_once,
+    "bug": _bug,
+}
