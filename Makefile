@@ -1,5 +1,6 @@
 # make repro   set up .venv, then the whole pipeline on the built-in data set
 # make test    set up .venv, then the whole test suite
+# make bench   measures ours against references, side by side
 # make gc      frees what the current results do not need
 # make ui      MLflow on http://127.0.0.1:5000
 #
@@ -14,7 +15,7 @@ export PATH := $(BIN):$(PATH)
 export CLIP_SPM_STATE ?= $(CURDIR)/.state
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-fast lint ui lock gc
+.PHONY: repro test test-fast lint bench ui lock gc
 
 repro: .venv/installed
 	dvc repro
@@ -30,6 +31,9 @@ lint: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
+
+bench: .venv/installed
+	python -m bench
 
 ui: .venv/installed
 	python -m stages.ui --port $(PORT)

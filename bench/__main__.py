@@ -1,0 +1,57 @@
+"""`make bench`: one table of everything that is compared with a reference.
+
+Ratios of medians of interleaved runs, one thread; the same as JSON in data/bench/bench.json.
+Exit status 1 where a line misses its target.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from bench.timing import Line
+
+JSON = Path("data/bench/bench.json")
+PARTS = ("otam", "episodes", "evaluation", "startup")
+
+
+def main() -> int:
+    """0; 1 where a line misses its target."""
+    torch.set_num_threads(1)
+    lines = []
+    for part in PARTS:
+        for line in importlib.import_module(f"bench.{part}").lines():
+            lines.append(line)
+            print(row(line), flush=True)
+    JSON.parent.mkdir(parents=True, exist_ok=True)
+    JSON.write_text(as_json(lines) + "\n")
+    missed = [line for line in lines if is_missed(line)]
+    print(f"\n{len(lines) - len(missed)} of {len(lines)} at their targets; {JSON}")
+    return int(bool(missed))
+
+
+def row(line: Line) -> str:
+    """One row: what, times as fast, the target, seconds of both."""
+    target = "" if line.target is None else f"target {line.target:g}"
+    mark = "missed" if is_missed(line) else ""
+    return (
+        f"{line.what:<62} {line.ratio:>8.2f}×  {target:<11} {mark:<6}  "
+        f"{line.ours:.4g} s against {line.theirs:.4g} s ({line.reference})"
+    )
+
+
+def is_missed(line: Line) -> bool:
+    return line.target is not None and line.ratio < line.target
+
+
+def as_json(lines: Sequence[Line]) -> str:
+    rows = [asdict(line) | {"ratio": line.ratio, "missed": is_missed(line)} for line in lines]
+    return json.dumps(rows, indent=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Random models of the sizes that people train."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spm.config.sections import SECTIONS
+from spm.model import ClipSPM
+from spm.model_spec import ModelSpec
+from spm.yaml_file import read_yaml
+
+WAY, QUERY, FRAMES = 5, 4, 8
+CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "running"}
+CLIP_HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
+
+
+def build(backbone: str | None = None, **model: object) -> ClipSPM:
+    """The model of params.yaml; or `backbone` of open_clip under a head of the paper's size."""
+    values = read_yaml(Path(__file__).parent.parent / "params.yaml")
+    if backbone is not None:
+        values["backbone"] |= CLIP | {"name": backbone}
+        values["model"] |= CLIP_HEAD
+    values["model"] |= model
+    names = ("backbone", "model", "frames", "prompts")
+    sections = {name: SECTIONS[name](**values[name]) for name in names}
+    return ClipSPM(ModelSpec(**sections, selection="validation")).eval()
+
+
+def pixels(clips: int, *, size: int) -> Tensor:
+    """[clips, T, H, W, 3] uint8"""
+    shape = (clips, FRAMES, size, size, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=_rng())
+
+
+def features(clips: int, *, channels: int) -> Tensor:
+    """[clips, T, C]"""
+    return torch.randn(clips, FRAMES, channels, generator=_rng())
+
+
+def labels(shot: int) -> tuple[Tensor, Tensor]:
+    """Of supports [S] and of queries [Q]."""
+    classes = torch.arange(WAY)
+    return classes.repeat_interleave(shot), classes.repeat_interleave(QUERY)
+
+
+def _rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

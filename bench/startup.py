@@ -1,0 +1,38 @@
+"""What a user waits for before anything happens."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.timing import Line, interleaved
+
+_ROOT = Path(__file__).parent.parent
+_IMPORTS = {"spm": 0.5, "spm.model": 3.0}
+_NO_OP = 4.0
+
+
+def lines() -> Iterator[Line]:
+    """Seconds, against a limit instead of a reference."""
+    imports = {name: _run("-c", f"import {name}") for name in _IMPORTS}
+    for name, seconds in interleaved(imports, rounds=3).items():
+        yield Line(f"import {name}", "the limit", seconds, _IMPORTS[name], 1.0)
+    status = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "-q"], cwd=_ROOT, env=_environment(), check=False
+    )
+    if status.returncode:
+        print("dvc repro with nothing to do: not measured, run `dvc repro` first")
+        return
+    seconds = interleaved({"repro": _run("-m", "dvc", "repro", "-q")}, rounds=3)["repro"]
+    yield Line("dvc repro with nothing to do", "the limit", seconds, _NO_OP, 1.0)
+
+
+def _run(*arguments: str) -> Callable[[], object]:
+    command = [sys.executable, *arguments]
+    return lambda: subprocess.run(command, cwd=_ROOT, env=_environment(), check=True)
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path}
