@@ -23,7 +23,7 @@ SCHEMA = pa.schema(
         ("transient", pa.bool_()),
     ]
 )
-_OF_CLIPS = (b"benchmark", b"variant", b"published")
+_OF_CLIPS = (b"benchmark", b"variant", b"says", b"published")
 """Metadata of the manifest that the index keeps; the data set's name is none of them."""
 _ABSENT = {"reader": "", "shard": "", "row": -1, "video_frames": 0, "width": 0, "height": 0}
 _ABSENT["transient"] = False

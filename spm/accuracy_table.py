@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from spm.coverage import describe
+
 _NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
 
 
@@ -17,6 +19,7 @@ def accuracy_table(results: dict[str, Any]) -> str:
 
     transductive: …
     text: untrained
+    test clips: 288 of the 288 found (100.0 %)
     """
     lines = [_title(results), "", _row("way", "shot", "classifier", "accuracy", "95 %", "paper")]
     for shot, summary in results["shots"].items():
@@ -30,7 +33,7 @@ def accuracy_table(results: dict[str, Any]) -> str:
     if results["inductive"]:
         alone = results["inductive"]["episodes"]
         lines.append(f"inductive: each query alone, over the first {alone} episodes")
-    lines.append(f"text: {results['text']}")
+    lines += [f"text: {results['text']}", *_data(results["coverage"])]
     if results["selection"] == "test":
         lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
     return "\n".join(lines)
@@ -41,6 +44,14 @@ def _title(results: dict[str, Any]) -> str:
         f"{results['dataset']} · {results['backbone']} · {results['episodes']} episodes, "
         f"{results['query']} queries per class · test split, selected on {results['selection']}"
     )
+
+
+def _data(coverage: dict[str, Any]) -> list[str]:
+    """Which benchmark it is, and how much of it."""
+    line = describe("test", coverage["splits"]["test"])
+    if coverage["benchmark"] is None:
+        return [line]
+    return [f"{coverage['benchmark']}, {coverage['variant']}: {coverage['says']}", line]
 
 
 def _result_row(

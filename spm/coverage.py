@@ -15,6 +15,10 @@ from spm.splits import SPLITS
 
 COLUMNS = ("split", "class", "status")
 
+COLUMNS = ("split", "class", "status")
+"""All that is read of a table."""
+_SAID = ("benchmark", "variant", "says")
+
 Coverage = dict[str, dict[str, Any]]
 """Split -> published, usable, missing, rejected, duplicates, share; and `classes`: class -> these.
 
@@ -28,6 +32,17 @@ def coverage(clips: pa.Table) -> Coverage:
     published = json.loads((clips.schema.metadata or {}).get(b"published", b"{}"))
     found = _statuses(clips)
     return {split: _of_split(found[split], published.get(split, {})) for split in SPLITS}
+
+
+def measured_on(clips: pa.Table) -> dict[str, Any]:
+    """What is to be said beside an accuracy: benchmark, variant (None for another data set), and
+    the coverage of each split, less its classes."""
+    metadata = clips.schema.metadata or {}
+    said = {name: metadata.get(name.encode(), b"").decode() or None for name in _SAID}
+    splits = coverage(clips)
+    for counts in splits.values():
+        del counts["classes"]
+    return {**said, "splits": splits}
 
 
 def describe(split: str, counts: Mapping[str, Any]) -> str:
@@ -50,7 +65,7 @@ def metrics(found: Coverage) -> dict[str, float]:
 
 def _statuses(clips: pa.Table) -> Mapping[str, Mapping[str, Counter[str]]]:
     """Split -> class -> status -> number of rows."""
-    groups = clips.group_by(["split", "class", "status"]).aggregate([([], "count_all")])
+    groups = clips.group_by(list(COLUMNS)).aggregate([([], "count_all")])
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for row in groups.to_pylist():
         found[row["split"]][row["class"]][row["status"]] = row["count_all"]

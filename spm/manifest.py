@@ -14,7 +14,7 @@ clips lie in whatever folders (spm.published_clips). All columns are strings, ro
     reason      of all but ok, else ""
 
 The schema's metadata: `dataset`, its name; of a benchmark also `benchmark`, `variant` (which set of
-clips: see spm.benchmarks) and `published`, as JSON: {split: {class: number of clips}}.
+clips: see spm.benchmarks), `says` (what that is) and `published`, as JSON: {split: {class: clips}}.
 """
 
 import json
@@ -92,7 +92,8 @@ def same_content(manifest: pa.Table) -> list[list[Row]]:
 
 def _of_benchmark(split: Published, *, variant: Variant) -> dict[str, str]:
     published = json.dumps(split.benchmark.counts(variant), sort_keys=True)
-    return {"benchmark": split.name, "variant": variant.name, "published": published}
+    said = {"benchmark": split.name, "variant": variant.name, "says": variant.says}
+    return said | {"published": published}
 
 
 def _row(*, path: str, size: int, key: str) -> Row:

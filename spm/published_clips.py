@@ -115,7 +115,7 @@ def _rows(clip: ListedClip, files: Sequence[File]) -> Iterator[Row]:
     yield row | place | {"status": "rejected" if reason else "ok", "reason": reason}
     for file in others:
         place = {"path": file["path"], "key": file["key"]}
-        about = {"status": "duplicate", "reason": f"duplicate of {first['path']}"}
+        about = {"status": "duplicate", "reason": f"duplicate: {first['path']} is read"}
         yield row | place | about | {"id": f"{clip.id} ({file['path']})"}
 
 

@@ -38,6 +38,8 @@ class Conditions:
     selection: str
     """The split on which the weights were selected: validation or test."""
     text_trained: bool
+    coverage: dict[str, Any]
+    """The data: see spm.coverage.measured_on."""
     hashes: dict[str, str]
     """Of data, model and parameters."""
 
@@ -59,6 +61,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "protocol": protocol(conditions, shot=headline),
         "selection": conditions.selection,
         "text": "trained" if conditions.text_trained else "untrained",
+        "coverage": conditions.coverage,
         "hashes": conditions.hashes,
         "shots": {str(shot): summary for shot, summary in shots.items()},
         **shots[headline],
@@ -121,7 +124,10 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
         for name, predicted in measurement.predicted.items()
     }
     paper = paper_accuracy(
-        conditions.dataset, backbone=conditions.backbone, way=conditions.way, shot=shot
+        conditions.coverage["benchmark"],
+        backbone=conditions.backbone,
+        way=conditions.way,
+        shot=shot,
     )
     model, inductive = scores.pop(MODEL), scores.pop(INDUCTIVE, None)
     if inductive is not None:

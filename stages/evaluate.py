@@ -17,6 +17,7 @@ from spm.atomic import atomic_path
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.runtime import RuntimeConfig
+from spm.coverage import COLUMNS, measured_on
 from spm.device import pick_device
 from spm.episodes import EpisodeSampler
 from spm.evaluation import (
@@ -28,7 +29,7 @@ from spm.evaluation import (
     on_features,
     prepare_clips,
 )
-from spm.frame_store import FrameStore
+from spm.frame_store import INDEX, FrameStore
 from spm.hashing import file_hash, value_hash
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
@@ -137,6 +138,7 @@ def _conditions(
         padm=model.config.model.padm,
         selection=model.config.selection,
         text_trained=prompts.trained,
+        coverage=measured_on(pq.read_table(paths.FRAMES / INDEX, columns=list(COLUMNS))),
         hashes={
             "data": store.identity,
             "model": _model_hash(),

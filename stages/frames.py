@@ -14,6 +14,7 @@ from pipeline.shard_plan import plan_shards
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
+from spm.coverage import describe, metrics
 from spm.errors import DataError
 from stages import command, params, paths, tracking
 from stages.dataset_folder import dataset_folder
@@ -35,7 +36,9 @@ def main() -> None:
             f"frames: {num_decoded} shards decoded, the others were in the store; "
             f"{time.monotonic() - started:.0f} s ({paths.FRAMES / INTEGRITY})"
         )
-        run.log_metrics({f"clips_{key}": report[key] for key in ("ok", "rejected", "transient")})
+        for split, counts in report["coverage"].items():
+            print(describe(split, counts))
+        run.log_metrics(metrics(report["coverage"]) | {"transient": report["transient"]})
         run.log_artifact(paths.FRAMES / INTEGRITY)
         check_transient(index, runtime=runtime)
         check_rejected(index, max_rejected=dataset.max_rejected)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from spm import manifest
 from spm.atomic import atomic_path
 from spm.config.dataset import DatasetConfig
+from spm.coverage import coverage, describe, measured_on, metrics
 from stages import command, params, paths, split_lists, tracking
 
 
@@ -21,24 +22,36 @@ def main() -> None:
         clips = manifest.build(inventory, dataset=dataset, split=split)
         with atomic_path(paths.MANIFEST) as temporary:
             pq.write_table(clips, temporary)
-        _print_rejected(clips)
-        run.log_metrics(_print_splits(clips))
+        _print_reasons(clips)
+        run.log_metrics(_print_splits(clips) | _print_same_content(clips))
 
 
 def _print_splits(clips: pa.Table) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    for split, classes in manifest.clip_counts(clips).items():
-        metrics[f"classes_{split}"] = len(classes)
-        metrics[f"clips_{split}"] = sum(classes.values())
-        print(f"{split}: {len(classes)} classes, {sum(classes.values())} clips")
-    metrics["clips_rejected"] = sum(status == "rejected" for status in clips["status"].to_pylist())
-    return metrics
+    found = coverage(clips)
+    for split, counts in found.items():
+        print(f"{split}: {len(counts['classes'])} classes; {describe(split, counts)}")
+    said = measured_on(clips)
+    if said["benchmark"]:
+        print(f"{said['benchmark']}, {said['variant']}: {said['says']}")
+    classes = {f"{split}_classes": len(counts["classes"]) for split, counts in found.items()}
+    return metrics(found) | classes
 
 
-def _print_rejected(clips: pa.Table) -> None:
-    reasons = Counter(reason for reason in clips["reason"].to_pylist() if reason)
-    for reason, number in reasons.most_common():
-        print(f"rejected: {number} ({reason})")
+def _print_reasons(clips: pa.Table) -> None:
+    reasons = Counter(zip(*(clips[name].to_pylist() for name in ("status", "reason")), strict=True))
+    for (status, reason), number in reasons.most_common():
+        if status in ("rejected", "missing"):
+            print(f"{status}: {number} ({reason})")
+
+
+def _print_same_content(clips: pa.Table) -> dict[str, float]:
+    """Two splits with one clip: what is learned on it is asked in the test."""
+    groups = manifest.same_content(clips)
+    across = [rows for rows in groups if len({row["split"] for row in rows}) > 1]
+    for rows in across:
+        names = ", ".join(f"{row['id']} ({row['split']})" for row in rows)
+        print(f"warning: the same clip in two splits: {names}")
+    return {"same_content": len(groups), "same_content_across_splits": len(across)}
 
 
 if __name__ == "__main__":

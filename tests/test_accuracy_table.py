@@ -4,6 +4,14 @@ from typing import Any
 
 from spm.accuracy_table import accuracy_table
 
+TEST_CLIPS = {"published": None, "usable": 286, "missing": 0, "rejected": 2, "duplicates": 0}
+COVERAGE = {
+    "benchmark": None,
+    "variant": None,
+    "says": None,
+    "splits": {"test": TEST_CLIPS | {"share": 0.9931}},
+}
+
 
 def results(**changes: Any) -> dict[str, Any]:
     yardstick = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
@@ -18,6 +26,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "selection": "validation",
         "protocol": "transductive: so and so",
         "text": "untrained",
+        "coverage": COVERAGE,
         "inductive": shot["inductive"],
         "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0, "inductive": None}},
     } | changes
@@ -36,7 +45,8 @@ def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
         "\n"
         "transductive: so and so\n"
         "inductive: each query alone, over the first 2000 episodes\n"
-        "text: untrained"
+        "text: untrained\n"
+        "test clips: 286 of the 288 found (99.3 %)"
     )
 
 
@@ -50,3 +60,12 @@ def test_a_model_selected_on_the_test_split_is_said_to_be() -> None:
     assert "test split, selected on test\n" in table
     assert table.endswith("no estimate of the accuracy on unseen classes")
     assert "unseen" not in accuracy_table(results())
+
+
+def test_a_benchmark_is_named_with_its_variant_and_how_much_of_it_there_was() -> None:
+    test = {"published": 2400, "usable": 2310, "share": 0.9625}
+    said = {"benchmark": "kinetics100", "variant": "cmn", "says": "as CMN published it"}
+    table = accuracy_table(results(coverage=said | {"splits": {"test": test}}))
+    assert table.endswith(
+        "kinetics100, cmn: as CMN published it\ntest clips: 2,310 of the published 2,400 (96.2 %)"
+    )

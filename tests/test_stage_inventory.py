@@ -290,7 +290,7 @@ def test_manifest_stage_writes_what_was_counted(capsys):
     assert table.num_rows == 76
     assert table["status"].to_pylist().count("ok") == 75
     out = capsys.readouterr().out
-    assert "train: 5 classes, 25 clips" in out
+    assert "train: 5 classes; train clips: 25 of the 25 found (100.0 %)" in out
     assert "rejected: 1 (class is in no split)" in out
 
 
