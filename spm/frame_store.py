@@ -6,6 +6,7 @@ What repeats from clip to clip (class, split, shard) is held once, with a number
 clips load in about a second (bench/growth.py).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,14 @@ class FrameStore:
         found = dict(zip(labels, np.split(by_class, ends), strict=False))
         return {name: found.get(name, clips[:0]) for name in self._class_names.get(split, [])}
 
-    def read(self, clip: int, *, pick: npt.NDArray[np.int64] | None = None) -> Frames:
-        """Frames [T, H, W, 3] of clip number `clip`.
+    def read(
+        self,
+        clip: int,
+        *,
+        pick: npt.NDArray[np.int64] | None = None,
+        scratch: Callable[[tuple[int, ...]], Frames] | None = None,
+    ) -> Frames:
+        """Frames [T, H, W, 3] of clip number `clip`, to be read only; `scratch`: see Shard.read.
 
         `pick` [T] says which of the P samples to take from each segment; None takes sample P // 2,
         which for P = 1 is the segment's middle frame. Raises DataError for a damaged shard.
@@ -81,7 +88,10 @@ class FrameStore:
         numbers = np.arange(self.num_frames) * self.samples_per_segment
         numbers += self.samples_per_segment // 2 if pick is None else self._checked(pick)
         shard = self._shard(self._names[self._name_of[clip]])
-        return shard.read(int(self._row_of[clip]), frames=numbers)
+        row = int(self._row_of[clip])
+        if scratch is None:
+            return shard.read(row, frames=numbers)
+        return shard.read(row, frames=numbers, scratch=scratch)
 
     def _checked(self, pick: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         allowed = self.samples_per_segment

@@ -6,12 +6,14 @@
     rejected  {id, reason, transient}  transient: 1 where the machine may be at fault
 
 Every clip has the same number of frames (attribute `frames_per_clip`), so clip `row` owns frames
-row·F up to (row + 1)·F. `data` is one contiguous block: a raw clip is one read into the caller's
-array. The same clips give the same bytes. Written by spm.shard_writer.
+row·F up to (row + 1)·F. `data` is one contiguous block: a raw clip is a view of the mapped
+file. The same clips give the same bytes. Written by spm.shard_writer.
 """
 
-import os
+import math
+import mmap
 import zlib
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -33,11 +35,15 @@ FRAME = np.dtype([("end", "<i8"), ("crc32", "<u4")])
 TABLES = ("frames", "clips", "rejected")
 
 
+def _new_array(shape: tuple[int, ...]) -> Frames:
+    return np.empty(shape, np.uint8)
+
+
 class Shard:
     """A shard opened for reading.
 
-    Frames are read at the position where HDF5 keeps them, without HDF5: it serves one thread at a
-    time and does not survive a fork, and this costs a third. Each frame is checked the first time
+    Frames are taken from the mapped file at the position where HDF5 keeps them, without HDF5: it
+    serves one thread at a time and does not survive a fork. Each frame is checked the first time
     that it is read. Raises DataError, with the command that rebuilds the shard, for a damaged one.
     """
 
@@ -63,48 +69,64 @@ class Shard:
         self._ends = np.concatenate([[0], tables["frames"]["end"]]) + self._start
         self._crc32 = tables["frames"]["crc32"]
         self._checked = np.zeros(len(self._crc32), dtype=bool)
-        self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115  as long as the shard
+        with open(self.path, "rb") as opened:
+            self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        self._data = np.frombuffer(self._map, np.uint8)
+        if self._ends[-1] > len(self._data):
+            raise ValueError("it is too short")
 
     @property
     def is_final(self) -> bool:
         """Whether decoding the same videos again must give the same: no rejection is transient."""
         return not self.rejected["transient"].any()
 
-    def read(self, row: int, *, frames: npt.NDArray[np.int64] | None = None) -> Frames:
-        """[n, H, W, 3] of clip `row`: the frames with these numbers in the clip, or all of them."""
+    def read(
+        self,
+        row: int,
+        *,
+        frames: npt.NDArray[np.int64] | None = None,
+        scratch: Callable[[tuple[int, ...]], Frames] = _new_array,
+    ) -> Frames:
+        """[n, H, W, 3] of clip `row`: the frames with these numbers in the clip, or all of them.
+
+        Raw frames next to each other in the file are a read-only view of it: who crops them copies
+        no other pixel. JPEG is decoded into the array that `scratch` gives for a shape.
+        """
         clip = self.clips[row]
         numbers = np.arange(self.frames_per_clip) if frames is None else frames
-        out = np.empty((len(numbers), clip["height"], clip["width"], 3), np.uint8)
-        for start, stop in _runs(numbers):
-            first = row * self.frames_per_clip + int(numbers[start])
-            self._read_run(first, out=out[start:stop])
+        places = row * self.frames_per_clip + numbers
+        shape = (len(numbers), int(clip["height"]), int(clip["width"]), 3)
+        self._read_ahead(int(places.min()), int(places.max()))
+        if self.storage == "raw":
+            runs = [self._raw_run(places[start:stop], shape) for start, stop in _runs(numbers)]
+            return runs[0] if len(runs) == 1 else np.concatenate(runs)
+        out = scratch(shape)
+        for place, frame in zip(places.tolist(), out, strict=True):
+            _decode_jpeg(self._stored(place), out=frame)
         return out
 
     def check(self) -> None:
         """Reads all frames. Raises DataError where one is damaged."""
-        for first in range(len(self._crc32)):
-            start, end = self._ends[first : first + 2]
-            buffer = np.empty(end - start, np.uint8)
-            self._fill(buffer, start=start)
-            self._verify(first, buffer)
+        for place in range(len(self._crc32)):
+            self._stored(place)
 
-    def _read_run(self, first: int, *, out: Frames) -> None:
-        """Frames after one another in the file, starting with frame `first` of the shard."""
-        ends = self._ends[first : first + len(out) + 1]
-        raw = self.storage == "raw"
-        buffer = out.reshape(-1) if raw else np.empty(ends[-1] - ends[0], np.uint8)
-        if len(buffer) != ends[-1] - ends[0]:
+    def _raw_run(self, places: npt.NDArray[np.int64], shape: tuple[int, ...]) -> Frames:
+        stored = [self._stored(place) for place in places.tolist()]
+        run = self._data[self._ends[places[0]] : self._ends[places[-1] + 1]]
+        if len(run) != len(stored) * math.prod(shape[1:]):
             raise self._damaged("frames and clips disagree")
-        self._fill(buffer, start=ends[0])
-        for number, (start, end) in enumerate(pairwise(ends)):
-            part = buffer[start - ends[0] : end - ends[0]]
-            self._verify(first + number, part)
-            if not raw:
-                _decode_jpeg(part, out=out[number])
+        return run.reshape(-1, *shape[1:])
 
-    def _fill(self, buffer: npt.NDArray[np.uint8], *, start: int) -> None:
-        if os.preadv(self._file.fileno(), [buffer.data], int(start)) != len(buffer):
-            raise self._damaged("it is too short")
+    def _stored(self, place: int) -> npt.NDArray[np.uint8]:
+        """The bytes of a frame, by its place in the shard; checked the first time."""
+        data = self._data[self._ends[place] : self._ends[place + 1]]
+        self._verify(place, data)
+        return data
+
+    def _read_ahead(self, first: int, last: int) -> None:
+        """Asks for a clip's bytes at once: where they come from a disk, page by page is slow."""
+        start = int(self._ends[first]) // mmap.PAGESIZE * mmap.PAGESIZE
+        self._map.madvise(mmap.MADV_WILLNEED, start, int(self._ends[last + 1]) - start)
 
     def _verify(self, number: int, data: npt.NDArray[np.uint8]) -> None:
         if self._checked[number]:

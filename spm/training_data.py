@@ -1,12 +1,14 @@
 """Training episodes as pixels: read from the store, augmented, ready for the device."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from spm.clip import Frames
 from spm.episodes import Episode, EpisodeSampler
 from spm.frame_store import FrameStore
 from spm.transforms import center_crop, random_crop, random_flip
@@ -37,18 +39,30 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
     ) -> None:
         self.store, self.sampler = store, sampler
         self.size, self.flip, self.seed = size, flip, seed
+        self._buffer: Frames = np.empty(0, np.uint8)
 
     def __getitem__(self, index: int) -> EpisodePixels:
         episode = self.sampler.episode(index)
         rng = np.random.default_rng([self.seed, _PIXELS, index])
-        clips = [self._augmented(clip, rng) for clip in (*episode.support, *episode.query)]
-        return _as_tensors(episode, np.stack(clips))
+        clips = (*episode.support, *episode.query)
+        shape = (len(clips), self.store.num_frames, self.size, self.size, 3)
+        pixels = _empty(shape)
+        for clip, out in zip(clips, pixels.numpy(), strict=True):
+            np.copyto(out, self._augmented(int(clip), rng))
+        return _as_tensors(episode, pixels)
 
-    def _augmented(self, clip: int, rng: np.random.Generator) -> np.ndarray:
+    def _augmented(self, clip: int, rng: np.random.Generator) -> Frames:
         samples = self.store.samples_per_segment
         pick = rng.integers(samples, size=self.store.num_frames) if samples > 1 else None
-        frames = random_crop(self.store.read(int(clip), pick=pick), self.size, rng=rng)
+        frames = self.store.read(clip, pick=pick, scratch=self._scratch)
+        frames = random_crop(frames, self.size, rng=rng)
         return random_flip(frames, rng=rng) if self.flip else frames
+
+    def _scratch(self, shape: tuple[int, ...]) -> Frames:
+        """The same memory for one clip after the other: new memory has a price at first touch."""
+        if self._buffer.shape != shape:
+            self._buffer = np.empty(shape, np.uint8)
+        return self._buffer
 
 
 def load_episodes(
@@ -71,9 +85,17 @@ def read_clips(store: FrameStore, clips: np.ndarray, *, size: int) -> Tensor:
     return torch.from_numpy(np.stack([center_crop(store.read(int(clip)), size) for clip in clips]))
 
 
-def _as_tensors(episode: Episode, pixels: np.ndarray) -> EpisodePixels:
+def _empty(shape: tuple[int, ...]) -> Tensor:
+    """Uint8; in a loader's process in shared memory, so that it is handed over and not copied."""
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    storage = torch.UntypedStorage._new_shared(math.prod(shape), device="cpu")
+    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
+
+
+def _as_tensors(episode: Episode, pixels: Tensor) -> EpisodePixels:
     return EpisodePixels(
-        pixels=torch.from_numpy(np.ascontiguousarray(pixels)),
+        pixels=pixels,
         support_labels=torch.from_numpy(episode.support_labels),
         query_labels=torch.from_numpy(episode.query_labels),
         classes=torch.from_numpy(episode.classes),
