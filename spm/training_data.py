@@ -89,7 +89,9 @@ def _empty(shape: tuple[int, ...]) -> Tensor:
     """Uint8; in a loader's process in shared memory, so that it is handed over and not copied."""
     if get_worker_info() is None:
         return torch.empty(shape, dtype=torch.uint8)
-    storage = torch.UntypedStorage._new_shared(math.prod(shape), device="cpu")
+    storage = torch.UntypedStorage._new_shared(  # type: ignore[no-untyped-call]
+        math.prod(shape), device="cpu"
+    )
     return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
 
 
