@@ -9,8 +9,10 @@
       full: {paper: [77.4]}
       none: {set: {model.hsmr: false, model.spm: false, model.padm: false}, paper: [64.5]}
 
-A row may also name a `preset` (its values come first, then `common`, then `set`) and a `baseline`
-of its own. All else is as in params.yaml. Files of this project are named without path and suffix.
+A row may also name a `preset` (its values come first, then `common`, then `set`), of a benchmark
+with K and backbone: {name: ucf101, shot: 5, backbone: RN50}; and a `baseline` of its own. Without
+the grid's and its own baseline a row is compared with nothing. All else is as in params.yaml. Files
+of this project are named without path and suffix.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from pydantic import Field
 from pipeline.parameters import apply, check, flatten, unknown
 from pipeline.preset import PRESETS, load_preset
 from spm.config.base import Section, validate
+from spm.config.dataset import BenchmarkName
 from spm.errors import ConfigError
 from spm.yaml_file import read_yaml
 
@@ -39,10 +42,18 @@ class PaperColumns(Section):
     """One heading for each number of a row's `paper`."""
 
 
+class BenchmarkPreset(Section):
+    """As on the command line of pipeline.preset."""
+
+    name: BenchmarkName
+    shot: int
+    backbone: str
+
+
 class RowFile(Section):
     """A row as it is written."""
 
-    preset: str | None = None
+    preset: str | BenchmarkPreset | None = None
     set: dict[str, Any] = Field(default_factory=dict)
     """Dotted name -> value."""
     baseline: str | None = None
@@ -55,7 +66,7 @@ class GridFile(Section):
     """A grid as it is written."""
 
     title: str
-    baseline: str
+    baseline: str | None = None
     seeds: list[int] = Field(min_length=1)
     common: dict[str, Any] = Field(default_factory=dict)
     paper: PaperColumns | None = None
@@ -137,12 +148,15 @@ def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:
         )
     values = _preset(row.preset, presets=presets, where=f"{path}: rows.{name}")
     paper = row.paper if row.paper is not None else [None] * len(columns)
-    return Row(name, values | file.common | row.set, row.baseline or file.baseline, paper)
+    return Row(name, values | file.common | row.set, row.baseline or file.baseline or name, paper)
 
 
-def _preset(name: str | None, *, presets: Path, where: str) -> dict[str, Any]:
+def _preset(preset: str | BenchmarkPreset | None, *, presets: Path, where: str) -> dict[str, Any]:
+    if preset is None:
+        return {}
+    given = preset.model_dump() if isinstance(preset, BenchmarkPreset) else {"name": preset}
     try:
-        return load_preset(name, presets=presets) if name is not None else {}
+        return load_preset(**given, presets=presets)
     except ConfigError as error:
         raise ConfigError(f"{where}.preset: {error}") from None
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.grid import Grid, Row
 from pipeline.point_records import Measured
+from spm.coverage import describe
 from spm.scores import mean_and_interval
 
 Results = Mapping[tuple[str, int], Measured]
@@ -86,19 +87,26 @@ def table(grid: Grid, summaries: Sequence[Summary]) -> pa.Table:
 
 
 def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> str:
-    """The page: table, conditions, what the interval covers, and the command that reruns it."""
+    """The page: table, conditions, what the interval covers, and the command that reruns it.
+
+    Where no row is compared with another, there are no differences to show.
+    """
     columns = grid.paper.columns if grid.paper else []
-    inductive = any(each.inductive is not None for each in summaries)
-    head = ["", "accuracy", "spread", *(["inductive"] if inductive else [])]
-    head += ["difference", "by seed", *(f"paper: {column}" for column in columns)]
-    body = [_cells(each, grid=grid, summaries=summaries, inductive=inductive) for each in summaries]
+    compared = any(each.row.baseline != each.row.name for each in summaries)
+    shown = {
+        "inductive": any(each.inductive is not None for each in summaries),
+        "difference": compared,
+        "by seed": compared,
+    }
+    head = ["", "accuracy", "spread", *(name for name, is_shown in shown.items() if is_shown)]
+    head += [f"paper: {column}" for column in columns]
+    body = [_cells(each, grid=grid, summaries=summaries, shown=shown) for each in summaries]
     lines = [f"## {grid.title}", "", *_aligned(head, body), "", *_conditions(results)]
     if grid.paper:
-        lines += [
-            f"Paper: {grid.paper.table}; in brackets its own difference from its baseline.",
-            "",
-        ]
-    return "\n".join([*lines, _INTERVAL, "", f"`python -m pipeline.experiments {grid.given}`", ""])
+        brackets = "; in brackets its own difference from its baseline" if compared else ""
+        lines += [f"Paper: {grid.paper.table}{brackets}.", ""]
+    lines += [_INTERVAL, ""] if compared else []
+    return "\n".join([*lines, f"`python -m pipeline.experiments {grid.given}`", ""])
 
 
 def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
@@ -154,15 +162,15 @@ def _schema(columns: Sequence[str]) -> pa.Schema:
 
 
 def _cells(
-    summary: Summary, *, grid: Grid, summaries: Sequence[Summary], inductive: bool
+    summary: Summary, *, grid: Grid, summaries: Sequence[Summary], shown: Mapping[str, bool]
 ) -> list[str]:
     """The line's cells as text."""
     row = summary.row
     papers = {each.row.name: each.row.paper for each in summaries}
     reference = papers[row.baseline] if row.baseline != row.name else [None] * len(row.paper)
+    optional = [_number(summary.inductive), *_difference_cells(summary)]
     cells = [row.name, *_accuracy(summary, seeds=len(grid.seeds))]
-    cells += [_number(summary.inductive)] if inductive else []
-    cells += _difference_cells(summary)
+    cells += [cell for cell, is_shown in zip(optional, shown.values(), strict=True) if is_shown]
     return cells + [_paper(a, b) for a, b in zip(row.paper, reference, strict=True)]
 
 
@@ -193,19 +201,31 @@ def _number(value: float | None) -> str:
 
 
 def _conditions(results: Results) -> list[str]:
-    """Under which it was measured; all protocols, where rows differ in it."""
+    """Under which it was measured; all of them, where rows differ."""
     if not results:
         return []
     all_results = [measured.results for measured in results.values()]
-    one = all_results[0]
-    protocols = dict.fromkeys(each["protocol"] for each in all_results)
+    setups = dict.fromkeys(
+        f"{each['dataset']} · {each['backbone']} · {each['way']}-way · {each['query']} queries per "
+        f"class · {each['episodes']} test episodes · text: {each['text']}"
+        for each in all_results
+    )
+    said = dict.fromkeys(each["protocol"] for each in all_results)
+    said |= dict.fromkeys(line for each in all_results for line in _benchmark(each))
     return [
-        f"{one['dataset']} · {one['backbone']} · {one['way']}-way · {one['query']} queries per "
-        f"class · {one['episodes']} test episodes · text: {one['text']}",
-        "",
-        *(f"- {protocol}" for protocol in protocols),
+        *(line for setup in setups for line in (setup, "")),
+        *(f"- {line}" for line in said),
         "",
     ]
+
+
+def _benchmark(results: Mapping[str, Any]) -> list[str]:
+    """Which set of clips it is, and how much of it there was."""
+    found = results.get("coverage") or {}  # points that were measured before have none
+    if not found.get("benchmark"):
+        return []
+    test = describe("test", found["splits"]["test"])
+    return [f"{found['benchmark']}, {found['variant']}: {found['says']}; {test}"]
 
 
 def _aligned(head: list[str], body: Sequence[list[str]]) -> list[str]:

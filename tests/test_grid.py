@@ -7,6 +7,7 @@ import pytest
 from pipeline.grid import GRIDS, SEEDS, load_grid, points_of
 from pipeline.parameters import flatten
 from spm.errors import ConfigError
+from spm.paper_results import paper_accuracy
 from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
@@ -104,6 +105,34 @@ def test_components_are_all_eight_combinations():
     for row, switch in zip(grid.rows, switches, strict=True):
         names = [name for name, on in zip(("HSMR", "SPM", "PADM"), switch, strict=True) if on]
         assert row == {0: "none", 3: "full"}.get(len(names), "+".join(names))
+
+
+def test_main_is_every_benchmark_shot_and_backbone_with_the_papers_number():
+    rows = load_grid("main", document=DOCUMENT).rows.values()
+    found = {}
+    for row in rows:
+        values = row.overrides
+        backbone, shot = values["backbone.name"], values["episode.shot"]
+        assert values["evaluate.shots"] == [shot]
+        assert row.baseline == row.name
+        found[values["dataset.benchmark"], backbone, shot] = row.paper[0]
+    assert len(found) == len(rows) == 30
+    for (benchmark, backbone, shot), number in found.items():
+        assert number == paper_accuracy(benchmark, backbone=backbone, way=5, shot=shot)
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ("{name: ucf11, shot: 1, backbone: RN50}", "rows.none.preset"),
+        ("{name: ucf101, shot: 1, backbone: RN101}", "the paper has RN50 and ViT-B-16"),
+        ("{name: ucf101, shot: 1}", "backbone"),
+        ("ucf101", "test episodes are not the same"),
+    ],
+)
+def test_a_benchmarks_preset_with_what_is_wrong(tmp_path, preset, message):
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, GRID.replace("none: {set", f"none: {{preset: {preset}, set"))
 
 
 def test_flatten_stops_at_values():

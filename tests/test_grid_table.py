@@ -92,6 +92,26 @@ def test_the_page_holds_the_numbers_the_papers_and_what_the_interval_is():
     assert "does not cover" in page
 
 
+def test_rows_that_are_compared_with_nothing_show_no_differences():
+    said = {"benchmark": "ucf101", "variant": "arn", "says": "all of it"}
+    said |= {"splits": {"test": {"published": 2745, "usable": 2745, "share": 1.0}}}
+    alone = [Row(name, {}, name, [96.2, None]) for name in ("UCF101 1-shot", "motion 1-shot")]
+    main = Grid("main", "main", "Main", [0], {row.name: row for row in alone}, PAPER)
+    results = {
+        ("UCF101 1-shot", 0): measured([90, 92], dataset="ucf101", coverage=said),
+        ("motion 1-shot", 0): measured([80, 82]),
+    }
+    page = markdown(main, summarize(main, results), results=results)
+    assert page.splitlines()[2].split() == [
+        *["|", "|", "accuracy", "|", "spread", "|", "paper:", "HMDB51", "|", "paper:", "SSv2", "|"]
+    ]
+    assert "ucf101 · conv · 5-way" in page
+    assert "motion · conv · 5-way" in page
+    assert "- ucf101, arn: all of it; test clips: 2,745 of the published 2,745 (100.0 %)" in page
+    assert "Interval" not in page
+    assert "baseline" not in page
+
+
 def test_what_is_missing_is_said():
     results = {("full", 0): RESULTS["full", 0]}
     page = markdown(grid(), summarize(grid(), results), results=results)

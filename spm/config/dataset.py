@@ -1,6 +1,6 @@
 """`dataset`: which clips, which classes, which split."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -9,6 +9,7 @@ from spm.config.base import Section
 BUILT_IN = "motion"
 PUBLISHED = "published"
 BenchmarkName = Literal["hmdb51", "ucf101", "kinetics100", "ssv2_small", "ssv2_full"]
+BENCHMARKS: tuple[str, ...] = get_args(BenchmarkName)
 
 
 class MotionConfig(Section):
