@@ -73,7 +73,7 @@ def _is_sound(path: Path) -> bool:
 
 def _check_videos(shards: Sequence[PlannedShard], *, videos: Path) -> None:
     paths = [clip["path"] for shard in shards for clip in shard.clips]
-    absent = [path for path in paths if not (videos / path).is_file()]
+    absent = [path for path in paths if not (videos / path).exists()]
     if absent:
         raise DataError(
             f"{len(absent)} of {len(paths)} videos to decode are not in {videos} "

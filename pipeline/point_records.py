@@ -52,10 +52,11 @@ def outside_files(parameters: Mapping[str, Any], *, root: Path) -> dict[str, str
     `root` is the project's folder, which relative paths start from.
     """
     found = {path: _content(root / path) for path in outside_paths(parameters)}
-    name = parameters["dataset"]["name"]
+    name, kind = parameters["dataset"]["name"], parameters["dataset"]["kind"]
     if name != BUILT_IN:
         folder = data_root(parameters["runtime"]["root"], root=root) / name
-        found["videos"] = value_hash(scan(folder).to_pylist()) if folder.is_dir() else "absent"
+        clips = scan(folder, kind=kind).to_pylist() if folder.is_dir() else None
+        found["videos"] = "absent" if clips is None else value_hash(clips)
     return {path: content for path, content in found.items() if content}
 
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pipeline.decode_worker
 import pipeline.isolated_reader
 import spm.container
+import spm.frame_folder
 import spm.sampling
 import spm.shard_writer
 import spm.shards
@@ -29,6 +30,7 @@ _MODULES = (
     pipeline.decode_worker,
     pipeline.isolated_reader,
     spm.container,
+    spm.frame_folder,
     spm.sampling,
     spm.shard_writer,
     spm.shards,

@@ -1,5 +1,6 @@
 """A clip: what reading a video gives and a shard keeps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,10 @@ import numpy.typing as npt
 
 Frames = npt.NDArray[np.uint8]
 """RGB, [n, H, W, 3]."""
+Pick = Callable[[int], npt.NDArray[np.int64]]
+"""Number of frames that there are -> [n], the places of those that are wanted."""
+Resize = Callable[[Frames], Frames]
+"""Of one frame [H, W, 3]."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,6 @@ class Clip:
     frames: Frames
     """[n, H, W, 3], in the order of the indices picked."""
     reader: str
-    """Which reader served them: decord or pyav."""
+    """Which reader served them: decord, pyav, or pillow for images."""
     video_frames: int
     """Frames that the video has."""

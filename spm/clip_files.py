@@ -1,13 +1,31 @@
-"""What the inventory shows of a file: its name as a clip, and whether it can be one."""
+"""What the inventory shows of a clip: a video file or a folder of frames, its name, its use."""
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 EXTENSIONS = ("mp4", "mov", "avi", "mkv", "webm")
+IMAGES = ("jpg", "jpeg", "png")
+
+_EMPTY = {"file": "zero bytes", "folder": f"no frames ({', '.join(IMAGES)}), or empty ones"}
+
+File = Mapping[str, Any]
+"""A row of the inventory: path, size, key, kind (see spm.inventory)."""
 
 
 def is_video(path: str) -> bool:
     """By its extension, in any case."""
     return _extension(path) in EXTENSIONS
+
+
+def is_image(path: str) -> bool:
+    """By its extension, in any case."""
+    return _extension(path) in IMAGES
+
+
+def is_clip(file: File) -> bool:
+    """Whether it is of the data set's kind: a video file, or a folder of frames."""
+    return file["kind"] == "folder" or (file["kind"] == "file" and is_video(file["path"]))
 
 
 def clip_name(path: str) -> str:
@@ -19,13 +37,22 @@ def clip_name(path: str) -> str:
     return PurePosixPath(path).stem if is_video(path) else PurePosixPath(path).name
 
 
-def unusable(path: str, *, size: int, key: str) -> str:
+def unusable(path: str, *, size: int, key: str, kind: str) -> str:
     """Why the file is no clip, as far as the inventory shows; "" where it may be one."""
-    if not is_video(path):
-        return f"not a video file: .{_extension(path)} is none of {', '.join(EXTENSIONS)}"
+    if kind == "stray":
+        what = "a video file" if is_video(path) else "a file"
+        return f"{what} beside the folders of frames (dataset.kind: frame_folders)"
+    if kind == "file" and not is_video(path):
+        return _no_video(path)
     if not key:
         return "cannot be read (no right to, or a broken link)"
-    return "zero bytes" if size == 0 else ""
+    return "" if size else _EMPTY[kind]
+
+
+def _no_video(path: str) -> str:
+    if is_image(path):
+        return "an image, no video: of folders of frames, dataset.kind is frame_folders"
+    return f"not a video file: .{_extension(path)} is none of {', '.join(EXTENSIONS)}"
 
 
 def _extension(path: str) -> str:

@@ -1,109 +1,112 @@
-"""The inventory: which files a data set's folder holds, each with a cheap content key.
+"""The inventory: which clips a data set's folder holds, each with a cheap content key.
 
-Nothing is decoded and no file is read to its end. A table of three columns, sorted by path:
+Nothing is decoded and no file is read to its end. A table of four columns, sorted by path:
 
     path  string  relative to the folder, with /
     size  int64   bytes; -1 where the file cannot be read (a broken link, say)
-    key   string  spm.hashing.cheap_key; "" where the file cannot be read
+    key   string  spm.hashing.cheap_key; "" where the file cannot be read. Of a folder of frames:
+                  of all names and sizes and of the contents of three frames
+    kind  string  file: of a data set of videos, whatever it is; folder: of frames; stray: a file
+                  that is in no folder of frames (spm.inventory_walk)
 """
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spm.atomic import atomic_path
+from spm.clip_files import EXTENSIONS, IMAGES, is_image, is_video
+from spm.config.dataset import ClipKind
 from spm.errors import DataError
-from spm.hashing import cheap_key
+from spm.hashing import cheap_key, value_hash
+from spm.inventory_walk import Found, Stamp, frames_in, walk
 
-SCHEMA = pa.schema([("path", pa.string()), ("size", pa.int64()), ("key", pa.string())])
+SCHEMA = pa.schema(
+    [("path", pa.string()), ("size", pa.int64()), ("key", pa.string()), ("kind", pa.string())]
+)
 
 _READERS = 8
 _CACHE_COLUMNS = ["path", "size", "modified", "inode", "key"]
 
 
-class _Stamp(NamedTuple):
-    """What changes when a file is rewritten or replaced, as DVC and git look at it."""
+def scan(folder: Path, *, kind: ClipKind = "videos", cache: Path | None = None) -> pa.Table:
+    """The clips of `kind` below `folder`, and all files that are none.
 
-    size: int
-    modified: int
-    """Nanoseconds."""
-    inode: int
-
-
-_UNREADABLE = _Stamp(size=-1, modified=0, inode=0)
-
-
-def scan(folder: Path, *, cache: Path | None = None) -> pa.Table:
-    """All files below `folder`; hidden ones and hidden folders are skipped, links followed.
-
-    `cache` remembers the keys of files whose size, time and inode stay the same, so that a second
-    scan of 80,000 videos reads none of them. Raises DataError for a name that is not UTF-8.
+    `cache` remembers the keys of clips whose size, time and inode stay the same, so that a second
+    scan of 80,000 videos reads none of them. Raises DataError for a name that is not UTF-8, and
+    where the folder holds clips of the other kind only.
     """
-    stamps = dict(sorted(_files(folder)))
+    found = sorted(walk(folder, kind=kind))
+    _check_kind(found, kind=kind, folder=folder)
     known = _read_cache(cache)
-    fresh = [path for path, stamp in stamps.items() if (path, stamp) not in known]
+    fresh = [each for each in found if (each.path, each.stamp) not in known]
     with ThreadPoolExecutor(_READERS) as readers:
-        keys = dict(zip(fresh, readers.map(lambda path: _key(folder / path), fresh), strict=True))
-    keys = {path: keys[path] if path in keys else known[path, stamps[path]] for path in stamps}
-    if cache is not None and (fresh or len(known) != len(keys)):
-        _write_cache(stamps, keys=keys, cache=cache)
-    sizes = [stamp.size if keys[path] else -1 for path, stamp in stamps.items()]
-    return pa.table([list(stamps), sizes, list(keys.values())], schema=SCHEMA)
+        read = readers.map(lambda each: _key(folder / each.path, kind=each.kind), fresh)
+        known |= {(each.path, each.stamp): key for each, key in zip(fresh, read, strict=True)}
+    keys = [known[each.path, each.stamp] for each in found]
+    if cache is not None and (fresh or len(known) != len(found)):
+        _write_cache(found, keys=keys, cache=cache)
+    columns = {
+        "path": [each.path for each in found],
+        "size": [each.stamp.size if key else -1 for each, key in zip(found, keys, strict=True)],
+        "key": keys,
+        "kind": [each.kind for each in found],
+    }
+    return pa.table(columns, schema=SCHEMA)
 
 
-def _files(folder: Path | str, below: str = "") -> Iterator[tuple[str, _Stamp]]:
-    """Files and broken links at any depth, with their paths relative to the first `folder`."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            path = below + entry.name
-            if entry.is_dir():
-                yield from _files(entry.path, f"{path}/")
-            elif entry.is_file() or entry.is_symlink():
-                yield _utf8(path), _stamp(entry)
+def _check_kind(found: list[Found], *, kind: ClipKind, folder: Path) -> None:
+    """Before a million images are opened as if each were a clip."""
+    if kind == "videos":
+        clips = any(is_video(each.path) for each in found)
+        others = [each.path for each in found if is_image(each.path)]
+    else:
+        clips = any(each.kind == "folder" and each.stamp.size for each in found)
+        others = [each.path for each in found if is_video(each.path)]
+    if others and not clips:
+        raise DataError(_other_kind(others, kind=kind, folder=folder))
 
 
-def _utf8(path: str) -> str:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"the file name {path!r} is not UTF-8: rename the file") from None
-    return path
+def _other_kind(others: list[str], *, kind: ClipKind, folder: Path) -> str:
+    wanted, given, right = {
+        "videos": (f"video ({', '.join(EXTENSIONS)})", "images", "frame_folders"),
+        "frame_folders": (f"folder of frames ({', '.join(IMAGES)})", "videos", "videos"),
+    }[kind]
+    return (
+        f"dataset.kind is {kind}, but {folder} holds no {wanted}; it holds {len(others)} {given} "
+        f"(such as {others[0]}): set dataset.kind: {right}"
+    )
 
 
-def _stamp(entry: os.DirEntry[str]) -> _Stamp:
-    try:
-        found = entry.stat()
-    except OSError:
-        return _UNREADABLE
-    return _Stamp(size=found.st_size, modified=found.st_mtime_ns, inode=found.st_ino)
-
-
-def _key(path: Path) -> str:
+def _key(path: Path, *, kind: str) -> str:
     """Empty where the file cannot be read: the manifest rejects the clip and says so."""
     try:
-        return cheap_key(path)
+        return _frames_key(path) if kind == "folder" else cheap_key(path)
     except OSError:
         return ""
 
 
-def _read_cache(cache: Path | None) -> dict[tuple[str, _Stamp], str]:
+def _frames_key(folder: Path) -> str:
+    """Of all names and sizes, and of the first, the middle and the last frame by name."""
+    frames = sorted(frames_in(folder), key=lambda frame: frame.name)
+    sizes = [[frame.name, frame.stat().st_size] for frame in frames]
+    read = [frames[place] for place in (0, len(frames) // 2, -1)] if frames else []
+    return value_hash([sizes, [cheap_key(Path(frame.path)) for frame in read]])[:32]
+
+
+def _read_cache(cache: Path | None) -> dict[tuple[str, Stamp], str]:
     """Nothing where there is none. An unreadable key is tried again: rights can change."""
     if cache is None or not cache.exists():
         return {}
     table = pq.read_table(cache)
     rows = zip(*(table[name].to_pylist() for name in _CACHE_COLUMNS), strict=True)
-    return {(path, _Stamp(size, time, inode)): key for path, size, time, inode, key in rows if key}
+    return {(path, Stamp(size, time, inode)): key for path, size, time, inode, key in rows if key}
 
 
-def _write_cache(stamps: dict[str, _Stamp], *, keys: dict[str, str], cache: Path) -> None:
-    parts = [[stamp[part] for stamp in stamps.values()] for part in range(len(_UNREADABLE))]
-    columns = [list(stamps), *parts, list(keys.values())]
+def _write_cache(found: list[Found], *, keys: list[str], cache: Path) -> None:
+    rows = [(each.path, *each.stamp, key) for each, key in zip(found, keys, strict=True)]
+    columns = [[row[column] for row in rows] for column in range(len(_CACHE_COLUMNS))]
     with atomic_path(cache) as temporary:
         pq.write_table(pa.table(columns, names=_CACHE_COLUMNS), temporary)

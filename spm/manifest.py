@@ -96,9 +96,9 @@ def _of_benchmark(split: Published, *, variant: Variant) -> dict[str, str]:
     return said | {"published": published}
 
 
-def _row(*, path: str, size: int, key: str) -> Row:
+def _row(*, path: str, size: int, key: str, kind: str) -> Row:
     folder, *below = PurePosixPath(path).parts
-    reason = unusable(path, size=size, key=key)
+    reason = unusable(path, size=size, key=key, kind=kind)
     return {
         "id": path,
         "path": path,

@@ -6,7 +6,8 @@
     my_classes/pouring_water/b.mp4
     my_classes/opening_a_door/c.mov
 
-Clips are classified one by one, unless --transductive lets them see each other in PADM.
+A clip may also be a folder of its frames, numbered images (spm.frame_folder). Clips are classified
+one by one, unless --transductive lets them see each other in PADM.
 Shapes: `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from spm.class_text import class_text
-from spm.clip_files import EXTENSIONS
+from spm.clip_files import EXTENSIONS, is_image, is_video
 from spm.clip_pixels import read_pixels
 from spm.device import pick_device
 from spm.errors import DataError, InputError
@@ -73,12 +74,12 @@ def find_support(folder: Path) -> dict[str, list[Path]]:
         raise DataError(
             f"{folder} needs at least two class folders to choose between; found: {found}"
         )
-    clips = {path.name: _videos(path) for path in classes}
+    clips = {path.name: _clips(path) for path in classes}
     empty = [name for name, found in clips.items() if not found]
     if empty:
         raise DataError(
             f"no clips in {', '.join(str(folder / name) for name in empty)}: each class needs at "
-            f"least one ({', '.join(EXTENSIONS)})"
+            f"least one ({', '.join(EXTENSIONS)}, or a folder of frames)"
         )
     return clips
 
@@ -142,12 +143,17 @@ def _texts(model: ClipSPM, classes: list[str]) -> PromptFeatures:
     )
 
 
-def _videos(folder: Path) -> list[Path]:
+def _clips(folder: Path) -> list[Path]:
+    """Video files, and folders that hold images."""
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower().removeprefix(".") in EXTENSIONS and path.name[0] != "."
+        if path.name[0] != "." and (is_video(path.name) or _holds_images(path))
     )
+
+
+def _holds_images(path: Path) -> bool:
+    return path.is_dir() and any(is_image(each.name) for each in path.iterdir())
 
 
 def _conditions(support: Support, *, transductive: bool) -> str:

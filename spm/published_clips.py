@@ -7,10 +7,10 @@ decide: a video in a folder with a class's name, in any writing, is a clip of th
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from spm.benchmarks import CUSTOM, Benchmark, ListedClip, Variant, normalised
-from spm.clip_files import clip_name, is_video, unusable
+from spm.clip_files import File, clip_name, is_clip, unusable
 from spm.errors import DataError
 
 NOT_LISTED = "not in the published lists"
@@ -18,8 +18,6 @@ NOT_IN_A_CLASS = "not in the folder of a class"
 MISSING = "listed, but no file has its name"
 FOLDERS = Variant(name="class_folders", digest="", says="what the class folders hold")
 
-File = Mapping[str, Any]
-"""A row of the inventory: path, size, key."""
 Row = dict[str, str]
 Found = Mapping[ListedClip, Sequence[File]]
 
@@ -61,7 +59,7 @@ def _in_folders(files: Sequence[File], *, benchmark: Benchmark) -> tuple[Found, 
     for file in files:
         path = PurePosixPath(file["path"])
         class_name = names.get(normalised(path.parent.name))
-        if class_name is not None and is_video(file["path"]):
+        if class_name is not None and is_clip(file):
             clip, _ = benchmark.clip_of(clip_name(file["path"]))
             found[ListedClip(splits[class_name], class_name, clip)].append(file)
         else:
@@ -79,7 +77,7 @@ def _in_lists(
     for file in files:
         name, seconds = benchmark.clip_of(clip_name(file["path"]))
         clip = wanted.get(_key(name, benchmark))
-        if clip is not None and is_video(file["path"]) and _same(seconds, clip.seconds):
+        if clip is not None and is_clip(file) and _same(seconds, clip.seconds):
             found[clip].append(file)
         else:
             others.append(file)

@@ -4,7 +4,6 @@ Frames are uint8 RGB [n, H, W, 3]. Both readers return the same bytes: the pictu
 file's rotation says, and one function resizes for both.
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -12,14 +11,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spm.clip import Clip, Frames
+from spm.clip import Clip, Frames, Pick, Resize
 from spm.config.frames import FramesConfig
 from spm.container import TOLERANCE, examine, open_video
 from spm.errors import DataError
+from spm.frame_folder import read_folder
 from spm.sampling import segment_frames
 
-Pick = Callable[[int], npt.NDArray[np.int64]]
-Resize = Callable[[Frames], Frames]
 Reader = Literal["auto", "decord", "pyav"]
 
 
@@ -52,7 +50,10 @@ def read_frames(
 
 
 def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
-    """The frames that `frames` asks for, [T · P, H, W, 3]: segment after segment."""
+    """The frames that `frames` asks for, [T · P, H, W, 3]: segment after segment.
+
+    `path`: a video file, or a folder of frames.
+    """
 
     def pick(num_video_frames: int) -> npt.NDArray[np.int64]:
         return segment_frames(
@@ -62,6 +63,9 @@ def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
             short_clips=frames.short_clips,
         ).reshape(-1)
 
+    if path.is_dir():
+        shrink = partial(resize, short_side=frames.short_side, keep_aspect=frames.keep_aspect)
+        return read_folder(path, pick=pick, resize=shrink)
     return read_frames(
         path,
         pick=pick,

@@ -29,6 +29,7 @@ from spm.hashing import cheap_key, value_hash
 from stages import command, params, paths, split_lists
 from stages.dataset_folder import dataset_folder
 
+_LISTED = {"videos": "files", "frame_folders": "folders of frames and other files"}
 MODEL_FILES = ("model.safetensors", "config.json")
 
 
@@ -82,14 +83,15 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
     """The folder's files; the recorded ones where the folder is not on this machine."""
     folder = dataset_folder(dataset.name, runtime=runtime)
     cache = paths.state_dir() / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"
-    files = inventory.scan(folder, cache=cache) if folder.is_dir() else None
+    files = inventory.scan(folder, kind=dataset.kind, cache=cache) if folder.is_dir() else None
+    about = {b"dataset": dataset.name.encode(), b"kind": dataset.kind.encode()}
     if files is not None and files.num_rows:
-        print(f"{files.num_rows} files in {folder}")
-        return files.replace_schema_metadata({"dataset": dataset.name})
+        print(f"{files.num_rows} {_LISTED[dataset.kind]} in {folder}")
+        return files.replace_schema_metadata(about)
     state = "is empty" if files is not None else "does not exist"
     if paths.INVENTORY.is_file():
         recorded = pq.read_table(paths.INVENTORY)
-        if recorded.schema.metadata[b"dataset"].decode() == dataset.name:
+        if recorded.schema.metadata == about:
             print(f"{folder} {state}: the recorded inventory {paths.INVENTORY} is kept")
             return recorded
     raise DataError(_no_data(folder, state=state, dataset=dataset))

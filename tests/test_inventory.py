@@ -65,6 +65,107 @@ def test_a_name_that_is_not_utf8_is_an_error(tmp_path):
         inventory.scan(tmp_path)
 
 
+class TestFrameFolders:
+    """A data set whose clips are folders of images."""
+
+    @pytest.fixture
+    def clip(self, tmp_path):
+        for number in range(5):
+            write(tmp_path, f"run/clip/img_{number:03}.jpg", bytes([number]) * 9)
+        return tmp_path / "run" / "clip"
+
+    def scan(self, folder, **options):
+        return inventory.scan(folder, kind="frame_folders", **options)
+
+    def test_a_row_for_each_clip_and_one_for_each_file_that_is_in_none(self, clip, tmp_path):
+        write(tmp_path, "run/group/deeper/1.PNG", b"1234")
+        write(tmp_path, "run/video.mp4", b"12")
+        write(tmp_path, "run/group/notes.txt", b"1")
+        (tmp_path / "run" / "lost").mkdir()
+        (tmp_path / "an_empty_class").mkdir()
+        found = {row["path"]: (row["size"], row["kind"]) for row in self.scan(tmp_path).to_pylist()}
+        assert found == {
+            "run/clip": (45, "folder"),
+            "run/group/deeper": (4, "folder"),
+            "run/group/notes.txt": (1, "stray"),
+            "run/lost": (0, "folder"),
+            "run/video.mp4": (2, "stray"),
+        }
+
+    def test_other_and_hidden_files_beside_frames_are_passed_over(self, clip, tmp_path):
+        before = self.scan(tmp_path)
+        write(clip, "audio.wav")
+        write(clip, ".img_001.jpg")
+        write(clip, ".thumbnails/1.jpg")
+        assert self.scan(tmp_path) == before
+
+    @pytest.mark.parametrize("place", [0, 2, 4])
+    def test_the_key_is_of_names_sizes_and_some_contents(self, clip, tmp_path, place):
+        keys = {self.scan(tmp_path)["key"].to_pylist()[0]}
+        frame = clip / f"img_{place:03}.jpg"
+        frame.write_bytes(b"other")
+        keys |= set(self.scan(tmp_path)["key"].to_pylist())
+        frame.write_bytes(b"12345")
+        keys |= set(self.scan(tmp_path)["key"].to_pylist())
+        frame.rename(clip / "img_100.jpg")
+        keys |= set(self.scan(tmp_path)["key"].to_pylist())
+        frame.with_name("img_100.jpg").unlink()
+        keys |= set(self.scan(tmp_path)["key"].to_pylist())
+        assert len(keys) == 5
+
+    def test_the_key_does_not_depend_on_place_or_time(self, clip, tmp_path):
+        before = self.scan(tmp_path)["key"].to_pylist()
+        os.utime(clip / "img_001.jpg", (1, 1))
+        clip.rename(clip.with_name("renamed"))
+        assert self.scan(tmp_path)["key"].to_pylist() == before
+
+    def test_a_frame_that_cannot_be_read_makes_the_clip_unreadable(self, clip, tmp_path):
+        (clip / "img_002.jpg").unlink()
+        (clip / "img_002.jpg").symlink_to(tmp_path / "nowhere.jpg")
+        assert self.scan(tmp_path).to_pylist() == [
+            {"path": "run/clip", "size": -1, "key": "", "kind": "folder"}
+        ]
+
+    def test_the_cache_sees_an_edit_in_place_of_any_frame(self, clip, tmp_path, monkeypatch):
+        cache = tmp_path / ".cache"
+        frames = sorted(clip.iterdir())
+        for frame in frames:
+            before = self.scan(tmp_path, cache=cache)
+            with monkeypatch.context() as patch:
+                patch.setattr(inventory, "cheap_key", None)  # nothing has to be read again
+                assert self.scan(tmp_path, cache=cache) == before
+            frame.write_bytes(b"longer than it was")
+            assert self.scan(tmp_path, cache=cache) == self.scan(tmp_path) != before
+
+    @pytest.mark.parametrize("place", range(5))
+    def test_a_frame_with_a_new_time_alone_is_read_again(self, clip, tmp_path, place, monkeypatch):
+        """It may have been edited with its size kept."""
+        self.scan(tmp_path, cache=tmp_path / ".cache")
+        os.utime(clip / f"img_{place:03}.jpg", ns=(0, 5))
+        read = []
+        monkeypatch.setattr(inventory, "cheap_key", lambda path: read.append(path) or "key")
+        self.scan(tmp_path, cache=tmp_path / ".cache")
+        assert [path.name for path in read] == ["img_000.jpg", "img_002.jpg", "img_004.jpg"]
+
+    def test_a_data_set_of_videos_says_which_kind_to_set(self, tmp_path):
+        write(tmp_path, "run/a.mp4")
+        write(tmp_path, "run/b.mp4")
+        with pytest.raises(DataError, match=r"2 videos \(such as run/a.mp4\): .*kind: videos"):
+            self.scan(tmp_path)
+
+    def test_and_so_do_folders_of_frames(self, clip, tmp_path):
+        expected = (
+            r"no video .*; it holds 5 images .*img_000.jpg\): set dataset.kind: frame_folders"
+        )
+        with pytest.raises(DataError, match=expected):
+            inventory.scan(tmp_path)
+
+    def test_a_folder_of_both_kinds_is_listed_by_either(self, clip, tmp_path):
+        write(tmp_path, "run/a.mp4")
+        assert self.scan(tmp_path)["path"].to_pylist() == ["run/a.mp4", "run/clip"]
+        assert inventory.scan(tmp_path).num_rows == 6
+
+
 @given(st.dictionaries(st.tuples(NAMES, NAMES), st.binary(max_size=9), max_size=6))
 def test_depends_on_the_contents_alone_whatever_order_they_came_in(tmp_path_factory, files):
     folders = [tmp_path_factory.mktemp("set") for _ in range(2)]

@@ -17,6 +17,7 @@ def dataset(**changes):
         "name": "mine",
         "benchmark": None,
         "split": "lists.yaml",
+        "kind": "videos",
         "lists": None,
         "names": "cleaned",
         "class_texts": {},
@@ -26,11 +27,11 @@ def dataset(**changes):
     return DatasetConfig.model_validate(values | changes)
 
 
-def files(*entries):
+def files(*entries, kind="file"):
     """An inventory: paths, or (path, size); a size of -1 cannot be read."""
     named = [entry if isinstance(entry, tuple) else (entry, 7) for entry in entries]
     rows = [
-        {"path": path, "size": size, "key": f"key of {path}" if size >= 0 else ""}
+        {"path": path, "size": size, "key": f"key of {path}" if size >= 0 else "", "kind": kind}
         for path, size in named
     ]
     return pa.Table.from_pylist(rows, schema=inventory.SCHEMA)
@@ -76,6 +77,7 @@ def test_video_extensions_in_any_case(extension):
     [
         ("run/notes.txt", "not a video file: .txt is none of mp4, mov, avi, mkv, webm"),
         ("run/noextension", "not a video file: . is none of mp4, mov, avi, mkv, webm"),
+        ("run/1.JPG", "an image, no video: of folders of frames, dataset.kind is frame_folders"),
         (("run/empty.mp4", 0), "zero bytes"),
         (("run/link.mp4", -1), "cannot be read (no right to, or a broken link)"),
     ],
@@ -83,6 +85,34 @@ def test_video_extensions_in_any_case(extension):
 def test_what_the_inventory_shows_as_unusable(file, reason):
     table = build(file, *clips_of("run", "jump", "walk"), max_rejected=0.1)
     assert list(reasons(table).values()) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "kind", "reason"),
+    [
+        ("run/1", 0, "folder", "no frames (jpg, jpeg, png), or empty ones"),
+        ("run/1", -1, "folder", "cannot be read (no right to, or a broken link)"),
+        (
+            "run/1.mp4",
+            7,
+            "stray",
+            "a video file beside the folders of frames (dataset.kind: frame_folders)",
+        ),
+        (
+            "run/list.txt",
+            7,
+            "stray",
+            "a file beside the folders of frames (dataset.kind: frame_folders)",
+        ),
+    ],
+)
+def test_what_is_no_folder_of_frames(path, size, kind, reason):
+    folders = files("run/1.b", "jump/1.mp4", "jump/v", "walk/1", kind="folder")
+    table = pa.concat_tables([folders, files((path, size), kind=kind)])
+    changes = {"kind": "frame_folders", "max_rejected": 0.2}
+    built = manifest.build(table, dataset=dataset(**changes), split=LISTS)
+    assert reasons(built) == {path: reason}
+    assert built.num_rows == 5
 
 
 def test_too_many_unusable_lists_the_first_few():

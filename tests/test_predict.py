@@ -1,8 +1,10 @@
 """Predicting from files: the support folder, unreadable clips, one by one and together."""
 
+import shutil
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,32 @@ def model(folder: Path) -> ClipSPM:
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
     return predict.main()
+
+
+def test_a_folder_of_frames_is_a_clip(
+    folder: Path, model: ClipSPM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    q1, *_ = (
+        as_frames(folder / f"{name}.mp4", tmp_path / name)
+        for name in ("q1", "support/Turning_Up/b", "support/fading/c")
+    )
+    shutil.copy(folder / "support/Turning_Up/a.mp4", tmp_path / "support/Turning_Up")
+    (tmp_path / "support/fading/nothing").mkdir()
+    found = predict.find_support(tmp_path / "support")
+    assert [path.name for path in found["Turning_Up"]] == ["a.mp4", "b"]
+    assert [path.name for path in found["fading"]] == ["c"]
+    videos = predict.encode_support(model, predict.find_support(folder / "support"))
+    assert torch.equal(predict.encode_support(model, found).features, videos.features)
+    assert run(monkeypatch, "--model", folder / "model", "--support", tmp_path / "support", q1) == 0
+
+
+def as_frames(video: Path, target: Path) -> Path:
+    """Its frames as lossless images."""
+    target.mkdir(parents=True)
+    with av.open(str(video)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            frame.to_image().save(target / f"{number}.png")
+    return target
 
 
 def test_it_prints_each_clips_classes_with_probabilities(

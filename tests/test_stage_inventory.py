@@ -1,6 +1,7 @@
 """stages.inventory: what it writes and keeps, and what it refuses before any long work."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,31 @@ def test_the_inventory_of_another_data_set_is_not_kept():
     inventory.main()
     params(dataset__name="another")
     with pytest.raises(DataError, match="no inventory of it is recorded"):
+        inventory.main()
+
+
+def test_the_inventory_of_the_other_kind_is_not_kept():
+    inventory.main()
+    Path("data/raw/mine").rename("data/raw/elsewhere")
+    params(dataset__kind="frame_folders")
+    with pytest.raises(DataError, match="no inventory of it is recorded"):
+        inventory.main()
+
+
+def test_folders_of_frames_are_counted_as_clips():
+    for path in Path("data/raw/mine").glob("*/*.mp4"):
+        path.unlink()
+        for number in range(3):
+            write(path.with_suffix("") / f"{number}.jpg", f"{path} {number}")
+    with pytest.raises(DataError, match=r"225 images .*: set dataset.kind: frame_folders"):
+        inventory.main()
+    params(dataset__kind="frame_folders")
+    inventory.main()
+    assert len(recorded()) == 75
+    manifest.main()
+    assert set(pq.read_table(paths.MANIFEST)["status"].to_pylist()) == {"ok"}
+    shutil.rmtree("data/raw/mine/val3/0")
+    with pytest.raises(DataError, match=r"val split .*: val3 \(4\)"):
         inventory.main()
 
 

@@ -8,6 +8,7 @@ from spm.config.base import Section
 
 BUILT_IN = "motion"
 PUBLISHED = "published"
+ClipKind = Literal["videos", "frame_folders"]
 BenchmarkName = Literal["hmdb51", "ucf101", "kinetics100", "ssv2_small", "ssv2_full"]
 BENCHMARKS: tuple[str, ...] = get_args(BenchmarkName)
 
@@ -55,6 +56,8 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
 
     model_config = ConfigDict(extra="forbid")
 
+    kind: ClipKind
+    """What a clip is: a video file, or a folder with its frames as numbered images."""
     benchmark: BenchmarkName | None
     """The folder holds the videos of a benchmark (spm/benchmarks.yaml), in whatever folders."""
     split: str | DrawnSplit

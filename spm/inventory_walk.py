@@ -1,0 +1,114 @@
+"""Finding the clips of a data set's folder: by names and what the file system notes, none is read.
+
+dataset.kind: videos                    dataset.kind: frame_folders
+
+class/clip.mp4            file          class/clip/img_00001.jpg  }  folder, class/clip
+class/notes.txt           file          class/clip/img_00002.jpg  }
+                                        class/clip/audio.wav         beside frames: passed over
+                                        class/empty               folder, without frames
+                                        class/clip.mp4            stray
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from spm.clip_files import is_image
+from spm.config.dataset import ClipKind
+from spm.errors import DataError
+
+
+class Stamp(NamedTuple):
+    """What changes when a file is rewritten or replaced, as DVC and git look at it."""
+
+    size: int
+    """Bytes; of a folder those of its frames."""
+    modified: int
+    """Nanoseconds; of a folder those of the frame that changed last."""
+    inode: int
+    """Of a folder a digest of the names, sizes, times and inodes of all its frames."""
+
+
+UNREADABLE = Stamp(size=-1, modified=0, inode=0)
+
+
+class Found(NamedTuple):
+    path: str
+    """Relative to the data set's folder, with /."""
+    stamp: Stamp
+    kind: str
+    """file, folder or stray."""
+
+
+def walk(folder: Path, *, kind: ClipKind) -> Iterator[Found]:
+    """Hidden files and hidden folders are skipped, links followed, broken ones listed.
+
+    Raises DataError for a name that is not UTF-8.
+    """
+    return _walk(folder, below="", depth=0, kind=kind)
+
+
+def frames_in(folder: Path | str) -> list[os.DirEntry[str]]:
+    """The images in `folder` itself, in no order."""
+    return [entry for entry in _listing(folder)[0] if is_image(entry.name)]
+
+
+def _walk(folder: Path | str, *, below: str, depth: int, kind: ClipKind) -> Iterator[Found]:
+    files, folders = _listing(folder)
+    if kind == "frame_folders" and depth:
+        frames = [entry for entry in files if is_image(entry.name)]
+        # A class that has no clips is one; a clip that has no frames has lost them.
+        if frames or (depth > 1 and not files and not folders):
+            yield Found(_utf8(below), _stamp_of_all(frames), "folder")
+            files = []
+    prefix = f"{below}/" if depth else ""
+    for entry in files:
+        what = "file" if kind == "videos" else "stray"
+        yield Found(_utf8(prefix + entry.name), _stamp(entry), what)
+    for entry in folders:
+        yield from _walk(entry.path, below=prefix + entry.name, depth=depth + 1, kind=kind)
+
+
+def _listing(folder: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """Its files, broken links among them, and its folders."""
+    files, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(entry)
+            elif entry.is_file() or entry.is_symlink():
+                files.append(entry)
+    return files, folders
+
+
+def _stamp(entry: os.DirEntry[str]) -> Stamp:
+    try:
+        found = entry.stat()
+    except OSError:
+        return UNREADABLE
+    return Stamp(size=found.st_size, modified=found.st_mtime_ns, inode=found.st_ino)
+
+
+def _stamp_of_all(frames: list[os.DirEntry[str]]) -> Stamp:
+    """Of a folder by its frames: an edit in place of any of them shows."""
+    stamps = sorted((_utf8(frame.name), _stamp(frame)) for frame in frames)
+    if any(stamp == UNREADABLE for _, stamp in stamps):
+        return UNREADABLE
+    digest = hashlib.blake2b(repr(stamps).encode(), digest_size=7).digest()
+    return Stamp(
+        size=sum(stamp.size for _, stamp in stamps),
+        modified=max((stamp.modified for _, stamp in stamps), default=0),
+        inode=int.from_bytes(digest, "big"),
+    )
+
+
+def _utf8(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"the file name {path!r} is not UTF-8: rename the file") from None
+    return path

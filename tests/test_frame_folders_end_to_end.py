@@ -1,0 +1,63 @@
+"""`dvc repro` on a data set of frame folders: from numbered images to an accuracy."""
+
+import json
+
+import pyarrow.parquet as pq
+from PIL import Image
+
+from spm.motion import CLASSES
+from spm.motion_render import render_clip
+from tests.project import Project, stages_run
+
+SPLIT = {"seed": 0, "train": 3, "val": 2, "test": 2}
+SMALL = {
+    "dataset.name": "mine",
+    "dataset.kind": "frame_folders",
+    "dataset.split": SPLIT,
+    "dataset.max_rejected": 0.1,
+    "frames.num_segments": 4,
+    "frames.num_shards": 2,
+    "episode.way": 2,
+    "episode.query": 2,
+    "train.episodes": 4,
+    "train.validate_every": 2,
+    "train.validate_query": 2,
+    "evaluate.query": 2,
+    "evaluate.episodes": 10,
+    "runtime.tracking": False,
+}
+
+
+def write_clip(folder, name, *, number):
+    folder.mkdir(parents=True)
+    for place, frame in enumerate(render_clip(name, seed=0, number=number)[:12]):
+        Image.fromarray(frame).save(folder / f"img_{place + 1:05}.jpg", quality=90)
+
+
+def test_folders_of_images_become_an_accuracy(tmp_path):
+    project = Project(tmp_path, parameters=SMALL)
+    data = project.folder / "data/raw/mine"
+    for name in CLASSES[:7]:
+        for number in range(4):
+            write_clip(data / name / f"clip.{number}", name, number=number)
+    broken = data / CLASSES[0] / "clip.4"
+    write_clip(broken, CLASSES[0], number=4)
+    (broken / "img_00003.jpg").unlink()
+    (data / CLASSES[0] / "readme.txt").write_text("recorded in May")
+
+    output = project.dvc("repro").stdout
+    assert "evaluate" in stages_run(output)
+    results = json.loads((project.folder / "data/results/evaluate.json").read_text())
+    assert (results["way"], results["shot"], results["episodes"]) == (2, 1, 10)
+    assert 0 <= results["accuracy"] <= 100
+
+    index = pq.read_table(project.folder / "data/frames/index.parquet").to_pylist()
+    rejected = {clip["id"]: clip["reason"] for clip in index if clip["status"] == "rejected"}
+    assert rejected == {
+        f"{CLASSES[0]}/clip.4": "frames are missing between img_00002.jpg and img_00004.jpg",
+        f"{CLASSES[0]}/readme.txt": "a file beside the folders of frames "
+        "(dataset.kind: frame_folders)",
+    }
+    usable = [clip for clip in index if clip["status"] == "ok"]
+    assert len(usable) == 28
+    assert {(clip["reader"], clip["video_frames"]) for clip in usable} == {("pillow", 12)}
