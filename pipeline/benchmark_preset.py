@@ -1,8 +1,8 @@
 """The preset of a benchmark: what of params.yaml belongs to the data set, to K and to the backbone.
 
 Episodes, learning rate and protocol are the paper's (Section 4), alpha and the gates its release's
-(spm/benchmarks.yaml). Whether sums or means are taken, and all else in which the two differ, belongs
-to other presets: these leave it as it is.
+(spm/benchmarks.yaml). Whether sums or means are taken, and all else in which the two differ,
+belongs to other presets: these leave it as it is.
 """
 
 from typing import Any

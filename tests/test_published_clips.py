@@ -11,9 +11,9 @@ from tests.toy_benchmark import files, toy
 RUN = ListedClip("train", "run", "Run_1")
 
 
-def rows(*found, clips, clip_names="file"):
+def rows(*found, clips, clip_names="file", kind="file"):
     benchmark = toy(clip_names=clip_names)
-    table, _ = rows_of(files(*found), published=Published("toy", benchmark, clips))
+    table, _ = rows_of(files(*found, kind=kind), published=Published("toy", benchmark, clips))
     return {row["id"]: row for row in table}
 
 
@@ -44,6 +44,17 @@ def test_a_listed_clip_is_found_by_name_wherever_it_lies(clip_names, clip, secon
             "reason": "",
         }
     }
+
+
+@pytest.mark.parametrize("path", ["run/Run_1", "rawframes/Run_1.avi"])
+def test_a_listed_clip_may_be_a_folder_of_its_frames(path):
+    (row,) = rows(path, clips=[RUN], kind="folder").values()
+    assert (row["path"], row["status"]) == (path, "ok")
+
+
+def test_a_video_among_folders_of_frames_is_not_the_clip():
+    found = rows("run/Run_1.avi", clips=[RUN], kind="stray").values()
+    assert sorted(row["status"] for row in found) == ["missing", "rejected"]
 
 
 @pytest.mark.parametrize(

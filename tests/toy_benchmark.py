@@ -29,10 +29,12 @@ def toy(*, clip_names: str = "file", lists: str = "optional", **changes: object)
     return Benchmark.model_validate(facts | changes)
 
 
-def files(*paths: str, sizes: dict[str, int] | None = None) -> list[dict[str, object]]:
+def files(
+    *paths: str, sizes: dict[str, int] | None = None, kind: str = "file"
+) -> list[dict[str, object]]:
     """Rows of an inventory."""
     return [
-        {"path": path, "size": (sizes or {}).get(path, 7), "key": f"key of {path}"}
+        {"path": path, "size": (sizes or {}).get(path, 7), "key": f"key of {path}", "kind": kind}
         for path in paths
     ]
 
