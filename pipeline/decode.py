@@ -1,26 +1,23 @@
-"""Filling the shard store: the flow that decodes what is missing.
+"""Filling the shard store: what is missing there is decoded.
 
-One task decodes one shard and is the only one to write it. A shard appears in the store whole or
-not at all, so a run that was killed goes on where it stopped. Clips are read in other processes
-(pipeline.isolated_reader): whatever a file does to its reader, the rest goes on.
+A shard appears in the store whole or not at all, so a run that was killed goes on where it stopped.
+Clips are read in other processes (pipeline.isolated_reader): whatever a file does to its reader,
+the rest goes on.
 """
 
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pipeline.isolated_reader import IsolatedReader, Limits, Readers
+from pipeline.dask_cluster import own_address
+from pipeline.decode_flow import decode_here, decode_in_cluster
+from pipeline.isolated_reader import Limits
 from pipeline.prefect_server import ensure_server
-from pipeline.shard_plan import PlannedShard
-from spm.clip import Clip
+from pipeline.shard_decoder import DecodeJob
+from pipeline.shard_plan import PlannedShard, recipe_hash
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
 from spm.errors import DataError
-from spm.progress import progress_bar
-from spm.shard_writer import write_shard
 from spm.shards import Shard
 
 
@@ -43,18 +40,34 @@ def fill_store(
     if not missing:
         return 0
     _check_videos(missing, videos=videos)
-    num_clips = sum(len(shard.clips) for shard in missing)
-    print(f"decoding {num_clips} clips into {len(missing)} shards: starting Prefect …")
-    ensure_server(prefect_home)
     limits = Limits(seconds=runtime.clip_seconds, memory_mb=runtime.clip_memory_mb)
-    with Readers(limits) as readers:
-        decode = partial(_decode_shard, store=store, videos=videos, frames=frames, readers=readers)
-        _decode(decode, missing, workers=runtime.workers)
-        unsure = [shard for shard in missing if not Shard(store / shard.name).is_final]
-        if unsure:
-            print(f"clips of {len(unsure)} shards ran out of time or memory: once more, alone")
-            _decode(decode, unsure, workers=1)
+    job = DecodeJob(store.absolute(), videos.absolute(), frames, limits, recipe_hash(frames))
+    _decode(missing, job=job, runtime=runtime, prefect_home=prefect_home)
+    _decode_unsure_again(missing, job=job)
     return len(missing)
+
+
+def _decode(
+    shards: Sequence[PlannedShard], *, job: DecodeJob, runtime: RuntimeConfig, prefect_home: Path
+) -> None:
+    num_clips = sum(len(shard.clips) for shard in shards)
+    print(f"decoding {num_clips} clips into {len(shards)} shards: starting Prefect …")
+    if runtime.runner == "local":
+        ensure_server(prefect_home)
+        decode_here(shards, job=job, workers=runtime.workers)
+        return
+    assert runtime.dask_scheduler is not None
+    ensure_server(prefect_home, host=own_address(runtime.dask_scheduler))
+    decode_in_cluster(shards, job=job, scheduler=runtime.dask_scheduler)
+    _check_shared(shards, store=job.store)
+
+
+def _decode_unsure_again(shards: Sequence[PlannedShard], *, job: DecodeJob) -> None:
+    """With nothing beside them, those with clips that ran out of time or memory."""
+    unsure = [shard for shard in shards if not Shard(job.store / shard.name).is_final]
+    if unsure:
+        print(f"clips of {len(unsure)} shards ran out of time or memory: once more, alone")
+        decode_here(unsure, job=job, workers=1)
 
 
 def _is_sound(path: Path) -> bool:
@@ -83,77 +96,11 @@ def _check_videos(shards: Sequence[PlannedShard], *, videos: Path) -> None:
         )
 
 
-def _decode(decode: Callable[..., None], shards: Sequence[PlannedShard], *, workers: int) -> None:
-    num_clips = sum(len(shard.clips) for shard in shards)
-    with progress_bar(total=num_clips, desc="decoding", unit="clip") as bar:
-        _fan_out(partial(decode, advance=_locked(bar.update)), shards, workers=workers)
-
-
-def _fan_out(
-    decode: Callable[[PlannedShard], None],
-    shards: Sequence[PlannedShard],
-    *,
-    workers: int,
-) -> None:
-    """One Prefect task for each shard. The first error of a task is raised."""
-    from prefect import flow, task
-    from prefect.cache_policies import NO_CACHE
-    from prefect.futures import as_completed
-    from prefect.task_runners import ThreadPoolTaskRunner
-
-    by_name = {shard.name: shard for shard in shards}
-
-    @task(name="decode-shard", cache_policy=NO_CACHE, persist_result=False)
-    def decode_shard(name: str) -> None:
-        decode(by_name[name])
-
-    @flow(name="decode", task_runner=ThreadPoolTaskRunner(max_workers=workers))
-    def decode_all() -> None:
-        futures = [decode_shard.submit(name) for name in by_name]
-        for future in as_completed(futures):
-            future.result()
-
-    decode_all()
-
-
-def _decode_shard(
-    shard: PlannedShard,
-    *,
-    store: Path,
-    videos: Path,
-    frames: FramesConfig,
-    readers: Readers,
-    advance: Callable[[], None],
-) -> None:
-    def clips(reader: IsolatedReader) -> Iterator[tuple[str, Clip | DataError]]:
-        for clip in shard.clips:
-            yield clip["id"], _read(videos / clip["path"], frames=frames, reader=reader)
-            advance()
-
-    with readers.borrow() as reader:
-        write_shard(
-            store / shard.name,
-            clips(reader),
-            frames_per_clip=frames.num_segments * frames.samples_per_segment,
-            storage=frames.storage,
-            jpeg_quality=frames.jpeg_quality,
+def _check_shared(shards: Sequence[PlannedShard], *, store: Path) -> None:
+    absent = [shard for shard in shards if not (store / shard.name).is_file()]
+    if absent:
+        raise DataError(
+            f"the Dask workers decoded {len(shards)} shards, but {len(absent)} of them are not in "
+            f"{store}: with runtime.runner: dask, CLIP_SPM_STATE must be a folder that all "
+            "machines share, under the same path"
         )
-
-
-def _read(path: Path, *, frames: FramesConfig, reader: IsolatedReader) -> Clip | DataError:
-    """The clip's frames, or why there are none. An error of the machine is raised."""
-    try:
-        return reader.read(path, frames=frames)
-    except DataError as error:
-        return error
-
-
-def _locked(call: Callable[[], Any]) -> Callable[[], None]:
-    """`call`, for several threads."""
-    lock = threading.Lock()
-
-    def locked() -> None:
-        with lock:
-            call()
-
-    return locked

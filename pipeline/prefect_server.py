@@ -22,27 +22,28 @@ _SETTINGS = {
 _START_SECONDS = 180  # 8 s on a quiet machine
 
 
-def ensure_server(home: Path) -> None:
+def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
     """Sets Prefect up for the flows of this process; called before Prefect is imported.
 
     A server named by `PREFECT_API_URL` is used, as is whatever else the user has set. Otherwise one
-    is started: 8 s. It keeps its database and its log in the folder `home`.
+    is started: 8 s. It keeps its database and its log in the folder `home`, and is reached at
+    `host`, an address of this machine.
     """
     home.mkdir(parents=True, exist_ok=True)
     for name, value in {**_SETTINGS, "PREFECT_HOME": str(home)}.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" in os.environ:
         return
-    port, log = _free_port(), home / "server.log"
-    server = _start(port, log=log)
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    address, log = (host, _free_port(host)), home / "server.log"
+    server = _start(address, log=log)
+    os.environ["PREFECT_API_URL"] = f"http://{host}:{address[1]}/api"
     import prefect  # noqa: F401  meanwhile: it takes seconds as well
 
-    _wait(server, port=port, log=log)
+    _wait(server, address=address, log=log)
 
 
-def _start(port: int, *, log: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", __name__, str(port)]
+def _start(address: tuple[str, int], *, log: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", __name__, *map(str, address)]
     root = Path(__file__).parent.parent
     path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(log, "wb") as output:
@@ -55,9 +56,9 @@ def _start(port: int, *, log: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def _wait(server: "subprocess.Popen[bytes]", *, port: int, log: Path) -> None:
+def _wait(server: "subprocess.Popen[bytes]", *, address: tuple[str, int], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(port):
+    while not _answers(*address):
         if server.poll() is not None:
             raise RuntimeError(f"Prefect's server ended at its start: see {log}")
         if time.monotonic() > deadline:
@@ -65,9 +66,9 @@ def _wait(server: "subprocess.Popen[bytes]", *, port: int, log: Path) -> None:
         time.sleep(0.1)
 
 
-def _answers(port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     """Asks directly: what the environment says about proxies is not for this machine itself."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/api/health")
         return connection.getresponse().status == 200
@@ -77,18 +78,18 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def _serve(port: int) -> None:
+def _serve(host: str, port: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
 
-    uvicorn.run(create_app(ephemeral=True), host="127.0.0.1", port=port, log_level="error")
+    uvicorn.run(create_app(ephemeral=True), host=host, port=port, log_level="error")
 
 
 def _end_with_parent() -> None:
@@ -97,4 +98,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(sys.argv[1], int(sys.argv[2]))

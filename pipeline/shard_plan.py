@@ -58,6 +58,11 @@ def plan_shards(manifest: pa.Table, *, frames: FramesConfig) -> list[PlannedShar
     return sorted(shards, key=lambda shard: shard.name)
 
 
+def recipe_hash(frames: FramesConfig) -> str:
+    """Of the parameters, code and packages that decide a shard's bytes besides its clips."""
+    return value_hash(_recipe(frames))
+
+
 def _group(clip_id: str, *, num_shards: int) -> int:
     digest = hashlib.blake2b(clip_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % num_shards

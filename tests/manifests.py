@@ -47,6 +47,8 @@ def runtime_config(**changes) -> RuntimeConfig:
     values = {
         "root": None,
         "workers": 2,
+        "runner": "local",
+        "dask_scheduler": None,
         "loader_workers": 0,
         "clip_seconds": 60,
         "clip_memory_mb": 2048,

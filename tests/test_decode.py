@@ -64,7 +64,7 @@ def test_decodes_once_and_only_what_is_missing(project, prefect_home, monkeypatc
     _check_contents(project / "frames")
     first = hashes(project / "frames")
 
-    monkeypatch.setattr(decode, "_fan_out", _no_flow)
+    monkeypatch.setattr(decode, "decode_here", _no_flow)
     assert build(project, home=prefect_home)[0] == 0
     assert hashes(project / "frames") == first
     monkeypatch.undo()

@@ -40,7 +40,7 @@ def test_no_stage_imports_another():
         assert not imported & (stages - {path.stem}), path
 
 
-FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel"]
+FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel", "distributed"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel"]
         ("spm.predict", FRAMEWORKS),
         ("spm.evaluation", FRAMEWORKS),
         ("stages.inventory", ["torch", "mlflow", "prefect"]),
-        ("stages.frames", ["torch", "mlflow", "prefect"]),
+        ("stages.frames", ["torch", "mlflow", "prefect", "distributed"]),
         ("stages.train", ["mlflow", "prefect", "open_clip"]),
     ],
 )

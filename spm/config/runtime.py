@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spm.config.base import Section
 
@@ -13,7 +13,11 @@ class RuntimeConfig(Section):
     root: str | None
     """Folder that holds the data sets; null: $CLIP_SPM_DATA, else data/raw."""
     workers: int = Field(ge=1)
-    """Clips decoded, and points of a grid run, at the same time."""
+    """Clips decoded, and points of a grid run, at the same time. A Dask cluster has its own."""
+    runner: Literal["local", "dask"]
+    """Where clips are decoded: on this machine, or in a Dask cluster that shares its storage."""
+    dask_scheduler: str | None
+    """Address of the cluster's scheduler, as tcp://host:8786."""
     loader_workers: int = Field(ge=0)
     """Processes that read training episodes ahead; 0: none, read in the training process."""
     clip_seconds: float = Field(gt=0)
@@ -30,3 +34,12 @@ class RuntimeConfig(Section):
     """Record runs in MLflow."""
     tracking_uri: str | None
     """MLflow's store; null: $MLFLOW_TRACKING_URI, else sqlite in the state folder."""
+
+    @model_validator(mode="after")
+    def _has_scheduler(self) -> "RuntimeConfig":
+        if self.runner == "dask" and self.dask_scheduler is None:
+            raise ValueError(
+                "runner: dask needs the address of a scheduler. Start one with `dask scheduler`, "
+                "and workers with `dask worker ADDRESS`; then set dask_scheduler: tcp://HOST:8786"
+            )
+        return self

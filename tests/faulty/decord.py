@@ -59,6 +59,10 @@ def _is_first(path):
     return not seen
 
 
+def _slow(path):
+    time.sleep(0.3)
+
+
 def _bug(path):
     raise KeyError("of a library")
 
@@ -69,6 +73,7 @@ _FAULTS = {
     "exit": lambda path: os._exit(3),
     "killed": lambda path: os.kill(os.getpid(), signal.SIGKILL),
     "ended": lambda path: os.kill(os.getpid(), signal.SIGTERM),
+    "slow": _slow,
     "hang": _hang,
     "grow": _grow,
     "hangonce": _hang_once,
