@@ -1,13 +1,19 @@
 """spm.manifest and spm.splits: who is in which split, and what is rejected with which reason."""
 
+import json
+from collections import Counter
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spm import inventory, manifest
+from spm.benchmarks import ListedClip
 from spm.config.dataset import DatasetConfig
 from spm.errors import ConfigError, DataError
+from spm.published_clips import Published
+from tests.toy_benchmark import CLASSES, toy
 
 LISTS = {"train": ["run"], "val": ["jump"], "test": ["walk"]}
 
@@ -163,6 +169,89 @@ def test_counts_show_a_class_of_which_nothing_is_usable():
         "val": {"jump": 3},
         "test": {"walk": 3},
     }
+
+
+class TestBenchmark:
+    FILES = tuple(
+        f"toy/{name}/{clip}.avi"
+        for name in ("run", "throw_ball", "HandStand", "hop (on one leg)", "sit")
+        for clip in "ab"
+    )
+
+    def table(self, *, files_=FILES, clips=None, released=None, **changes):
+        classes = {
+            split: [
+                {"name": name, "clips": 2, "released": (released or {}).get(name)} for name in names
+            ]
+            for split, names in CLASSES.items()
+        }
+        published = Published("ucf101", toy(classes=classes), clips)
+        values = {"benchmark": "ucf101", "split": "published"} | changes
+        return manifest.build(files(*files_), dataset=dataset(**values), split=published)
+
+    def test_a_row_of_a_clip_is_named_by_class_and_clip(self):
+        table = self.table()
+        assert table.column_names == list(manifest.COLUMNS)
+        assert table["id"].to_pylist()[:2] == ["HandStand/a", "HandStand/b"]
+        row = table.to_pylist()[0]
+        assert (row["path"], row["split"]) == ("toy/HandStand/a.avi", "val")
+        assert row["class_text"] == "hand stand"
+
+    def test_the_metadata_say_what_it_is(self):
+        metadata = self.table().schema.metadata
+        assert metadata[b"benchmark"] == b"ucf101"
+        assert metadata[b"variant"] == b"class_folders"
+        assert metadata[b"says"] == b"what the class folders hold"
+        assert json.loads(metadata[b"published"])["val"] == {"HandStand": 2}
+
+    def test_class_texts_as_released_where_there_is_one(self):
+        released = {"run": "Running", "sit": "Sit [down]"}
+        texts = dict.fromkeys(["sit"], "sitting")
+        table = self.table(released=released, names="as_released", class_texts=texts)
+        found = dict(
+            zip(*(table[name].to_pylist() for name in ("class", "class_text")), strict=True)
+        )
+        assert (found["run"], found["HandStand"], found["sit"]) == (
+            "Running",
+            "hand stand",
+            "sitting",
+        )
+        assert "running" not in self.table(released=released)["class_text"].to_pylist()
+
+    def test_missing_clips_and_duplicates_do_not_count_as_rejected(self):
+        listed = [
+            ListedClip(split, name, f"{name}_{clip}")
+            for split, names in CLASSES.items()
+            for name in names
+            for clip in range(4)
+        ]
+        found = [f"{clip.clip}.avi" for clip in listed[::2]]
+        files_ = [*found, *(f"copy/{path}" for path in found), "another.avi"]
+        table = self.table(files_=files_, clips=listed, max_rejected=0.0)
+        statuses = Counter(table["status"].to_pylist())
+        assert statuses == {"ok": 10, "missing": 10, "duplicate": 10, "rejected": 1}
+        assert manifest.clip_counts(table)["val"] == {"HandStand": 2}
+
+    def test_a_class_that_has_no_clips_left_counts_0(self):
+        listed = [ListedClip("train", "run", "r"), ListedClip("test", "sit", "s")]
+        table = self.table(files_=["r.avi"], clips=listed)
+        assert manifest.clip_counts(table)["test"] == {"sit": 0}
+
+    def test_too_many_rejected_of_those_that_are_there(self):
+        files_ = [(path, 0 if number < 2 else 7) for number, path in enumerate(self.FILES)]
+        with pytest.raises(DataError, match=r"2 of 10 clips.*max_rejected = 0.1"):
+            self.table(files_=files_, max_rejected=0.1)
+
+
+def test_the_same_content_under_two_ids():
+    table = build(*clips_of("run", "jump", "walk"))
+    assert manifest.same_content(table) == []
+    keys = [
+        "x" if path in ("run/0.mp4", "walk/1.mp4") else path for path in table["id"].to_pylist()
+    ]
+    table = table.set_column(2, "key", pa.array(keys))
+    (group,) = manifest.same_content(table)
+    assert [row["id"] for row in group] == ["run/0.mp4", "walk/1.mp4"]
 
 
 class TestDrawnSplit:

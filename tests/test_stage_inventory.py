@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
+from spm.benchmarks import load_benchmark
 from spm.errors import ConfigError, DataError
 from spm.hashing import cheap_key
 from stages import inventory, manifest, paths
@@ -305,6 +306,96 @@ class TestSplitLists:
             "\n".join(f"{key}: [{', '.join(lists[key])}]" for key in lists),
         )
         inventory.main()
+
+
+class TestBenchmark:
+    """UCF101 in class folders, five clips each, as its archive lays them out."""
+
+    @pytest.fixture(autouse=True)
+    def ucf101(self):
+        for name in load_benchmark("ucf101").splits():
+            for number in range(5):
+                place = Path("data/raw/ucf101/UCF-101") / name / f"v_{name}_g0{number}.avi"
+                write(place, f"{name} {number}")
+        self.params()
+
+    def params(self, **changes):
+        given = {"name": "ucf101", "benchmark": "ucf101", "split": "published"} | changes
+        params(**{f"dataset__{key}": value for key, value in given.items()})
+
+    def test_its_classes_are_found_without_lists(self, capsys):
+        inventory.main()
+        manifest.main()
+        table = pq.read_table(paths.MANIFEST)
+        assert table["status"].to_pylist() == ["ok"] * 505
+        out = capsys.readouterr().out
+        assert "test: 21 classes; test clips: 105 of the published 2,745 (3.8 %)" in out
+        assert "ucf101, class_folders: what the class folders hold" in out
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"benchmark": None}, "split = 'published' needs a benchmark"),
+            ({"split": str(LISTS_FILE)}, "'ucf101' goes with `split: published`"),
+            ({"name": "motion"}, "is the built-in data set: set name to the folder"),
+            ({"benchmark": "ucf11"}, r"dataset\.benchmark = 'ucf11'"),
+            ({"names": "as_release"}, r"dataset\.names = 'as_release'"),
+            (
+                {"benchmark": None, "split": str(LISTS_FILE), "lists": "data/splits"},
+                "lists = 'data/splits' needs a benchmark",
+            ),
+            (
+                {"benchmark": None, "split": str(LISTS_FILE), "names": "as_released"},
+                "names = 'as_released' needs a benchmark",
+            ),
+            ({"lists": "lists"}, "'lists': put the folder with the lists into data/splits"),
+            ({"lists": "data/splits/x"}, "no such folder. Put the published lists of UCF101 there"),
+            ({"lists": "data/splits"}, "holds none of the lists of UCF101: put trainlist"),
+            (
+                {"benchmark": "kinetics100"},
+                "the clips of Kinetics-100 are a selection: put its published lists into "
+                "data/splits/kinetics100",
+            ),
+            ({"benchmark": "ssv2_small"}, "the clips of SSv2-Small are a selection"),
+            ({"benchmark": "ssv2_full"}, "the clips of SSv2-Full are a selection"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused_first(self, changes, message):
+        self.params(**changes)
+        with pytest.raises(ConfigError, match=message):
+            inventory.main()
+        assert not paths.INVENTORY.exists()
+
+    def test_a_class_without_a_folder_is_named(self):
+        shutil.rmtree("data/raw/ucf101/UCF-101/YoYo")
+        with pytest.raises(DataError, match="no videos of these classes of UCF101: YoYo"):
+            inventory.main()
+
+    def test_a_class_with_too_few_listed_clips_is_named(self):
+        split_of = load_benchmark("ucf101").splits()
+        for split in ("train", "val", "test"):
+            lines = [
+                f"{name}/v_{name}_g0{number}"
+                for name in split_of
+                for number in range(5)
+                if split_of[name] == split
+            ]
+            write(Path(f"data/splits/ucf101/{split}list01.txt"), "\n".join(lines))
+        self.params(lists="data/splits/ucf101")
+        inventory.main()
+        Path("data/raw/ucf101/UCF-101/YoYo/v_YoYo_g00.avi").unlink()
+        with pytest.raises(DataError, match=r"in the train split .* usable ones: YoYo \(4\)"):
+            inventory.main()
+
+    def test_one_clip_in_two_splits_is_warned_of(self, capsys):
+        copy = "data/raw/ucf101/UCF-101/{0}/v_{0}_g00.avi"
+        shutil.copy(copy.format("YoYo"), copy.format("Surfing"))
+        inventory.main()
+        manifest.main()
+        assert (
+            "the same clip in two splits: Surfing/v_Surfing_g00 (test), YoYo/v_YoYo_g00 (train)"
+            in (capsys.readouterr().out)
+        )
 
 
 def test_manifest_stage_writes_what_was_counted(capsys):
