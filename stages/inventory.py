@@ -38,9 +38,11 @@ def main() -> None:
     dataset, model, backbone = (sections[name] for name in ("dataset", "model", "backbone"))
     episode, evaluate, train = (sections[name] for name in ("episode", "evaluate", "train"))
     _check_crop(sections["frames"], backbone)
+    split = split_lists.load(dataset)
     outside = _outside_files(model=model, backbone=backbone)
     files = _current_files(dataset, runtime=sections["runtime"])
-    _check_episodes(files, dataset=dataset, episode=episode, evaluate=evaluate, train=train)
+    clips = manifest.build(files, dataset=dataset, split=split)
+    _check_episodes(clips, episode=episode, evaluate=evaluate, train=train)
     _write_if_changed(_parquet(files), paths.INVENTORY)
     _write_if_changed(_json(outside), paths.WEIGHTS)
 
@@ -108,15 +110,13 @@ def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
 
 
 def _check_episodes(
-    files: pa.Table,
+    clips: pa.Table,
     *,
-    dataset: DatasetConfig,
     episode: EpisodeConfig,
     evaluate: EvaluateConfig,
     train: TrainConfig,
 ) -> None:
     """Whether each split has the classes and clips for its episodes, before anything is decoded."""
-    clips = manifest.build(files, dataset=dataset, split=split_lists.load(dataset))
     counts = manifest.clip_counts(clips)
     way, shot = episode.way, episode.shot
     if train.episodes:
