@@ -58,7 +58,6 @@ def _stand_back() -> None:
 
 if __name__ == "__main__":
     import av  # noqa: F401  now, and not in the first clip's time
-    import decord  # noqa: F401
     import PIL.Image  # noqa: F401
 
     _stand_back()

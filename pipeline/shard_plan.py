@@ -17,20 +17,33 @@ import pyarrow.compute as pc
 import pipeline.decode_worker
 import pipeline.isolated_reader
 import spm.container
+import spm.counting_readers
+import spm.ebml
 import spm.frame_folder
+import spm.nal_units
+import spm.packet_checks
+import spm.packets
+import spm.pyav_reader
 import spm.sampling
 import spm.shard_writer
 import spm.shards
 import spm.video
 from spm.config.frames import FramesConfig
+from spm.counting_readers import LIBRARIES
 from spm.hashing import source_hash, value_hash
 
-_PACKAGES = ("av", "decord", "pillow", "simplejpeg")
+_PACKAGES = ("av", "pillow", "simplejpeg")
 _MODULES = (
     pipeline.decode_worker,
     pipeline.isolated_reader,
     spm.container,
+    spm.counting_readers,
+    spm.ebml,
     spm.frame_folder,
+    spm.nal_units,
+    spm.packet_checks,
+    spm.packets,
+    spm.pyav_reader,
     spm.sampling,
     spm.shard_writer,
     spm.shards,
@@ -78,5 +91,6 @@ def _recipe(frames: FramesConfig) -> dict[str, Any]:
     values = frames.model_dump(exclude={"num_shards"})
     if frames.storage == "raw":
         del values["jpeg_quality"]
-    packages = {name: version(name) for name in _PACKAGES}
+    chosen = [frames.reader] if frames.reader in LIBRARIES else []
+    packages = {name: version(name) for name in (*_PACKAGES, *chosen)}
     return {"frames": values, "packages": packages, "source": source_hash(_MODULES)}

@@ -21,6 +21,6 @@ class Clip:
     frames: Frames
     """[n, H, W, 3], in the order of the indices picked."""
     reader: str
-    """Which reader served them: decord, pyav, or pillow for images."""
+    """Which reader served them: pyav-seek, pyav (all was decoded), decord, torchcodec, pillow."""
     video_frames: int
     """Frames that the video has."""

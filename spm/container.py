@@ -1,54 +1,22 @@
-"""What a video file says about itself before anything is decoded: is it whole, and can decord be
-trusted with it?
+"""Whether a video file is whole, as far as its container tells: all that it declares must be there.
 
-decord finds a frame by seeking to the keyframe before it and counting from there. Where frames
-cannot be counted from a keyframe it returns others, silently (up to 34 frames off, measured on avi
-with B-frames), so the packets are looked at first. That reads the file once and decodes nothing.
+PyAV reads a file that lost its end, or a webm with a hole, as a shorter video and raises nothing,
+so the sizes that the container declares are compared with the file first. Nothing is decoded.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from spm.ebml import check_matroska
 from spm.errors import DataError
 
-TOLERANCE = 2
-"""Frames that may be missing at the end of a file that is whole: DivX's packed B-frames and
-placeholders for dropped frames are packets without a picture."""
-
+_LARGEST = 2 << 30  # bytes: the packets of a clip are held in memory
 _RIFF_SLACK = 16  # bytes: some writers count their own header, or leave out a padding byte
-_EBML_HEADER, _EBML_SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
-
-
-@dataclass(frozen=True)
-class Index:
-    """The packets of a file's video stream."""
-
-    num_frames: int
-    """Frames to expect: packets that are shown."""
-    trap: str
-    """Why decord would return wrong frames; empty where it returns the right ones."""
-
-
-def examine(path: Path) -> Index:
-    """Index of the video in `path`.
-
-    Raises DataError with the reason for a file that is empty, truncated or no video.
-    """
-    _check_size(path)
-    with open_video(path) as (container, stream):
-        packets = [packet for packet in container.demux(stream) if not _is_flush(packet)]
-        is_avi, declared = container.format.name == "avi", stream.frames
-    if is_avi and len(packets) < declared - TOLERANCE:
-        raise DataError(f"damaged: declares {declared} frames, {len(packets)} could be found")
-    if not packets:
-        raise DataError("no frames: the video stream is empty")
-    if any(packet.is_corrupt for packet in packets):
-        raise DataError("damaged: a packet of the video stream is incomplete")
-    shown = sum(packet.size > 0 and not packet.is_discard for packet in packets)
-    return Index(num_frames=shown, trap="it is an avi" if is_avi else _trap(packets))
+_EBML = bytes.fromhex("1a45dfa3")
+_MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 @contextmanager
@@ -75,80 +43,35 @@ def _video_stream(container: Any) -> Any:
     return stream
 
 
-def _is_flush(packet: Any) -> bool:
-    """PyAV's mark at the end of the stream. An avi's placeholders are empty too, but have times."""
-    return packet.size == 0 and packet.dts is None
-
-
-def _trap(packets: list[Any]) -> str:
-    if any(packet.pts is None for packet in packets):
-        return "its packets have no presentation times"
-    if any(packet.is_discard for packet in packets):
-        return "an edit list hides some of its frames"
-    if not packets[0].is_keyframe:
-        return "it does not begin with a keyframe"
-    keyframe_pts = packets[0].pts
-    for packet in packets:
-        if packet.is_keyframe:
-            keyframe_pts = packet.pts
-        elif packet.pts < keyframe_pts:
-            return "frames before a keyframe are stored after it (open GOP)"
-    return ""
-
-
-def _check_size(path: Path) -> None:
-    """Compares the size of the file with what its container declares."""
+def check_whole(path: Path) -> None:
+    """Raises DataError for a file that is empty, or that lacks what its container declares."""
     size = path.stat().st_size
     if size == 0:
         raise DataError("the file is empty")
-    with open(path, "rb") as file:
-        declared = _declared_size(file, size=size)
+    if size > _LARGEST:
+        raise DataError(f"too long for a clip: {size >> 20} MiB, at most {_LARGEST >> 20}; cut it")
+    with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        if data[:4] == _EBML:
+            check_matroska(data)
+        declared = _declared_size(data)
     if declared > size:
         raise DataError(f"truncated: the container declares {declared} bytes, the file has {size}")
 
 
-def _declared_size(file: BinaryIO, *, size: int) -> int:
+def _declared_size(data: mmap) -> int:
     """Bytes that the file should have at least; 0 where the container does not say."""
-    head = file.read(12)
-    if head[:4] == b"RIFF":
-        return 8 + int.from_bytes(head[4:8], "little") - _RIFF_SLACK
-    if head[:4] == _EBML_HEADER:
-        return _matroska_size(file)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-        return _mp4_size(file, size=size)
-    return 0
+    if data[:4] == b"RIFF":
+        return 8 + int.from_bytes(data[4:8], "little") - _RIFF_SLACK
+    return _mp4_size(data) if data[4:8] in _MP4 else 0
 
 
-def _matroska_size(file: BinaryIO) -> int:
-    """End of the segment. Live recordings do not know it."""
-    file.seek(4)
-    header_size = _variable_int(file)
-    file.seek(header_size or 0, 1)
-    if file.read(4) != _EBML_SEGMENT:
-        return 0
-    segment_size = _variable_int(file)
-    return 0 if segment_size is None else file.tell() + segment_size
-
-
-def _variable_int(file: BinaryIO) -> int | None:
-    """EBML's size: leading zero bits give its length, all value bits set means unknown."""
-    first = file.read(1)
-    if not first or not first[0]:
-        return None
-    length = 9 - first[0].bit_length()
-    value = int.from_bytes(first + file.read(length - 1), "big") - (1 << (7 * length))
-    return None if value == (1 << (7 * length)) - 1 else value
-
-
-def _mp4_size(file: BinaryIO, *, size: int) -> int:
+def _mp4_size(data: mmap) -> int:
     """End of the last box that holds the index or the frames."""
     start = end = 0
-    while start + 8 <= size:
-        file.seek(start)
-        head = file.read(16)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    while start + 8 <= len(data):
+        length, kind = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8]
         if length == 1:
-            length = int.from_bytes(head[8:16], "big")
+            length = int.from_bytes(data[start + 8 : start + 16], "big")
         if length < 8:  # 0: up to the end of the file
             break
         start += length

@@ -1,24 +1,25 @@
-"""Reading frames of a video file: decord where it is right, PyAV in sequence everywhere else.
+"""Reading frames of a video file: by PyAV, or by a library that the configuration names.
 
-Frames are uint8 RGB [n, H, W, 3]. Both readers return the same bytes: the picture is turned as the
-file's rotation says, and one function resizes for both.
+Frames are uint8 RGB [n, H, W, 3], turned as the file's rotation says. One function resizes for all
+readers, so that they return the same bytes wherever they convert colours alike (docs/data.md).
 """
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spm.clip import Clip, Frames, Pick, Resize
-from spm.config.frames import FramesConfig
-from spm.container import TOLERANCE, examine, open_video
+from spm.config.frames import FramesConfig, Reader
+from spm.counting_readers import Library, limit, read_with_decord, read_with_torchcodec
 from spm.errors import DataError
 from spm.frame_folder import read_folder
+from spm.packets import open_packets
+from spm.pyav_reader import read_with_pyav, stack
 from spm.sampling import segment_frames
 
-Reader = Literal["auto", "decord", "pyav"]
+_READERS = {"decord": read_with_decord, "torchcodec": read_with_torchcodec}
 
 
 def read_frames(
@@ -31,22 +32,14 @@ def read_frames(
 ) -> Clip:
     """The frames of `path` at the indices `pick(video_frames)` -> int64 [n], resized.
 
-    `auto` is decord, and PyAV for avi, for what decord refuses and for what it would read wrongly
-    (see spm.container). Raises DataError with the reason for a file that cannot be used, and
-    OSError for one that cannot be opened.
+    `auto` is PyAV, seeking where the packets show that this is exact; `pyav` decodes every frame,
+    and so notices damage anywhere in the video. Raises DataError with the reason for a file that
+    cannot be used, and OSError for one that cannot be opened.
     """
-    index = examine(path)
     shrink = partial(resize, short_side=short_side, keep_aspect=keep_aspect)
-    if reader == "pyav" or (reader == "auto" and index.trap):
-        return _read_in_sequence(path, pick=pick, resize=shrink, expected=index.num_frames)
-    if index.trap:
-        raise DataError(f"decord would return wrong frames: {index.trap}; set frames.reader: auto")
-    try:
-        return _read_with_decord(path, pick=pick, resize=shrink, expected=index.num_frames)
-    except DataError:
-        if reader == "decord":
-            raise
-    return _read_in_sequence(path, pick=pick, resize=shrink, expected=index.num_frames)
+    if reader == "decord" or reader == "torchcodec":
+        return _read_with_library(path, pick=pick, resize=shrink, library=reader)
+    return read_with_pyav(path, pick=pick, resize=shrink, seek=reader == "auto")
 
 
 def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
@@ -94,44 +87,11 @@ def resize(frame: Frames, *, short_side: int, keep_aspect: bool) -> Frames:
     return np.asarray(image)
 
 
-def _read_with_decord(path: Path, *, pick: Pick, resize: Resize, expected: int) -> Clip:
-    import decord
-
-    decord.logging.set_level(decord.logging.QUIET)
-    try:
-        video = decord.VideoReader(str(path), num_threads=1)
-        if len(video) != expected:
-            raise DataError(f"decord counts {len(video)} frames, the file has {expected}")
-        indices, places = np.unique(pick(expected), return_inverse=True)
-        batch = video.get_batch(indices).asnumpy()
-    except (decord.DECORDError, RuntimeError) as error:
-        raise DataError(f"decord: {str(error).splitlines()[0]}") from error
-    frames = np.stack([resize(frame) for frame in batch])
-    return Clip(frames[places], "decord", expected)
-
-
-def _read_in_sequence(path: Path, *, pick: Pick, resize: Resize, expected: int) -> Clip:
-    """Decodes every frame from the first to the last, which is right on any file."""
-    indices, places = np.unique(pick(expected), return_inverse=True)
-    frames, decoded = _decode(path, indices=indices, resize=resize)
-    if decoded < max(1, expected - TOLERANCE):
-        raise DataError(f"damaged: has {expected} frames, {decoded} could be decoded")
-    if decoded != expected:  # rare: the frames were picked for another length
-        return _read_in_sequence(path, pick=pick, resize=resize, expected=decoded)
-    if len({frame.shape for frame in frames}) > 1:
-        raise DataError("the frame size changes within the video")
-    return Clip(np.stack(frames)[places], "pyav", decoded)
-
-
-def _decode(
-    path: Path, *, indices: npt.NDArray[np.int64], resize: Resize
-) -> tuple[list[Frames], int]:
-    """The frames at `indices`, and the number of frames that could be decoded."""
-    wanted, frames, decoded = set(indices.tolist()), [], 0
-    with open_video(path) as (container, stream):
-        for frame in container.decode(stream):
-            if decoded in wanted:
-                turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                frames.append(resize(np.ascontiguousarray(turned)))
-            decoded += 1
-    return frames, decoded
+def _read_with_library(path: Path, *, pick: Pick, resize: Resize, library: Library) -> Clip:
+    with open_packets(path) as video:
+        num_frames, reason = video.num_frames, limit(video, library=library)
+    if reason:
+        raise DataError(f"{library} would err: {reason}; set frames.reader: auto")
+    indices, places = np.unique(pick(num_frames), return_inverse=True)
+    batch = _READERS[library](path, indices=indices, expected=num_frames)
+    return Clip(stack([resize(frame) for frame in batch], places=places), library, num_frames)

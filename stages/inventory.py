@@ -23,6 +23,7 @@ from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.sections import SECTIONS
 from spm.config.train import VALIDATION_SPLITS, TrainConfig
+from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
 from spm.feasibility import check_feasible
 from spm.hashing import cheap_key, value_hash
@@ -38,6 +39,7 @@ def main() -> None:
     dataset, model, backbone = (sections[name] for name in ("dataset", "model", "backbone"))
     episode, evaluate, train = (sections[name] for name in ("episode", "evaluate", "train"))
     _check_crop(sections["frames"], backbone)
+    check_installed(sections["frames"].reader)
     split = split_lists.load(dataset)
     outside = _outside_files(model=model, backbone=backbone)
     files = _current_files(dataset, runtime=sections["runtime"])

@@ -1,27 +1,34 @@
-"""Test clips whose frames carry their number in the picture: eight bars, bright for a 1 bit."""
+"""Test clips whose frames carry their number in the picture: nine bars, bright for a 1 bit."""
 
-import struct
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from av.stream import Disposition
 
-FIXED = 1 << 16  # 1.0 in an mp4's matrix
+BITS = 9
+BRIGHT, DARK = (250, 220, 150), (10, 30, 60)
+NOISE = np.random.default_rng(0).integers(-15, 16, (64, 64), dtype=np.int16)
 
 
 def picture(number: int, *, width: int, height: int) -> np.ndarray:
-    """[H, W, 3] RGB."""
-    bits = (number >> (np.arange(width) * 8 // width)) & 1
-    return np.broadcast_to(np.where(bits, 230, 25)[None, :, None], (height, width, 3)).astype("u1")
+    """[H, W, 3] RGB; the grain moves, so that frames are predicted from one another."""
+    bits = (number >> (np.arange(width) * BITS // width)) & 1
+    bars = np.where(bits[:, None], BRIGHT, DARK)[None]
+    tiles = (height // 64 + 1, width // 64 + 1)
+    grain = np.tile(np.roll(NOISE, number, axis=1), tiles)[:height, :width, None]
+    return np.clip(bars + grain, 0, 255).astype("u1")
 
 
 def numbers(frames: np.ndarray) -> list[int]:
     """What is burnt into [n, H, W, 3]."""
     width = frames.shape[2]
-    centres = (2 * np.arange(8) + 1) * width // 16
-    bits = frames.mean(axis=(1, 3))[:, centres] > 128
-    return [int(row) for row in bits @ (1 << np.arange(8))]
+    centres = (2 * np.arange(BITS) + 1) * width // (2 * BITS)
+    columns = np.stack([frames[:, :, centres + shift] for shift in (-1, 0, 1)])
+    bits = columns.mean(axis=(0, 2, 4)) > 128
+    return [int(row) for row in bits @ (1 << np.arange(BITS))]
 
 
 def write_clip(
@@ -33,23 +40,35 @@ def write_clip(
     first: int = 0,
     options: dict[str, str] | None = None,
     audio: bool = False,
+    gop: int = 12,
+    b_frames: int | None = 2,
+    pix_fmt: str = "yuv420p",
+    milliseconds: Callable[[int], int] | None = None,
 ) -> Path:
-    """A clip of width × height `size` whose frames have the numbers from `first` on; B-frames where
-    the codec has them, a keyframe every 12 frames."""
+    """A clip of width × height `size` whose frames have the numbers from `first` on.
+
+    A keyframe comes every `gop` frames, B-frames where the codec has them (None: the encoder's
+    default). 20 frames a second, or frame k is on show from `milliseconds(k)` on.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", container_options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(codec, rate=20, options=options or {})
         stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
-        stream.codec_context.gop_size = 12
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
-        if codec != "libvpx-vp9":
-            stream.codec_context.max_b_frames = 2
+        if milliseconds is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if b_frames is not None and "vp" not in codec:
+            stream.codec_context.max_b_frames = b_frames
         if audio:
             _write_silence(container, container.add_stream("aac", rate=44100))
-        for number in range(first, first + num_frames):
-            image = picture(number, width=size[0], height=size[1])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for number in range(num_frames):
+            image = picture(first + number, width=size[0], height=size[1])
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            if milliseconds is not None:
+                frame.pts, frame.time_base = milliseconds(number), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
@@ -73,37 +92,3 @@ def _write_silence(container, stream) -> None:
     frame.sample_rate = 44100
     container.mux(stream.encode(frame))
     container.mux(stream.encode())
-
-
-def cut(source: Path, target: Path, *, first_keyframe: int) -> Path:
-    """A copy without re-encoding that starts two frames before a keyframe's successor: an edit list
-    hides the frames that are only needed to decode."""
-    with av.open(str(source)) as opened, av.open(str(target), "w") as container:
-        stream = container.add_stream_from_template(opened.streams.video[0])
-        packets = [packet for packet in opened.demux(video=0) if packet.size]
-        keyframes = [i for i, packet in enumerate(packets) if packet.is_keyframe]
-        kept = packets[keyframes[first_keyframe] :]
-        step = packets[0].duration
-        shift = kept[0].pts + 5 * step  # presentation begins five frames after the keyframe
-        for packet in kept:
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = stream
-            container.mux(packet)
-    return target
-
-
-def rotate(path: Path, *, quarter_turns: int) -> Path:
-    """Writes a rotation into the track header of an mp4, as phones do."""
-    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns]
-    matrix = (cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 14)
-    data = bytearray(path.read_bytes())
-    start = data.index(b"tkhd") + 44
-    data[start : start + 36] = struct.pack(">9i", *(value * FIXED for value in matrix))
-    path.write_bytes(data)
-    return path
-
-
-def truncate(path: Path, *, share: float) -> Path:
-    data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * share)])
-    return path

@@ -99,7 +99,7 @@ def _check_contents(folder):
         row = rows[name]
         assert (row["status"], row["shard"], row["row"]) == ("rejected", "", -1)
     assert rows["a/04.avi"]["reader"] == "pyav"
-    assert rows["b/05.mp4"]["reader"] == "decord"
+    assert rows["b/05.mp4"]["reader"] == "pyav-seek"
     assert (rows["b/05.mp4"]["width"], rows["b/05.mp4"]["height"]) == (43, 32)
     assert rows["b/05.mp4"]["video_frames"] == 16
     named = {row["shard"] for row in rows.values()} - {""}
@@ -111,7 +111,7 @@ def _check_contents(folder):
         assert numbers(store.read(clip)) == [first + 2, first + 6, first + 10, first + 14]
     report = json.loads((folder / INTEGRITY).read_text())
     assert (report["clips"], report["ok"], report["rejected"]) == (21, 20, 1)
-    assert report["readers"] == {"decord": 15, "pyav": 5}
+    assert report["readers"] == {"pyav": 5, "pyav-seek": 15}
     assert report["coverage"]["train"]["classes"]["a"]["usable"] == 10
     assert report["coverage"]["train"]["classes"]["a"]["rejected"] == 1
     assert report["reasons"]["class is in no split"] == 1
@@ -202,7 +202,7 @@ def test_a_bad_file_costs_one_file(project, prefect_home, monkeypatch, capsys):
     assert first["a/grow.mp4"] == ("rejected", "out of memory: takes more than 300 MB", True)
     assert first["a/hangonce.mp4"] == ("ok", "", False)
 
-    monkeypatch.delenv("PYTHONPATH")  # decord itself again, with which all of them are good
+    monkeypatch.delenv("PYTHONPATH")  # PyAV itself again, with which all of them are good
     decoded, _ = build(project, home=prefect_home)
     assert decoded == len({shard_of(project, f"a/{name}.mp4") for name in ("hang", "grow")})
     good = {"a/hang.mp4": ("ok", "", False), "a/grow.mp4": ("ok", "", False)}

@@ -34,7 +34,7 @@ def reader():
 
 @pytest.fixture
 def faulty(monkeypatch):
-    """The stand-in for decord; few seconds, little memory."""
+    """PyAV led astray; few seconds, little memory."""
     monkeypatch.setenv("PYTHONPATH", FAULTY)
     reader = IsolatedReader(Limits(seconds=4, memory_mb=300))
     yield reader
@@ -58,7 +58,7 @@ def test_a_clip_is_the_same_as_without_isolation_and_one_process_reads_them_all(
     first = worker_of(reader)
     assert_reads(reader, good)
     assert worker_of(reader) == first
-    assert reader.read(good, frames=FRAMES).reader == "decord"
+    assert reader.read(good, frames=FRAMES).reader == "pyav-seek"
 
 
 @pytest.mark.parametrize(

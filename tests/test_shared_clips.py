@@ -50,9 +50,9 @@ def test_all_clips_through_the_flow(tmp_path, prefect_home):
 @pytest.mark.parametrize(
     ("clip", "reader", "num_frames"),
     [
-        ("fight/fi031.mp4", "decord", 49),
-        ("kickflip/17_Kickflip56.mov", "pyav", 30),  # HEVC, and an edit list hides 4 of 34 frames
-        ("ollie/02_Ollie11.mov", "pyav", 51),  # decord returns 57, the last of them wrong
+        ("fight/fi031.mp4", "pyav-seek", 49),
+        ("kickflip/17_Kickflip56.mov", "pyav-seek", 30),  # HEVC; an edit list hides 4 of 34 frames
+        ("ollie/02_Ollie11.mov", "pyav-seek", 51),  # decord returns 57, the last of them wrong
     ],
 )
 def test_the_reader_that_is_right(clip, reader, num_frames):

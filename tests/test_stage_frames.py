@@ -52,7 +52,7 @@ def write_manifest(**rejected):
 def test_frames_are_built_and_summed_up(project, prefect_home, capsys):
     frames.main()
     out = capsys.readouterr().out
-    assert "frames: 10 clips usable (decord 10), 0 unusable\n" in out
+    assert "frames: 10 clips usable (pyav-seek 10), 0 unusable\n" in out
     assert len(FrameStore(paths.FRAMES).clips) == 10
 
 
@@ -101,7 +101,7 @@ def test_clips_that_run_out_of_time_fail_the_stage_at_its_end(
     assert "  a/hang.mp4: out of time: not read within 2 s" in str(error.value)
     out = capsys.readouterr().out
     assert (
-        "frames: 10 clips usable (pyav 10), 2 unusable (out of time 1, the file is empty 1), "
+        "frames: 10 clips usable (pyav-seek 10), 2 unusable (out of time 1, the file is empty 1), "
         "1 of these transient\n"
     ) in out
     assert json.loads((paths.FRAMES / "integrity.json").read_text())["transient"] == 1

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from spm.config.base import Section
 
+Reader = Literal["auto", "pyav", "decord", "torchcodec"]
+
 
 class FramesConfig(Section):
     """Sparse sampling (TSN) and storage."""
@@ -24,7 +26,8 @@ class FramesConfig(Section):
     """Raw pixels read faster, JPEG takes a tenth of the disk."""
     jpeg_quality: int = Field(ge=1, le=100)
     """For `storage: jpeg` (4:2:0)."""
-    reader: Literal["auto", "decord", "pyav"]
-    """`auto`: decord; PyAV for avi and for what decord refuses."""
+    reader: Reader
+    """`auto`: PyAV, seeking where that is exact. `pyav`: every frame is decoded, which notices
+    damage anywhere. `decord`, `torchcodec`: these; files that they would misread are rejected."""
     num_shards: int = Field(ge=1)
     """Files that the clips are spread over: the unit of parallel work and of caching."""

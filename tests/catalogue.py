@@ -1,0 +1,183 @@
+"""The kinds of clips that a data set may hold, each with the numbers that its frames show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.burnt import BITS, write_clip
+from tests.remade import (
+    cut,
+    declare_more,
+    drop_first_gop,
+    drop_frame,
+    end_early,
+    flag_keyframe,
+    hide_every_tenth,
+    in_storing_order,
+    lose_samples,
+    pack_b_frames,
+    remux,
+    repeat_frames,
+    rotate,
+)
+
+VP8 = {"deadline": "realtime", "cpu-used": "8"}
+VP9 = {
+    "deadline": "realtime",
+    "cpu-used": "6",
+    "auto-alt-ref": "1",
+    "lag-in-frames": "25",
+    "b": "100k",
+}
+OPEN_X264 = {"x264-params": "open-gop=1:bframes=3:b-pyramid=normal:scenecut=0"}
+X265 = "log-level=none"
+MPEG4 = {"flags": "+bitexact"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A kind of clip."""
+
+    name: str
+    """The file's name."""
+    make: Callable[[Path], Path]
+    """Writes it."""
+    numbers: tuple[int, ...] = tuple(range(40))
+    """Burnt into its frames, in the order of presentation; none where it must be refused."""
+
+
+def _remade(path: Path, *, change: Callable, **how) -> Path:
+    options = how.pop("muxer", None)
+    whole = write_clip(path.with_name(f"whole-{path.name}"), **how)
+    remux(whole, path, change=change, options=options)
+    whole.unlink()
+    return path
+
+
+def _same(packets: list) -> list:
+    return packets
+
+
+def _sample(name: str, *, numbers: range | tuple[int, ...] = range(40), **how) -> Sample:
+    make = partial(_remade, **how) if "change" in how else partial(write_clip, **how)
+    return Sample(name, lambda path: make(path), tuple(numbers))
+
+
+def _then(sample: Sample, change: Callable, *, numbers=(), **how) -> Sample:
+    return Sample(sample.name, lambda path: change(sample.make(path), **how), tuple(numbers))
+
+
+def _cut(path: Path) -> Path:
+    whole = write_clip(path.with_name(f"whole-{path.name}"))
+    cut(whole, path, first_keyframe=1)
+    whole.unlink()
+    return path
+
+
+def _uneven(number: int) -> int:
+    """Milliseconds of a variable frame rate: 5 to 90 between frames."""
+    return 40 * number + number * number % 35
+
+
+def _mirrored(number: int) -> int:
+    """What the bars say upside down."""
+    return int(f"{number:0{BITS}b}"[::-1], 2)
+
+
+FRONT = {"movflags": "faststart"}
+
+CATALOGUE = [
+    _sample("h264.mp4"),
+    _sample("h264-no-b.mp4", b_frames=0),
+    _sample("h264-gop250.mp4", gop=250, num_frames=300, numbers=range(300)),
+    _sample("h264-open-gop.mp4", options=OPEN_X264, b_frames=None),
+    _sample("h264-intra-refresh.mp4", options={"x264-params": "intra-refresh=1"}, gop=20),
+    _sample("h264-vfr.mp4", milliseconds=_uneven),
+    _sample("h264-10bit.mp4", pix_fmt="yuv420p10le"),
+    _sample("h264-odd-444.mkv", size=(131, 97), pix_fmt="yuv444p"),
+    _then(_sample("h264-rotated.mp4"), rotate, quarter_turns=2, numbers=map(_mirrored, range(40))),
+    _sample("h264-one-frame.mp4", num_frames=1, numbers=range(1)),
+    _sample("h264-three-frames.mp4", num_frames=3, numbers=range(3)),
+    Sample("h264-edit-list.mov", _cut, tuple(range(17, 40))),
+    _then(_sample("h264-ends-early.mp4"), end_early, share=0.5, numbers=range(20)),
+    _sample("h264-fragmented.mp4", change=_same, muxer={"movflags": "frag_keyframe+empty_moov"}),
+    _sample("h264.mkv"),
+    _sample("h264.ts"),
+    _sample("h264.flv"),
+    _sample("h264.avi"),
+    _sample("h264-storing-order.mkv", change=in_storing_order),
+    _sample(
+        "h264-cut-open-gop.mkv",
+        options=OPEN_X264,
+        b_frames=None,
+        change=drop_first_gop,
+        numbers=range(12, 40),
+    ),
+    _then(_sample("h264-lost-samples.mp4", change=_same, muxer=FRONT), lose_samples, share=0.6),
+    _sample("hevc-closed.mp4", codec="libx265", options={"x265-params": f"{X265}:open-gop=0"}),
+    _sample("hevc-open.mp4", codec="libx265", options={"x265-params": X265}),
+    _sample(
+        "hevc-cut.mkv",
+        codec="libx265",
+        options={"x265-params": X265},
+        change=drop_first_gop,
+        numbers=range(12, 40),
+    ),
+    _sample(
+        "hevc-false-keyframe.mkv",
+        codec="libx265",
+        options={"x265-params": X265},
+        change=flag_keyframe,
+    ),
+    _sample(
+        "hevc-10bit.mp4",
+        codec="libx265",
+        options={"x265-params": X265},
+        pix_fmt="yuv420p10le",
+    ),
+    _sample("mpeg4.avi", codec="mpeg4"),
+    _sample("mpeg4-no-b.avi", codec="mpeg4", b_frames=0),
+    _sample("mpeg4-packed.avi", codec="mpeg4", b_frames=1, options=MPEG4, change=pack_b_frames),
+    _sample("mpeg4-repeats.avi", codec="mpeg4", b_frames=0, change=repeat_frames),
+    _sample("mpeg4-odd.avi", codec="mpeg4", size=(131, 97)),
+    _sample(
+        "mpeg4-dropped.avi",
+        codec="mpeg4",
+        b_frames=0,
+        change=drop_frame,
+        numbers=(*range(37), 38, 39),
+    ),
+    _then(_sample("mpeg4-over-declared.avi", codec="mpeg4"), declare_more, num_frames=60),
+    _sample("mpeg4.mp4", codec="mpeg4"),
+    _sample("mpeg4-false-keyframe.mp4", codec="mpeg4", change=flag_keyframe),
+    _sample("msmpeg4v3.avi", codec="msmpeg4", b_frames=0),
+    _sample("wmv2.wmv", codec="wmv2", b_frames=0),
+    _sample("mpeg2.mpg", codec="mpeg2video", options={"b": "2M"}),
+    _sample("mpeg2.mkv", codec="mpeg2video", options={"b": "2M"}),
+    _sample(
+        "mpeg2-cut.mkv",
+        codec="mpeg2video",
+        options={"b": "2M"},
+        change=drop_first_gop,
+        numbers=range(12, 40),
+    ),
+    _sample("mjpeg.avi", codec="mjpeg", b_frames=None, pix_fmt="yuvj420p"),
+    _sample("mjpeg.mov", codec="mjpeg", b_frames=None, pix_fmt="yuvj420p"),
+    _sample("vp8.webm", codec="libvpx", options=VP8),
+    _sample(
+        "vp8-alt-ref.webm",
+        codec="libvpx",
+        options=VP8,
+        change=hide_every_tenth,
+        numbers=tuple(number for number in range(40) if number % 10 != 5),
+    ),
+    _sample("vp9-alt-ref.webm", codec="libvpx-vp9", options=VP9),
+    _sample("vp9-odd.webm", codec="libvpx-vp9", options=VP8, size=(131, 97)),
+]
+
+
+def write_all(folder: Path) -> dict[str, Path]:
+    """All kinds as files in `folder`: name -> path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {sample.name: sample.make(folder / sample.name) for sample in CATALOGUE}

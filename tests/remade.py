@@ -1,0 +1,162 @@
+"""Test clips made from others without encoding again: what editors, phones and accidents leave."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+
+FIXED = 1 << 16  # 1.0 in an mp4's matrix
+VOP = b"\0\0\1\xb6"  # MPEG-4's start code of a picture
+NOT_CODED = VOP + bytes([0b01010000, 0b01001111])
+Packets = list[Any]
+
+
+def remux(
+    source: Path,
+    target: Path,
+    *,
+    change: Callable[[Packets], Packets] = lambda packets: packets,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """`change` gets the packets in the order of storing; `options` are the muxer's."""
+    with av.open(str(source)) as opened, av.open(str(target), "w", options=options or {}) as out:
+        stream = out.add_stream_from_template(opened.streams.video[0])
+        for packet in change([packet for packet in opened.demux(video=0) if packet.size]):
+            packet.stream = stream
+            out.mux(packet)
+    return target
+
+
+def with_data(packet: Any, data: bytes) -> Any:
+    """The packet with other bytes."""
+    changed = av.Packet(data)
+    changed.pts, changed.dts, changed.duration = packet.pts, packet.dts, packet.duration
+    changed.time_base, changed.is_keyframe = packet.time_base, packet.is_keyframe
+    return changed
+
+
+def cut(source: Path, target: Path, *, first_keyframe: int) -> Path:
+    """A copy that starts at a keyframe and is shown from five frames later on: an edit list hides
+    the frames that are only needed to decode."""
+
+    def shift(packets: Packets) -> Packets:
+        keyframes = [i for i, packet in enumerate(packets) if packet.is_keyframe]
+        kept = packets[keyframes[first_keyframe] :]
+        start = kept[0].pts + 5 * packets[0].duration
+        for packet in kept:
+            packet.pts, packet.dts = packet.pts - start, packet.dts - start
+        return kept
+
+    return remux(source, target, change=shift)
+
+
+def end_early(path: Path, *, share: float) -> Path:
+    """Shortens what the edit list of an mp4 shows, as trimming on a phone does."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 12
+    duration = int.from_bytes(data[at : at + 4], "big")
+    data[at : at + 4] = int(duration * share).to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
+
+
+def in_storing_order(packets: Packets) -> Packets:
+    """Times of presentation in the order of storing, as careless copies of avi files have them."""
+    for packet, time in zip(packets, sorted(packet.pts for packet in packets), strict=True):
+        packet.pts = packet.dts = time
+    return packets
+
+
+def flag_keyframe(packets: Packets) -> Packets:
+    """Calls a frame in the middle of a GOP a keyframe."""
+    packets[17].is_keyframe = True
+    return packets
+
+
+def hide_every_tenth(packets: Packets) -> Packets:
+    """VP8: turns frames 5, 15, 25 … into alt-ref frames, which are decoded and never shown."""
+    for number in range(5, len(packets), 10):
+        data = bytearray(bytes(packets[number]))
+        data[0] &= ~0x10
+        packets[number] = with_data(packets[number], bytes(data))
+    return packets
+
+
+def pack_b_frames(packets: Packets) -> Packets:
+    """MPEG-4 as DivX 5 stored it: a B-frame lies in the packet of the frame that it needs, and a
+    placeholder (a VOP that is not coded) has its place. For one B-frame between others."""
+    times = [(packet.pts, packet.dts) for packet in packets]
+    packed: Packets = []
+    for packet in packets:
+        data = bytes(packet)
+        if data[data.index(VOP) + 4] >> 6 == 2:
+            packed[-1] = with_data(packed[-1], bytes(packed[-1]) + data)
+            packed.append(with_data(packet, NOT_CODED))
+        else:
+            packed.append(with_data(packet, data.replace(VOP, b"\0\0\1\xb2DivX503b1393p" + VOP, 1)))
+    for packet, (_, dts) in zip(packed, times, strict=True):
+        packet.pts = packet.dts = dts
+    return packed
+
+
+def drop_first_gop(packets: Packets) -> Packets:
+    """Cuts before the second keyframe, with nothing that says so."""
+    return packets[[i for i, packet in enumerate(packets) if packet.is_keyframe][1] :]
+
+
+def repeat_frames(packets: Packets) -> Packets:
+    """MPEG-4: every fifth packet is followed by one that says "the same again" (a VOP that is not
+    coded), as Xvid writes for frames that it drops."""
+    repeated: Packets = []
+    for number, packet in enumerate(packets):
+        repeated.append(packet)
+        if number % 5 == 2:
+            repeated.append(with_data(packet, NOT_CODED))
+            repeated[-1].is_keyframe = False
+    for time, packet in enumerate(repeated):
+        packet.pts = packet.dts = time
+    return repeated
+
+
+def drop_frame(packets: Packets) -> Packets:
+    """Leaves a frame out where an avi then stores an empty packet: nothing changes at that time."""
+    return packets[:-3] + packets[-2:]
+
+
+def rotate(path: Path, *, quarter_turns: int) -> Path:
+    """Writes a rotation into the track header of an mp4, as phones do."""
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns]
+    matrix = (cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 14)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"tkhd") + 44
+    data[start : start + 36] = struct.pack(">9i", *(value * FIXED for value in matrix))
+    path.write_bytes(data)
+    return path
+
+
+def declare_more(path: Path, *, num_frames: int) -> Path:
+    """Writes a number of frames into the headers of an avi."""
+    data = bytearray(path.read_bytes())
+    for at in (data.index(b"avih") + 24, data.index(b"strh") + 40):
+        data[at : at + 4] = num_frames.to_bytes(4, "little")
+    path.write_bytes(data)
+    return path
+
+
+def lose_samples(path: Path, *, share: float) -> Path:
+    """Cuts an mp4 with its index in front, and mends the box's size: whole to look at, but the
+    index lists frames that lie behind the end."""
+    data = path.read_bytes()
+    start = data.index(b"mdat") - 4
+    kept = bytearray(data[: start + int((len(data) - start) * share)])
+    kept[start : start + 4] = (len(kept) - start).to_bytes(4, "big")
+    path.write_bytes(kept)
+    return path
+
+
+def truncate(path: Path, *, share: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
