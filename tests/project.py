@@ -44,6 +44,13 @@ class Project:
         identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
         _run(["git", *identity, "commit", "-q", "-m", message], cwd=self.folder)
 
+    def clone(self, folder: Path) -> "Project":
+        """What another user gets from git."""
+        _run(["git", "clone", "-q", str(self.folder), str(folder)], cwd=self.folder)
+        other = Project.__new__(Project)
+        other.folder = folder
+        return other
+
     def change(self, parameters: dict[str, Any]) -> None:
         """Sets dotted names in params.yaml."""
         yaml = YAML()

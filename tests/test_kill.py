@@ -1,4 +1,4 @@
-"""Training killed at any point, through DVC: it goes on, and ends with the same weights."""
+"""Decoding and training killed at any point, through DVC: they go on, to the same result."""
 
 import os
 import re
@@ -79,3 +79,18 @@ def test_dvc_is_killed_and_its_trainer_lives(project, training):
     assert f"already runs, in process {trainer}" in refused.stdout
     os.kill(trainer, signal.SIGKILL)
     _assert_goes_on_to_the_same_weights(project)
+
+
+def test_decoding_is_killed(tmp_path):
+    """What was finished is not decoded again."""
+    parameters = {"frames.num_shards": 24, "runtime.tracking": False}
+    project, store = Project(tmp_path, parameters=parameters), tmp_path / ".state/shards"
+    project.dvc("repro", "manifest")
+    dvc = project.start("repro", "frames")
+    wait_until(lambda: len(list(store.glob("*.h5"))) >= 5)
+    os.killpg(dvc.pid, signal.SIGKILL)
+    dvc.wait()
+    finished = len(list(store.glob("*.h5")))
+    output = project.dvc("repro", "frames").stdout
+    decoded = int(re.search(r"frames: (\d+) shards decoded", output).group(1))
+    assert 0 < decoded == 24 - finished
