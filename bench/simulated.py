@@ -31,7 +31,7 @@ def manifest(*, num_clips: int, num_classes: int) -> pa.Table:
         "status": pa.repeat("ok", num_clips),
         "reason": pa.repeat("", num_clips),
     }
-    return pa.table(columns).sort_by("id")
+    return pa.table(columns).sort_by("id").replace_schema_metadata({"dataset": "simulated"})
 
 
 def write_index(path: Path, *, num_clips: int, num_classes: int, num_shards: int = 512) -> None:

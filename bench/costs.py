@@ -1,0 +1,170 @@
+"""What each benchmark takes before a paper's number comes out: python -m bench.costs
+
+disk      clips × bytes a clip: raw by arithmetic, JPEG as a share of it (bench.storage)
+decoding  clips × CPU time of read_clip, measured here on made-up files of the benchmark's codec,
+          size and length
+GPU       floating-point operations of the visual tower (counted by torch) × frames: three times
+          over in training, once at validation and test; divided by what an A100 may sustain.
+          Computed, not measured; the head and the text tower are left out
+"""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.benchmark_preset import BACKBONES, benchmark_preset
+from spm.benchmarks import load_benchmark
+from spm.config.base import validate
+from spm.config.frames import FramesConfig
+from spm.video import read_clip
+from spm.yaml_file import read_yaml
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+JPEG_SHARE = 0.12
+"""Of raw, at quality 95: between the two real videos that bench.storage was run on."""
+SUSTAINED = {"float32": 14e12, "bfloat16": 80e12}
+"""Operations a second of an A100, assumed: 70 % of its peak without and 26 % with tensor cores."""
+
+_READS = 5
+
+
+class Files(NamedTuple):
+    """What a benchmark's files are like, roughly."""
+
+    codec: str
+    extension: str
+    width: int
+    height: int
+    num_frames: int
+
+
+FILES = {
+    "hmdb51": Files("mpeg4", "avi", 320, 240, 95),
+    "ucf101": Files("mpeg4", "avi", 320, 240, 180),
+    "kinetics100": Files("libx264", "mp4", 340, 256, 300),
+    "ssv2_small": Files("libvpx-vp9", "webm", 426, 240, 46),
+    "ssv2_full": Files("libvpx-vp9", "webm", 426, 240, 46),
+}
+
+
+class Cost(NamedTuple):
+    clips: int
+    raw_bytes: float
+    decode_seconds: float
+    """CPU seconds of all clips."""
+    operations: dict[tuple[str, int], float]
+    """(backbone, shot) -> floating-point operations of training, validation and test."""
+
+
+def main() -> None:
+    print("             clips   raw, GB  JPEG, GB  decoding, h  GPU hours, float32 | bfloat16")
+    forward = {backbone: forward_operations(f"{backbone}-quickgelu") for backbone in BACKBONES}
+    for name in FILES:
+        cost = cost_of(name, forward=forward)
+        raw, hours = cost.raw_bytes / 1e9, cost.decode_seconds / 3600
+        print(
+            f"{name:<11}{cost.clips:7,}{raw:10.1f}{raw * JPEG_SHARE:10.1f}{hours:13.2f}", end="  "
+        )
+        for (backbone, shot), operations in cost.operations.items():
+            gpu = [f"{operations / rate / 3600:.1f}" for rate in SUSTAINED.values()]
+            print(f"  {backbone} K={shot}: {' | '.join(gpu)}", end="")
+        print(flush=True)
+
+
+def cost_of(name: str, *, forward: dict[str, float]) -> Cost:
+    """`forward`: backbone -> operations of a frame."""
+    benchmark, files = load_benchmark(name), FILES[name]
+    splits = {
+        split: sum(classes.values())
+        for split, classes in benchmark.counts(benchmark.variants[0]).items()
+    }
+    clips = sum(splits.values())
+    values = benchmark_preset(name)
+    side, num_frames = values["frames.short_side"], values["frames.num_segments"]
+    pixels = side * round(side * files.width / files.height)
+    operations = {
+        (backbone, shot): forward[backbone]
+        * encoded_frames(benchmark_preset(name, shot=shot, backbone=backbone), splits=splits)
+        for backbone in forward
+        for shot in (1, 5)
+    }
+    raw = clips * num_frames * pixels * 3
+    return Cost(clips, raw, clips * decode_seconds(files, values=values), operations)
+
+
+def encoded_frames(values: dict[str, Any], *, splits: dict[str, int]) -> int:
+    """Forward passes of the tower, a backward pass counted as two."""
+    clips = values["episode.way"] * (values["episode.shot"] + values["episode.query"])
+    validations = -(-values["train.episodes"] // values["train.validate_every"])
+    trained = 3 * values["train.episodes"] * clips
+    return values["frames.num_segments"] * (trained + validations * splits["val"] + splits["test"])
+
+
+def forward_operations(backbone: str) -> float:
+    """Of one frame through the visual tower; a multiplication and an addition count as two."""
+    import open_clip
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = open_clip.create_model(backbone)
+    size = model.visual.image_size
+    width, height = size if isinstance(size, tuple) else (size, size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.encode_image(torch.zeros(1, 3, height, width))
+    return float(counter.get_total_flops())
+
+
+def decode_seconds(files: Files, *, values: dict[str, Any]) -> float:
+    """CPU seconds to read one clip as the stage `frames` does: the median of some reads."""
+    section = read_yaml(PARAMS)["frames"]
+    section |= {key.split(".")[1]: value for key, value in values.items() if "frames." in key}
+    frames = validate(FramesConfig, section, name="frames")
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = _write_clip(Path(folder) / f"clip.{files.extension}", files)
+        for _ in range(_READS + 1):
+            started = time.process_time()
+            read_clip(path, frames=frames)
+            times.append(time.process_time() - started)
+    return statistics.median(times[1:])
+
+
+def _write_clip(path: Path, files: Files) -> Path:
+    """A camera that moves over a made-up landscape, with a little noise."""
+    import av
+
+    rng = np.random.default_rng(0)
+    landscape = _landscape(rng, height=files.height + 160, width=files.width + 160)
+    with av.open(str(path), "w") as container:
+        quick = {"deadline": "realtime", "cpu-used": "8"} if "vp9" in files.codec else {}
+        stream = container.add_stream(files.codec, rate=25, options=quick)
+        stream.width, stream.height, stream.pix_fmt = files.width, files.height, "yuv420p"
+        stream.bit_rate = 800_000
+        for number in range(files.num_frames):
+            x, y = (round(80 + 79 * wave(number / 20)) for wave in (np.sin, np.cos))
+            picture = landscape[y : y + files.height, x : x + files.width]
+            noisy = picture + rng.normal(scale=2, size=picture.shape)
+            image = noisy.clip(0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def _landscape(rng: np.random.Generator, *, height: int, width: int) -> np.ndarray:
+    """[height, width, 3]: noise of every size, the larger the stronger."""
+    from PIL import Image
+
+    total = np.zeros((height, width, 3))
+    for cells in (4, 16, 64):
+        coarse = rng.integers(0, 256, size=(cells, cells, 3), dtype=np.uint8)
+        fine = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        total += np.asarray(fine) * 8 / cells
+    return total * 255 / total.max()
+
+
+if __name__ == "__main__":
+    main()
