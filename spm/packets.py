@@ -82,10 +82,10 @@ class Video:
     @cached_property
     def trap(self) -> str:
         """Why seeking by these packets could go wrong; empty where it cannot."""
-        times = [packet.pts for packet in self.shown]
-        if None in [packet.pts for packet in self.packets]:
+        times = [packet.pts for packet in self.packets]
+        if None in times:
             return "its packets have no presentation times"
-        if len(set(times)) < len(times):
+        if len(set(self.presentation)) < self.num_frames:
             return "several frames have the same presentation time"
         if min(self.starts) < 0:
             return "its first frames need others that are not there"

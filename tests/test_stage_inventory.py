@@ -185,6 +185,17 @@ def test_a_backbone_that_cannot_work_is_found_before_decoding(name, message):
         inventory.main()
 
 
+def test_a_reader_that_is_not_there_is_found_before_decoding(monkeypatch):
+    params(frames__reader="torchcodec")
+    monkeypatch.setitem(sys.modules, "torchcodec", None)
+    with pytest.raises(
+        ConfigError, match=r"'torchcodec' cannot be imported .* frames.reader: auto"
+    ):
+        inventory.main()
+    params(frames__reader="decord")
+    inventory.main()
+
+
 def test_an_unknown_section_is_named():
     document = YAML(typ="safe").load(Path("params.yaml"))
     document["evalute"] = document.pop("evaluate")

@@ -1,0 +1,59 @@
+"""A webm is whole, or the byte is named where it is not."""
+
+import io
+
+import av
+import pytest
+
+from spm.ebml import check_matroska
+from spm.errors import DataError
+from tests.burnt import write_clip
+
+VP8 = {"deadline": "realtime", "cpu-used": "8"}
+CLUSTER = bytes.fromhex("1f43b675")
+
+
+@pytest.fixture(scope="module")
+def webm(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("webm")
+    return write_clip(folder / "clip.webm", codec="libvpx", options=VP8, audio=False).read_bytes()
+
+
+def test_a_whole_file(webm):
+    check_matroska(webm)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.99])
+def test_a_file_that_lost_its_end(webm, share):
+    with pytest.raises(DataError, match=f"truncated: the container declares {len(webm)} bytes"):
+        check_matroska(webm[: int(len(webm) * share)])
+
+
+def live(webm):
+    """As a browser records it: nobody knew the sizes of segment and clusters yet."""
+    data = bytearray(webm)
+    for kind in (bytes.fromhex("18538067"), CLUSTER):
+        at = data.index(kind) + 4
+        length = 9 - data[at].bit_length()
+        data[at : at + length] = (1 << 7 * length | (1 << 7 * length) - 1).to_bytes(length, "big")
+    return bytes(data)
+
+
+def test_a_live_recording(webm):
+    check_matroska(live(webm))
+    with pytest.raises(DataError, match="truncated: its last element ends at byte"):
+        check_matroska(live(webm)[: webm.index(CLUSTER) + 400])
+
+
+def test_a_hole_between_two_blocks(webm):
+    with av.open(io.BytesIO(webm)) as container:
+        at = [packet.pos for packet in container.demux(video=0)][20]
+    data = bytearray(webm)
+    data[at - 100 : at + 100] = bytes(200)
+    with pytest.raises(DataError, match="damaged: not an element of Matroska at byte"):
+        check_matroska(bytes(data))
+
+
+def test_no_segment(webm):
+    with pytest.raises(DataError, match="damaged: no segment"):
+        check_matroska(webm[:36] + bytes(100))
