@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spm.clip_models import describe, image_size
-from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics
+from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics, Precision
 from spm.errors import ConfigError
 from spm.weights import read_weights, resolve_weights
 
@@ -31,12 +31,14 @@ class Backbone(nn.Module):
         channels: int,
         image_size: int,
         normalize: bool,
+        precision: Precision,
         batch_norm: BatchNormStatistics,
     ) -> None:
         super().__init__()
         self.visual = visual
         self.channels = channels
         self.image_size = image_size
+        self.precision = precision
         self.batch_norm = batch_norm
         self.validated = False
         """Whether training has validated yet: `running-then-batch` depends on it."""
@@ -45,7 +47,10 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """pixels [..., H, W, 3] uint8 -> [..., C], not normalised to length one."""
+        """pixels [..., H, W, 3] uint8 -> [..., C], not normalised to length one.
+
+        In the weights' own type, whatever `precision` the tower computes in.
+        """
         expected = (self.image_size, self.image_size, 3)
         if pixels.dtype != torch.uint8 or tuple(pixels.shape[-3:]) != expected:
             raise ValueError(
@@ -53,8 +58,10 @@ class Backbone(nn.Module):
                 f"{pixels.dtype} {list(pixels.shape)}: crop with spm.transforms first"
             )
         images = (pixels.flatten(end_dim=-4).to(self.mean.dtype) / 255 - self.mean) / self.std
-        features: Tensor = self.visual(images.permute(0, 3, 1, 2))
-        return features.reshape(*pixels.shape[:-3], self.channels)
+        low = self.precision == "bfloat16"
+        with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=low):
+            features: Tensor = self.visual(images.permute(0, 3, 1, 2))
+        return features.to(self.mean.dtype).reshape(*pixels.shape[:-3], self.channels)
 
     def train(self, mode: bool = True) -> "Backbone":
         """With `batch_norm: running` the statistics stay as they were loaded."""
@@ -83,6 +90,7 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
         channels=channels,
         image_size=image_size,
         normalize=config.normalize,
+        precision=config.precision,
         batch_norm=config.batch_norm,
     )
 

@@ -34,12 +34,12 @@ class Checkpoint:
         with atomic_path(self.path) as path:
             torch.save(state, path)
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The saved state, or None. Raises DataError where the file is damaged."""
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, on the CPU, or None. Raises DataError where the file is damaged."""
         if not self.path.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # whatever unpickling a damaged file raises
             raise DataError(
                 f"the checkpoint {self.path} is damaged ({error}): delete it to train anew"

@@ -21,6 +21,7 @@ from spm.frame_store import FrameStore
 from spm.model import ClipSPM
 from spm.prepared import PreparedClips, classify_prepared, prepare
 from spm.progress import progress_bar
+from spm.ranks import ALONE, Ranks
 from spm.training_data import read_clips
 
 Ints = NDArray[np.int64]
@@ -110,19 +111,30 @@ class Measurement:
 
 
 def encode_clips(
-    model: ClipSPM, store: FrameStore, *, clips: Ints, progress: bool = True
+    model: ClipSPM,
+    store: FrameStore,
+    *,
+    clips: Ints,
+    ranks: Ranks = ALONE,
+    progress: bool = True,
 ) -> EncodedClips:
-    """Features of `clips`: middle sample of each segment, centre crop. `model` in eval mode."""
-    device = next(model.parameters()).device
+    """Features of `clips`: middle sample of each segment, centre crop. `model` in eval mode.
+
+    Each rank encodes its share of the clips, and all get all of them.
+    """
     clips = np.unique(clips)
-    parts = np.split(clips, range(_CLIPS_AT_ONCE, len(clips), _CLIPS_AT_ONCE))
-    bar = progress_bar(parts, desc="encode", unit="batch", disable=None if progress else True)
+    like = next(model.parameters())
+    features = like.new_zeros(len(clips), store.num_frames, model.channels)
+    own = np.arange(ranks.number, len(clips), ranks.count)
+    starts = range(0, len(own), _CLIPS_AT_ONCE)
+    shown = None if progress and ranks.first else True
     with torch.no_grad():
-        features = [
-            model.encode_video(read_clips(store, part, size=model.image_size).to(device))
-            for part in bar
-        ]
-    return EncodedClips(torch.cat(features), clips)
+        for start in progress_bar(starts, desc="encode", unit="batch", disable=shown):
+            rows = own[start : start + _CLIPS_AT_ONCE]
+            pixels = read_clips(store, clips[rows], size=model.image_size).to(like.device)
+            features[torch.from_numpy(rows)] = model.encode_video(pixels)
+        ranks.sum_([features])
+    return EncodedClips(features, clips)
 
 
 def measure(

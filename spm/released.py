@@ -98,6 +98,7 @@ def released_spec(
             embed_dim=None,
             batch_norm="running-then-batch",
             normalize=False,
+            precision="float32",
             seed=0,
         ),
         model=ModelConfig(

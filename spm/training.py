@@ -2,7 +2,11 @@
 
 Everything random at episode i follows from (seed, i), and checkpoints fall between optimizer
 steps: a run that was killed and resumed has the same weights, bit for bit on the CPU, as one that
-never was.
+never was. Several ranks split the episodes of each step and sum their gradients: the weights are
+those of one rank, to rounding.
+
+A GPU is waited for once a stretch (spm.stretches), when the losses are read.
+Shapes: `E` episodes that go through the model together, `S` supports.
 """
 
 import copy
@@ -10,18 +14,22 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from spm.batch_statistics import RunningStatistics
 from spm.checkpoint import Checkpoint
 from spm.config.train import TrainConfig
-from spm.history import History
+from spm.history import TERMS, History
 from spm.losses import Losses
 from spm.model import ClipSPM
 from spm.progress import progress_bar
+from spm.ranks import ALONE, Ranks
+from spm.stretches import Stretch, stretches
 from spm.training_data import EpisodePixels, TrainingEpisodes, load_episodes
 
 
@@ -47,6 +55,7 @@ class Schedule:
     loader_workers: int
     checkpoint_seconds: float
     on_validation: Callable[[History], None]
+    ranks: Ranks = ALONE
 
 
 def train(
@@ -55,57 +64,68 @@ def train(
     config: TrainConfig,
     *,
     schedule: Schedule,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | None,
 ) -> History:
     """Trains `model` in place and leaves it with the weights that validated best.
 
-    Raises TrainingError where a loss is not finite.
+    checkpoint: the first rank's, None on the others. Raises TrainingError, on all ranks, where a
+    loss is not finite.
     """
-    device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        lr=config.lr,
-        betas=(config.betas[0], config.betas[1]),
-        weight_decay=config.weight_decay,
-    )
+    ranks, device = schedule.ranks, next(model.parameters()).device
+    class_text = inputs.class_text.to(device)
+    optimizer = _optimizer(model, config, device=device)
     run = _Run(model, optimizer)
-    run.restore(checkpoint.load(device))
+    run.restore(ranks.share(checkpoint.load() if checkpoint else None))
+    if config.compile:
+        model.backbone.visual.compile()
     if run.history.validations:
         schedule.on_validation(run.history)
 
     first = len(run.history.episodes)
-    if first:
+    if first and checkpoint:
         tqdm.write(f"train: goes on after {first} episodes, from {checkpoint.path}")
-    indices = range(first, config.episodes)
-    loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
-    class_text = inputs.class_text.to(device)
+    course = list(stretches(config, first=first))
+    indices = _own_episodes(course, ranks, together=config.episodes_per_forward)
+    loader = iter(load_episodes(inputs.episodes, indices, workers=schedule.loader_workers))
     saved_at = time.monotonic()
-    with progress_bar(total=config.episodes, initial=first, desc="train", unit="ep") as bar:
-        for index, episode in zip(indices, loader, strict=True):
+    with progress_bar(
+        total=config.episodes, initial=first, desc="train", unit="ep", disable=not ranks.first
+    ) as bar:
+        for stretch in course:
             model.backbone.validated = bool(run.history.validations)
             model.train()
-            torch.manual_seed(_dropout_seed(config.seed, index))
-            losses = episode_losses(model, episode, class_text, device=device)
-            run.record(index, losses, episode)
-            torch.autograd.backward(_objective(losses, config))
-
-            done = index + 1
-            bar.update()
+            statistics = RunningStatistics(model, ranks)
+            begin, done = stretch.episodes.start, stretch.episodes.stop
+            rows = torch.zeros(done - begin, len(TERMS), dtype=torch.float64, device=device)
+            for number, group in enumerate(stretch.groups(config.episodes_per_forward)):
+                if ranks.mine(number):
+                    loaded = islice(loader, len(group))
+                    episodes = EpisodePixels.stack(episode.to(device) for episode in loaded)
+                    torch.manual_seed(_dropout_seed(config.seed, group.start))
+                    losses = episode_losses(model, episodes, class_text)
+                    rows[group.start - begin : group.stop - begin] = _rows(losses, episodes)
+                    torch.autograd.backward(_objective(losses, config))
+                else:
+                    statistics.skip()
+                bar.update(len(group))
+            statistics.join()
+            ranks.sum_([rows])
+            run.record(rows.tolist())
             bar.set_postfix(
                 loss=f"{run.history.recent('loss'):.3f}",
                 acc=f"{run.history.recent('accuracy'):.1f}%",
                 refresh=False,
             )
-            last = done == config.episodes
-            stepped = (done + config.steps_early) % config.accumulate == 0
-            if stepped or (last and not config.steps_early):
+
+            if stretch.steps:
+                ranks.sum_gradients(model)
                 optimizer.step()
                 optimizer.zero_grad()
-            if done % config.validate_every == 0 or last:
+            if stretch.validates:
                 run.validated(done, inputs.validate(model))
                 schedule.on_validation(run.history)
             due = time.monotonic() - saved_at >= schedule.checkpoint_seconds
-            if last or (stepped and due):
+            if checkpoint and (done == config.episodes or (stretch.steps and due)):
                 checkpoint.save(run.state())
                 saved_at = time.monotonic()
     if run.best is not None:
@@ -113,27 +133,59 @@ def train(
     return run.history
 
 
-def episode_losses(
-    model: ClipSPM, episode: EpisodePixels, class_text: Tensor, *, device: torch.device
-) -> Losses:
-    """One forward pass: supports and queries are encoded in one batch."""
-    features = model.encode_video(episode.pixels.to(device, non_blocking=True))
-    num_support = len(episode.support_labels)
+def episode_losses(model: ClipSPM, episodes: EpisodePixels, class_text: Tensor) -> Losses:
+    """One forward pass: supports and queries of all the episodes are encoded in one batch.
+
+    All on the model's device; class_text [training classes, C].
+    """
+    features = model.encode_video(episodes.pixels)
+    num_support = episodes.support_labels.shape[-1]
     return model.losses(
-        features[:num_support],
-        episode.support_labels.to(device),
-        features[num_support:],
-        episode.query_labels.to(device),
-        class_text[episode.classes.to(device)],
+        features[..., :num_support, :, :],
+        episodes.support_labels,
+        features[..., num_support:, :, :],
+        episodes.query_labels,
+        class_text[episodes.classes],
     )
 
 
+def _optimizer(model: ClipSPM, config: TrainConfig, *, device: torch.device) -> torch.optim.Adam:
+    """On a GPU all parameters in one kernel; on a CPU torch's plain form, bit for bit as ever."""
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=config.lr,
+        betas=(config.betas[0], config.betas[1]),
+        weight_decay=config.weight_decay,
+        fused=True if device.type == "cuda" else None,
+    )
+
+
+def _own_episodes(course: list[Stretch], ranks: Ranks, *, together: int) -> list[int]:
+    """The episodes that this rank works on, in order."""
+    return [
+        index
+        for stretch in course
+        for number, group in enumerate(stretch.groups(together))
+        if ranks.mine(number)
+        for index in group
+    ]
+
+
+def _rows(losses: Losses, episodes: EpisodePixels) -> Tensor:
+    """What is kept of each episode, [E, TERMS]."""
+    correct = losses.logits.argmax(dim=-1) == episodes.query_labels
+    accuracy = 100 * correct.double().mean(dim=-1)
+    terms = (losses.total, accuracy, losses.cross_entropy, losses.motion, losses.semantic)
+    return torch.stack([term.detach().double() for term in terms], dim=-1)
+
+
 def _objective(losses: Losses, config: TrainConfig) -> Tensor:
-    """What an episode adds to the step that it belongs to."""
+    """What the episodes add to the step that they belong to."""
     if config.loss == "mean":
-        return losses.total / config.accumulate
+        return losses.total.sum() / config.accumulate
     num_queries = losses.logits.shape[-2]
-    return losses.cross_entropy * num_queries / config.accumulate + losses.regularizers
+    task = losses.cross_entropy * num_queries / config.accumulate
+    return (task + losses.regularizers).sum()
 
 
 class _Run:
@@ -144,17 +196,16 @@ class _Run:
         self.history = History()
         self.best: dict[str, Tensor] | None = None
 
-    def record(self, index: int, losses: Losses, episode: EpisodePixels) -> None:
-        labels = episode.query_labels.to(losses.logits.device)
-        accuracy = 100 * (losses.logits.argmax(dim=-1) == labels).double().mean()
-        terms = (losses.total, accuracy, losses.cross_entropy, losses.motion, losses.semantic)
-        row = torch.stack([term.detach().double() for term in terms]).tolist()
-        if not all(map(math.isfinite, row)):
-            raise TrainingError(
-                f"episode {index}: loss {row[0]}, L_CE {row[2]}, L_H {row[3]}, L_S {row[4]} are "
-                "not all finite. Lower train.lr; the last checkpoint is kept"
-            )
-        self.history.episodes.append(row)
+    def record(self, rows: list[list[float]]) -> None:
+        """Of the next episodes, the values of TERMS."""
+        for row in rows:
+            if not all(map(math.isfinite, row)):
+                raise TrainingError(
+                    f"episode {len(self.history.episodes)}: loss {row[0]}, L_CE {row[2]}, "
+                    f"L_H {row[3]}, L_S {row[4]} are not all finite. Lower train.lr; the last "
+                    "checkpoint is kept"
+                )
+            self.history.episodes.append(row)
 
     def validated(self, done: int, accuracy: float) -> None:
         before = self.history.best()
@@ -176,6 +227,9 @@ class _Run:
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
+            for name in ("exp_avg", "exp_avg_sq"):  # as they lie here, wherever they were saved
+                moments[name] = torch.empty_like(parameter).copy_(moments[name])
         self.history = History(state["episodes"], state["validations"])
         self.best = state["best"]
 

@@ -1,6 +1,10 @@
-"""Training episodes as pixels: read from the store, augmented, ready for the device."""
+"""Training episodes as pixels: read from the store, augmented, ready for the device.
+
+Leading dimensions `...`: none as loaded, `E` for episodes that go through the model together.
+"""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +26,30 @@ class EpisodePixels:
     """One episode; support clips first, then query clips."""
 
     pixels: Tensor
-    """[S + Q, T, H, W, 3] uint8"""
+    """[..., S + Q, T, H, W, 3] uint8"""
     support_labels: Tensor
-    """[S]"""
+    """[..., S]"""
     query_labels: Tensor
-    """[Q]"""
+    """[..., Q]"""
     classes: Tensor
-    """[N]"""
+    """[..., N]"""
+
+    def pin_memory(self) -> "EpisodePixels":
+        """What the loader calls where there is a GPU."""
+        return EpisodePixels(*(tensor.pin_memory() for tensor in self._tensors()))
+
+    def to(self, device: torch.device) -> "EpisodePixels":
+        """On the device, uint8 as it is. Nothing waits for a copy from pinned memory."""
+        return EpisodePixels(*(tensor.to(device, non_blocking=True) for tensor in self._tensors()))
+
+    @classmethod
+    def stack(cls, episodes: Iterable["EpisodePixels"]) -> "EpisodePixels":
+        """Episodes of one shape, on one device, [E, ...]."""
+        tensors = zip(*(episode._tensors() for episode in episodes), strict=True)
+        return cls(*map(torch.stack, tensors))
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.pixels, self.support_labels, self.query_labels, self.classes
 
 
 class TrainingEpisodes(Dataset[EpisodePixels]):
@@ -66,7 +87,7 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
 
 
 def load_episodes(
-    dataset: TrainingEpisodes, indices: range, *, workers: int
+    dataset: TrainingEpisodes, indices: Sequence[int], *, workers: int
 ) -> DataLoader[EpisodePixels]:
     """The episodes `indices`, in order, read ahead by `workers` processes."""
     return DataLoader(

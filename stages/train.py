@@ -5,16 +5,18 @@ The weights that validate best are kept, on the split that `train.selection` nam
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
+import torch
 
+from spm.activation_checkpointing import checkpoint_activations
 from spm.atomic import atomic_path
-from spm.checkpoint import hold
+from spm.checkpoint import Checkpoint, hold
 from spm.config.backbone import BackboneConfig
 from spm.config.base import Section
 from spm.config.episode import EpisodeConfig
@@ -22,10 +24,10 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.config.runtime import RuntimeConfig
-from spm.config.train import VALIDATION_SPLITS, TrainConfig
-from spm.device import pick_device
+from spm.config.train import TrainConfig
+from spm.device import place
 from spm.episodes import EpisodeSampler
-from spm.evaluation import encode_clips, measure, of_model, prepare_clips
+from spm.errors import ConfigError
 from spm.feasibility import check_feasible
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
@@ -33,10 +35,12 @@ from spm.history import RATIOS, History, regularizer_ratios
 from spm.model import ClipSPM, load_weights, save_model
 from spm.model_spec import ModelSpec, load_spec
 from spm.prompts import PromptFeatures
-from spm.scores import episode_accuracies
+from spm.ranks import Ranks
 from spm.training import Schedule, TrainingInputs, train
 from spm.training_data import TrainingEpisodes
+from spm.validation import validation
 from stages import command, params, paths, tracking
+from stages.launch import count_ranks, launch
 
 SECTIONS: dict[str, type[Section]] = {
     "frames": FramesConfig,
@@ -46,38 +50,93 @@ SECTIONS: dict[str, type[Section]] = {
     "model": ModelConfig,
     "train": TrainConfig,
 }
-_VALIDATION_BATCH = 25
 
 
 def main() -> None:
     (runtime,) = params.load(runtime=RuntimeConfig)
     sections: dict[str, Any] = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
-    config = sections["train"]
     spec = _spec(sections)
-    device = pick_device(runtime.device)
-    store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    store, _ = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
     _check_test_split(store, way=sections["episode"].way)
+    _check_runtime(runtime, sections["train"])
+    work = partial(_train, runtime=runtime, sections=sections, spec=spec)
+    launch(partial(work, fingerprint=_fingerprint(store, sections)), runtime)
 
-    folder = paths.state_dir() / "checkpoints" / _fingerprint(store, sections)
-    with hold(folder) as checkpoint, _tracked(sections) as run:
-        model, history = _initial_model(spec).to(device), History()
-        if config.episodes:
+
+def _train(
+    ranks: Ranks,
+    device: torch.device,
+    *,
+    runtime: RuntimeConfig,
+    sections: dict[str, Any],
+    spec: ModelSpec,
+    fingerprint: str,
+) -> None:
+    """One rank's part; the first one also writes and reports."""
+    ranks.check_agree("the training", fingerprint)
+    store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    with _record(ranks, sections, fingerprint) as (checkpoint, run):
+        model, history = place(_initial_model(spec), device), History()
+        if runtime.activation_checkpointing:
+            checkpoint_activations(model.backbone.visual)
+        if sections["train"].episodes:
             schedule = Schedule(
                 loader_workers=runtime.loader_workers,
                 checkpoint_seconds=runtime.checkpoint_seconds,
                 on_validation=_reporter(run, sections["model"]),
+                ranks=ranks,
             )
-            inputs = _inputs(store, texts, sections, size=model.image_size)
-            history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
-        _write(model, history)
-        run.log_metrics(history.summary())
-        for out in (paths.TRAIN_CURVES, paths.MODEL / "config.json"):
-            run.log_artifact(out)
+            inputs = _inputs(store, texts, sections, size=model.image_size, ranks=ranks)
+            history = train(
+                model, inputs, sections["train"], schedule=schedule, checkpoint=checkpoint
+            )
+        if ranks.first:
+            _write(model, history)
+            _report(run, history)
+
+
+def _report(run: tracking.Run, history: History) -> None:
+    run.log_metrics(history.summary())
+    for out in (paths.TRAIN_CURVES, paths.MODEL / "config.json"):
+        run.log_artifact(out)
     print(f"train: {history.summary()}")
 
 
+@contextmanager
+def _record(
+    ranks: Ranks, sections: dict[str, Section], fingerprint: str
+) -> Iterator[tuple[Checkpoint | None, tracking.Run]]:
+    """What the first rank alone has: the checkpoint, and a run that goes anywhere."""
+    if not ranks.first:
+        yield None, tracking.Run()
+        return
+    folder = paths.state_dir() / "checkpoints" / fingerprint
+    with hold(folder) as checkpoint, _tracked(sections) as run:
+        yield checkpoint, run
+
+
+def _check_runtime(runtime: RuntimeConfig, config: TrainConfig) -> None:
+    ranks, parts = count_ranks(runtime), config.accumulate // config.episodes_per_forward
+    if ranks > parts:
+        raise ConfigError(
+            f"an optimizer step is {parts} forward passes (train.accumulate / "
+            f"train.episodes_per_forward), so {ranks - parts} of {ranks} ranks would have nothing "
+            f"to do: set runtime.devices so that there are {parts} ranks or fewer"
+        )
+    if config.compile and runtime.activation_checkpointing:
+        raise ConfigError(
+            "train.compile and runtime.activation_checkpointing do not go together: torch.compile "
+            "decides by itself what it keeps. Set one of them to false"
+        )
+
+
 def _inputs(
-    store: FrameStore, texts: PromptFeatures, sections: dict[str, Any], *, size: int
+    store: FrameStore,
+    texts: PromptFeatures,
+    sections: dict[str, Any],
+    *,
+    size: int,
+    ranks: Ranks,
 ) -> TrainingInputs:
     """Raises DataError for a class with too few clips left after decoding."""
     episode, config = sections["episode"], sections["train"]
@@ -88,7 +147,9 @@ def _inputs(
     return TrainingInputs(
         episodes=TrainingEpisodes(store, sampler, size=size, flip=config.flip, seed=config.seed),
         class_text=texts.of(sampler.class_names, how=how),
-        validate=_validation(store, texts, config, way=episode.way, shot=episode.shot, how=how),
+        validate=validation(
+            store, texts, config, way=episode.way, shot=episode.shot, how=how, ranks=ranks
+        ),
     )
 
 
@@ -123,50 +184,6 @@ def _initial_model(spec: ModelSpec) -> ClipSPM:
     if init_from is not None:
         load_weights(model, Path(init_from))
     return model
-
-
-def _validation(
-    store: FrameStore,
-    texts: PromptFeatures,
-    config: TrainConfig,
-    *,
-    way: int,
-    shot: int,
-    how: Literal["sum", "mean"],
-) -> Callable[[ClipSPM], float]:
-    """Accuracy on the same `train.validate_episodes` episodes each time.
-
-    Raises DataError for a class with too few clips left after decoding.
-    """
-    split = VALIDATION_SPLITS[config.selection]
-    classes = store.classes(split)
-    sampler = EpisodeSampler(
-        classes,
-        way=way,
-        shot=shot,
-        query=config.validate_query,
-        seed=config.seed,
-        split=split,
-    )
-    clips = np.concatenate(list(classes.values()))
-    class_text = texts.of(sampler.class_names, how=how)
-
-    def validate(model: ClipSPM) -> float:
-        model.eval()
-        encoded = encode_clips(model, store, clips=clips, progress=False)
-        prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
-        measured = measure(
-            {"model": of_model(model, prepared)},
-            encoded=encoded,
-            sampler=sampler,
-            class_text=class_text,
-            episodes=config.validate_episodes,
-            batch=_VALIDATION_BATCH,
-            progress=False,
-        )
-        return float(episode_accuracies(measured.actual, measured.predicted["model"]).mean())
-
-    return validate
 
 
 def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:

@@ -87,6 +87,20 @@ def test_double_precision():
     assert backbone(_pixels()).dtype == torch.float64
 
 
+def test_bfloat16_is_the_towers_alone():
+    """Features come back in float32, as far from float32's as eight bits are."""
+    exact, low = (build_backbone(_config(precision=p)).eval() for p in ("float32", "bfloat16"))
+    seen = []
+    low.visual.register_forward_hook(lambda module, args, out: seen.append(out.dtype))
+    with torch.no_grad():
+        expected, features = exact(_pixels()), low(_pixels())
+    assert seen == [torch.bfloat16]
+    assert features.dtype == torch.float32
+    error = (features - expected).norm() / expected.norm()
+    assert 1e-4 < error < 0.05
+    assert all(value.dtype == torch.float32 for value in low.parameters())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -37,11 +37,11 @@ def test_a_second_trainer_is_told_which_process_to_end(tmp_path):
 
 def test_state_round_trip_and_damage(tmp_path):
     with hold(tmp_path) as checkpoint:
-        assert checkpoint.load(torch.device("cpu")) is None
+        assert checkpoint.load() is None
         checkpoint.save({"model": {"w": torch.arange(3.0)}, "episodes": [[1.0, 2.0]]})
-        state = checkpoint.load(torch.device("cpu"))
+        state = checkpoint.load()
         assert torch.equal(state["model"]["w"], torch.arange(3.0))
         assert state["episodes"] == [[1.0, 2.0]]
         checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:100])
         with pytest.raises(DataError, match=r"state\.pt is damaged"):
-            checkpoint.load(torch.device("cpu"))
+            checkpoint.load()

@@ -25,7 +25,7 @@ def test_one_training_and_one_evaluation_episode(name, channels, tmp_path):
     labels = torch.arange(2)
     episode = EpisodePixels(pixels, labels, labels, labels)
     text = torch.randn(2, channels)
-    losses = episode_losses(model, episode, text, device=torch.device("cpu"))
+    losses = episode_losses(model, episode, text)
     losses.total.backward()
     assert torch.isfinite(losses.total)
     without = [key for key, value in model.named_parameters() if value.grad is None]

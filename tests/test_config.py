@@ -44,6 +44,8 @@ def test_the_file_in_the_repository_is_valid():
         ("backbone.name", "RN50-quickgelu", r"RN50-quickgelu brings its own embedding"),
         ("backbone.weights", "openai", r"conv has no pretrained weights"),
         ("train.steps_early", True, r"train: steps_early needs accumulate of 2 or more \(got 1\)"),
+        ("train.episodes_per_forward", 2, r"accumulate = 1 must be a multiple of episodes_per_for"),
+        ("backbone.precision", "float16", r"precision = 'float16': .*'float32' or 'bfloat16'"),
         ("evaluate.shots", [0], r"evaluate\.shots\.0 = 0: .*greater than or equal to 1"),
         ("evaluate.shots", [5, 5], r"names a shot twice"),
         ("train.betas", [0.9, 1.5], r"train\.betas\.1 = 1\.5: .*less than 1"),

@@ -25,6 +25,7 @@ HOW = {
     "stages/__init__.py",
     "stages/command.py",
     "stages/killed_runs.py",
+    "stages/launch.py",
     "stages/provenance.py",
     "stages/tracking.py",
     "stages/tracking_store.py",

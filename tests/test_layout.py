@@ -13,6 +13,7 @@ SHARED_BY_STAGES = {
     "command",
     "dataset_folder",
     "killed_runs",
+    "launch",
     "params",
     "paths",
     "provenance",

@@ -1,6 +1,10 @@
 """Stage train: on which split the weights are selected, and that this is written down."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from spm import validation
+from spm.errors import ConfigError
 from spm.model import save_model
 from spm.model_spec import load_spec
 from spm.prompts import PromptFeatures
 from spm.yaml_file import read_yaml
 from stages import evaluate, params, paths, train
 from tests import models
+from tests.import_closure import ROOT
+from tests.project import wait_until
 from tests.stores import make_store
 
 SIZES = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
@@ -53,14 +61,14 @@ def change(section: str, **values: object) -> None:
 def validated_on(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The splits of the clips that the stage has validated on so far."""
     splits: set[str] = set()
-    encode = train.encode_clips
+    encode = validation.encode_clips
 
     def recorded(*args, clips: np.ndarray, **options):
         index = pq.read_table(paths.FRAMES / "index.parquet")
         splits.update(index["split"].to_numpy()[clips])
         return encode(*args, clips=clips, **options)
 
-    monkeypatch.setattr(train, "encode_clips", recorded)
+    monkeypatch.setattr(validation, "encode_clips", recorded)
     return splits
 
 
@@ -103,3 +111,51 @@ def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
     change("model", lambda3=0.0, lambda4=lambda4)
     train.main()
     assert capsys.readouterr().err.count("the regulariser outweighs L_CE") == warnings
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("runtime", "config", "message"),
+    [
+        ({"devices": 3}, {}, r"is 2 forward passes .* 1 of 3 ranks would have nothing to do"),
+        ({"devices": 2}, {"episodes_per_forward": 2}, r"is 1 forward passes .* 1 of 2 ranks"),
+        ({"activation_checkpointing": True}, {"compile": True}, r"do not go together"),
+        ({"activation_checkpointing": True}, {}, r"Sequential has none: set it to false"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(
+    runtime: dict[str, object], config: dict[str, object], message: str
+) -> None:
+    change("runtime", **runtime)
+    change("train", **config)
+    with pytest.raises(ConfigError, match=message):
+        train.main()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("workspace")
+def test_a_killed_rank_ends_the_stage_and_training_goes_on_with_one() -> None:
+    change("runtime", devices=2, checkpoint_seconds=0)
+    change("train", episodes=400, validate_every=20)
+    command = [sys.executable, "-m", "stages.train"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    stage = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: any(paths.state_dir().glob("checkpoints/*/state.pt")))
+    (lock,) = paths.state_dir().glob("checkpoints/*/lock")
+    ranks = Path(f"/proc/{stage.pid}/task/{stage.pid}/children").read_text().split()
+    (other,) = [int(rank) for rank in ranks if rank != lock.read_text() and _is_rank(rank)]
+    os.kill(other, signal.SIGKILL)
+    _, said = stage.communicate(timeout=60)
+    assert stage.returncode == 1
+    assert f"rank 1 of 2 (process {other}) was ended by SIGKILL" in said
+    assert not paths.MODEL.exists()
+
+    change("runtime", devices=1)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "train: goes on after" in done.stderr + done.stdout
+    assert load_spec(paths.MODEL).selection == "validation"
+
+
+def _is_rank(process: str) -> bool:
+    """And not multiprocessing's resource tracker."""
+    return b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes()

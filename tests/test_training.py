@@ -10,7 +10,7 @@ from spm.episodes import EpisodeSampler
 from spm.history import History, regularizer_ratios
 from spm.losses import Losses
 from spm.model import ClipSPM
-from spm.training import Schedule, TrainingError, TrainingInputs, _objective, train
+from spm.training import Schedule, TrainingError, TrainingInputs, _objective, _Run, train
 from spm.training_data import TrainingEpisodes
 from spm.yaml_file import read_yaml
 from stages import params
@@ -37,13 +37,21 @@ def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> Trainin
     sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
     episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=flip, seed=0)
     text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
-    return TrainingInputs(episodes, text, validate)
+    return TrainingInputs(episodes, text.to(next(model.parameters())), validate)
 
 
 def _train(
-    store, folder, *, config, validate=lambda model: 50.0, seen=lambda history: None, **changes
+    store,
+    folder,
+    *,
+    config,
+    validate=lambda model: 50.0,
+    seen=lambda history: None,
+    double=False,
+    **changes,
 ):
-    model = ClipSPM(spec(attention_dropout=0.2, **changes))
+    model = ClipSPM(spec(**{"attention_dropout": 0.2} | changes))
+    model = model.double() if double else model
     schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
     with hold(folder) as checkpoint:
         inputs = _inputs(store, model, validate=validate)
@@ -140,14 +148,60 @@ def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
     total = torch.zeros(())
     for index in range(2):
         torch.manual_seed(index)
-        losses = episode_losses(
-            other, inputs.episodes[index], inputs.class_text, device=torch.device("cpu")
-        )
+        losses = episode_losses(other, inputs.episodes[index], inputs.class_text)
         total = total + losses.total / 2
     total.backward()
     optimizer.step()
     for (name, value), expected in zip(model.named_parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=2e-5, msg=name)
+
+
+@pytest.mark.parametrize("together", [2, 3])
+def test_episodes_in_one_forward_pass_train_the_same_weights(store, tmp_path, together):
+    """In float64, without dropout; batches of statistics differ, so those are frozen."""
+    quiet = {"attention_dropout": 0.0, "dropout": 0.0, "backbone": {"batch_norm": "running"}}
+    config = _config(episodes=18, accumulate=6, validate_every=8)  # cuts groups short
+    one, history = _train(store, tmp_path / "1", config=config, double=True, **quiet)
+    config = config.model_copy(update={"episodes_per_forward": together})
+    several, rows = _train(store, tmp_path / "n", config=config, double=True, **quiet)
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(several.state_dict()[name], value, rtol=0, atol=1e-6, msg=name)
+    np.testing.assert_allclose(rows.episodes, history.episodes, rtol=0, atol=1e-6)
+
+
+def test_a_compiled_tower_trains_the_same_model(store, tmp_path, monkeypatch):
+    """With a backend that needs no compiler."""
+    plain, _ = _train(store, tmp_path / "plain", config=_config(episodes=4))
+    compiled = []
+
+    def compile_(module, compile=torch.nn.Module.compile):
+        compiled.append(module)
+        compile(module, backend="aot_eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_)
+    model, _ = _train(store, tmp_path / "compiled", config=_config(episodes=4, compile=True))
+    assert compiled == [model.backbone.visual]
+    for (name, value), expected in zip(
+        model.state_dict().items(), plain.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(value, expected, rtol=0, atol=1e-4, msg=name)
+
+
+def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path):
+    """Channels last, as spm.device.place has them there: fused Adam wants all tensors alike."""
+    _train(store, tmp_path, config=_config(episodes=4))
+    with hold(tmp_path) as checkpoint:
+        state = checkpoint.load()
+    model = ClipSPM(spec()).to(memory_format=torch.channels_last)
+    run = _Run(model, torch.optim.Adam(model.parameters()))
+    run.restore(state)
+    weight = model.backbone.visual[3].weight
+    moments = run.optimizer.state[weight]
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == weight.stride()
+    saved = [value["exp_avg"] for value in state["optimizer"]["state"].values()]
+    for moments, expected in zip(run.optimizer.state.values(), saved, strict=True):
+        assert torch.equal(moments["exp_avg"], expected)
 
 
 @pytest.mark.parametrize(

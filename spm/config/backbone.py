@@ -8,6 +8,7 @@ from spm.config.base import Section
 
 CONV = "conv"
 BatchNormStatistics = Literal["running", "batch", "running-then-batch"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class BackboneConfig(Section):
@@ -26,6 +27,9 @@ class BackboneConfig(Section):
     `running-then-batch`, the release's, keeps them up to the first validation, then learns."""
     normalize: bool
     """Subtract CLIP's pixel mean and divide by its standard deviation."""
+    precision: Precision
+    """What the visual tower computes in; `bfloat16` by autocast, for GPUs. Weights, the head,
+    distances and losses are float32 either way."""
     seed: int = Field(ge=0)
     """Of random weights, visual and text."""
 

@@ -28,6 +28,11 @@ class RuntimeConfig(Section):
     """Go on without clips that ran out of time or memory twice, instead of ending the stage."""
     device: Literal["auto", "cpu", "cuda"]
     """`auto`: cuda where there is one."""
+    devices: int = Field(ge=1)
+    """Processes that train together on this machine, each on a GPU of its own (docs/scaling.md)."""
+    activation_checkpointing: bool
+    """Compute the visual tower's activations again in the backward pass instead of keeping them:
+    a tenth of the memory, a quarter more time, the same bits."""
     checkpoint_seconds: float = Field(ge=0)
     """Time between two training checkpoints; 0: at every optimizer step."""
     tracking: bool

@@ -17,6 +17,9 @@ class TrainConfig(Section):
     """Training episodes in all; 0 saves the initial model unchanged."""
     accumulate: int = Field(ge=1)
     """Episodes per optimizer step; each one's loss is divided by it."""
+    episodes_per_forward: int = Field(ge=1)
+    """Episodes that go through the model together; `accumulate` must be a multiple. It changes
+    rounding, dropout (one stream for all of them) and batch statistics, nothing else."""
     steps_early: bool
     """Every step one episode early, as the release does: the first after `accumulate` - 1
     episodes; gradients that the end leaves over are dropped."""
@@ -43,6 +46,8 @@ class TrainConfig(Section):
     """Episodes of one validation, the same each time."""
     validate_query: int = Field(ge=1)
     """M, query clips per class, in a validation."""
+    compile: bool
+    """torch.compile the visual tower: on a GPU faster after minutes, with other rounding."""
     seed: int = Field(ge=0)
     """Of episodes, crops, flips and dropout."""
 
@@ -52,5 +57,14 @@ class TrainConfig(Section):
             raise ValueError(
                 f"steps_early needs accumulate of 2 or more (got {self.accumulate}): with 1, every "
                 "episode is a step"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_whole_forwards(self) -> "TrainConfig":
+        if self.accumulate % self.episodes_per_forward:
+            raise ValueError(
+                f"accumulate = {self.accumulate} must be a multiple of episodes_per_forward "
+                f"(got {self.episodes_per_forward})"
             )
         return self
