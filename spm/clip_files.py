@@ -1,7 +1,10 @@
-"""What the inventory shows of a clip: a video file or a folder of frames, its name, its use."""
+"""What the inventory shows of a clip: a video file or a folder of frames, its name, its use.
 
+Asked of every file at every `dvc repro`, so without a Path for each.
+"""
+
+import posixpath
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 EXTENSIONS = ("mp4", "mov", "avi", "mkv", "webm")
@@ -34,7 +37,8 @@ def clip_name(path: str) -> str:
     >>> clip_name("train_256/blasting sand/6Z267m0nKuo.mkv")
     '6Z267m0nKuo'
     """
-    return PurePosixPath(path).stem if is_video(path) else PurePosixPath(path).name
+    name = posixpath.basename(path)
+    return posixpath.splitext(name)[0] if is_video(path) else name
 
 
 def unusable(path: str, *, size: int, key: str, kind: str) -> str:
@@ -56,4 +60,4 @@ def _no_video(path: str) -> str:
 
 
 def _extension(path: str) -> str:
-    return PurePosixPath(path).suffix.lower().removeprefix(".")
+    return posixpath.splitext(path)[1].lower().removeprefix(".")
