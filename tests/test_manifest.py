@@ -216,7 +216,9 @@ class TestBenchmark:
             "hand stand",
             "sitting",
         )
-        assert "running" not in self.table(released=released)["class_text"].to_pylist()
+        cleaned = self.table(released=released)["class_text"].to_pylist()
+        assert {"run", "sit"} <= set(cleaned)
+        assert "Running" not in cleaned
 
     def test_missing_clips_and_duplicates_do_not_count_as_rejected(self):
         listed = [
@@ -230,6 +232,10 @@ class TestBenchmark:
         table = self.table(files_=files_, clips=listed, max_rejected=0.0)
         statuses = Counter(table["status"].to_pylist())
         assert statuses == {"ok": 10, "missing": 10, "duplicate": 10, "rejected": 1}
+        files_[0] = (files_[0], 0)
+        files_.remove(f"copy/{found[0]}")
+        with pytest.raises(DataError, match=r"1 of 10 clips.*max_rejected = 0.05"):
+            self.table(files_=files_, clips=listed, max_rejected=0.05)
         assert manifest.clip_counts(table)["val"] == {"HandStand": 2}
 
     def test_a_class_that_has_no_clips_left_counts_0(self):
