@@ -1,12 +1,13 @@
 """`dvc repro` with nothing to do, on a data set of many small files."""
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.simulated import write_small_files
 from pipeline.snapshot import WorkingCopy, dvc_command, take_snapshot
@@ -16,14 +17,21 @@ ROOT = Path(__file__).parent.parent
 _REPEATS = 3
 
 
-def idle_repro_seconds(folder: Path, *, num_files: int) -> float:
+class Seconds(NamedTuple):
+    wall: float
+    cpu: float
+    """Of all processes: on a busy machine it tells what the wall clock does not."""
+
+
+def idle_repro(folder: Path, *, num_files: int) -> Seconds:
     """The median of three runs, in a copy of the project that is made below `folder`.
 
     What the stages behind `manifest` would have written is stood in for: nothing reads it.
     """
     write_small_files(folder / "sets/many", num_files=num_files, num_classes=100)
     project = _project(folder)
-    return statistics.median(_idle_seconds(project) for _ in range(_REPEATS))
+    runs = [_idle_run(project) for _ in range(_REPEATS)]
+    return Seconds(*(statistics.median(times) for times in zip(*runs, strict=True)))
 
 
 def _project(folder: Path) -> Path:
@@ -57,13 +65,18 @@ def _stand_in(path: Path) -> None:
         (path if path.suffix else path / "file").write_text("stands in")
 
 
-def _idle_seconds(project: Path) -> float:
-    started = time.perf_counter()
+def _idle_run(project: Path) -> Seconds:
+    before, started = _cpu_of_children(), time.perf_counter()
     output = _run([*dvc_command(), "repro"], project=project)
-    seconds = time.perf_counter() - started
+    seconds = Seconds(time.perf_counter() - started, _cpu_of_children() - before)
     ran = [line for line in output.splitlines() if line.startswith("Running stage")]
     assert ran == ["Running stage 'inventory':"], f"there was something to do: {ran}"
     return seconds
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _run(command: list[str], *, project: Path) -> str:

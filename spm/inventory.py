@@ -61,11 +61,11 @@ def _check_kind(found: list[Found], *, kind: ClipKind, folder: Path) -> None:
     """Before a million images are opened as if each were a clip."""
     if kind == "videos":
         clips = any(is_video(each.path) for each in found)
-        others = [each.path for each in found if is_image(each.path)]
     else:
         clips = any(each.kind == "folder" and each.stamp.size for each in found)
-        others = [each.path for each in found if is_video(each.path)]
-    if others and not clips:
+    is_other = is_image if kind == "videos" else is_video
+    others = [] if clips else [each.path for each in found if is_other(each.path)]
+    if others:
         raise DataError(_other_kind(others, kind=kind, folder=folder))
 
 
