@@ -16,7 +16,7 @@ import torch
 from bench.timing import Line
 
 JSON = Path("data/bench/bench.json")
-PARTS = ("otam", "episodes", "evaluation", "startup")
+PARTS = ("otam", "readers", "episodes", "evaluation", "startup")
 
 
 def main() -> int:

@@ -28,18 +28,23 @@ class Line:
 
 
 def interleaved(
-    variants: Mapping[str, Callable[[], Any]], *, rounds: int = 7, repeats: int = 1
+    variants: Mapping[str, Callable[[], Any]],
+    *,
+    rounds: int = 7,
+    repeats: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Median seconds of each variant: A B A B …, so that a slow spell hits all of them alike.
 
-    The first round warms up and is not counted; `repeats` calls are timed together.
+    The first round warms up and is not counted; `repeats` calls are timed together, by
+    `clock`.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(rounds + 1):
         for name, call in variants.items():
-            start = time.perf_counter()
+            start = clock()
             for _ in range(repeats):
                 call()
             if number:
-                seconds[name].append((time.perf_counter() - start) / repeats)
+                seconds[name].append((clock() - start) / repeats)
     return {name: statistics.median(values) for name, values in seconds.items()}

@@ -41,6 +41,8 @@ def limit(video: Video, *, library: Library) -> str:
         return video.trap
     if not video.container.startswith(_CONTAINERS):
         return f"seeking is inexact in {video.container}"
+    if video.container == "avi" and video.codec.has_b_frames:
+        return "an avi stores no presentation times, and this one has B-frames"
     if len(video.shown) < len(video.packets) and (library == "decord" or video.codec.name == "vp8"):
         return "some of its frames are hidden"
     if library == "decord" and video.has_open_gops:

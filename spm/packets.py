@@ -21,6 +21,8 @@ from spm.container import check_whole, open_video
 from spm.errors import DataError
 from spm.packet_checks import TOLERANCE, check_complete, check_undamaged
 
+_VOP = b"\0\0\1\xb6"
+"""MPEG-4's start code of a picture."""
 _PLACEHOLDER = 20
 """MPEG-4 packets shorter than this (bytes) stand for a frame that was dropped, or that DivX packed
 into another packet: they may have no picture."""
@@ -63,6 +65,9 @@ class Video:
         small = sum(packet.size < _PLACEHOLDER for packet in self.packets)
         return small if self.codec.name == "mpeg4" else 0
 
+    def _holds_one_picture(self, packet: Any) -> bool:
+        return self.codec.name != "mpeg4" or bytes(packet).count(_VOP) == 1
+
     @cached_property
     def starts(self) -> list[int]:
         """For each packet the keyframe to decode from; -1: it lies before the file's beginning."""
@@ -81,7 +86,11 @@ class Video:
 
     @cached_property
     def trap(self) -> str:
-        """Why seeking by these packets could go wrong; empty where it cannot."""
+        """Why seeking by these packets could go wrong; empty where it cannot.
+
+        An avi stores no times. For MPEG-4 FFmpeg infers them from the kinds of pictures, exactly
+        where each packet has one picture; for H.264 it cannot.
+        """
         times = [packet.pts for packet in self.packets]
         if None in times:
             return "its packets have no presentation times"
@@ -91,11 +100,11 @@ class Video:
             return "its first frames need others that are not there"
         if not all(_begins_anew(packet, codec=self.codec) for packet in self.packets):
             return "its keyframes need frames before them"
-        if self._num_placeholders:
-            return "some of its packets may have no picture"
+        if self._num_placeholders or not all(map(self._holds_one_picture, self.packets)):
+            return "some of its packets may have two pictures or none"
         if not self.codec.has_b_frames:
             return ""
-        if self.container == "avi":
+        if self.container == "avi" and self.codec.name != "mpeg4":
             return "an avi stores no presentation times, and this one has B-frames"
         if times == sorted(times) and len(times) > 2:
             return "it has B-frames, but its presentation times are in the order of storing"

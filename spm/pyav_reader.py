@@ -15,7 +15,7 @@ from spm.clip import Clip, Frames, Pick, Resize
 from spm.errors import DataError
 from spm.packets import Video, open_packets
 
-_SKIPPABLE = ("h264", "vp8", "vp9")
+_SKIPPABLE = ("h264", "mpeg4", "vp8", "vp9")
 """Decoders that leave out what nothing refers to. HEVC's does too, but takes frames for such that
 a higher temporal layer needs."""
 

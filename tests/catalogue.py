@@ -9,6 +9,7 @@ from tests.burnt import BITS, write_clip
 from tests.remade import (
     cut,
     declare_more,
+    drop_b_frame,
     drop_first_gop,
     drop_frame,
     end_early,
@@ -137,6 +138,13 @@ CATALOGUE = [
         pix_fmt="yuv420p10le",
     ),
     _sample("mpeg4.avi", codec="mpeg4"),
+    _sample("mpeg4-4-b.avi", codec="mpeg4", b_frames=4, gop=60),
+    _sample(
+        "mpeg4-b-dropped.avi",
+        codec="mpeg4",
+        change=drop_b_frame,
+        numbers=(*range(16), *range(17, 40)),
+    ),
     _sample("mpeg4-no-b.avi", codec="mpeg4", b_frames=0),
     _sample("mpeg4-packed.avi", codec="mpeg4", b_frames=1, options=MPEG4, change=pack_b_frames),
     _sample("mpeg4-repeats.avi", codec="mpeg4", b_frames=0, change=repeat_frames),

@@ -125,6 +125,12 @@ def drop_frame(packets: Packets) -> Packets:
     return packets[:-3] + packets[-2:]
 
 
+def drop_b_frame(packets: Packets) -> Packets:
+    """The same, for the B-frame that is the seventeenth in the order of presentation."""
+    time = sorted(packet.pts for packet in packets)[16]
+    return [packet for packet in packets if packet.pts != time]
+
+
 def rotate(path: Path, *, quarter_turns: int) -> Path:
     """Writes a rotation into the track header of an mp4, as phones do."""
     cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns]

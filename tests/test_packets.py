@@ -7,15 +7,21 @@ import pytest
 from spm.errors import DataError
 from spm.packets import Video, open_packets
 from tests.burnt import write_clip
+from tests.remade import VOP
 
 
-def video(*rows, reorders=True, container="mov,mp4"):
+class Packet(SimpleNamespace):
+    def __bytes__(self):
+        return VOP
+
+
+def video(*rows, codec="mpeg2video", reorders=True, container="mov,mp4"):
     """One (pts, is_keyframe) each, in the order of storing."""
     packets = [
-        SimpleNamespace(pts=pts, is_keyframe=is_keyframe, is_discard=False, size=1000)
+        Packet(pts=pts, is_keyframe=is_keyframe, is_discard=False, size=1000)
         for pts, is_keyframe in rows
     ]
-    return Video(SimpleNamespace(name="mpeg2video", has_b_frames=reorders), container, packets)
+    return Video(SimpleNamespace(name=codec, has_b_frames=reorders), container, packets)
 
 
 # the example of the module's docstring
@@ -44,6 +50,7 @@ def test_where_decoding_starts_for_each_packet():
         ([(0, True), (1, False), (2, False)], {}, "in the order of storing"),
         ([(0, True), (1, False), (2, False)], {"reorders": False}, ""),
         ([(0, True), (2, False), (1, False)], {"container": "avi"}, "an avi stores no"),
+        ([(0, True), (2, False), (1, False)], {"container": "avi", "codec": "mpeg4"}, ""),
     ],
 )
 def test_traps(rows, how, trap):

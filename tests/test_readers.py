@@ -20,10 +20,8 @@ IN_SEQUENCE = {
     "hevc-cut.mkv": "its first frames need others",
     "hevc-false-keyframe.mkv": "its keyframes need frames before them",
     "mpeg2-cut.mkv": "its first frames need others",
-    "mpeg4.avi": "an avi stores no presentation times",
-    "mpeg4-odd.avi": "an avi stores no presentation times",
-    "mpeg4-packed.avi": "some of its packets may have no picture",
-    "mpeg4-repeats.avi": "some of its packets may have no picture",
+    "mpeg4-packed.avi": "some of its packets may have two pictures or none",
+    "mpeg4-repeats.avi": "some of its packets may have two pictures or none",
 }
 """Where `auto` does not seek, and why. All others are sought in, also open GOPs of HEVC."""
 DECORD = {

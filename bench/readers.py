@@ -1,0 +1,75 @@
+"""Readers: who returns the right frames, and how fast. python -m bench.readers [--json PATH]
+
+Two tables, as Markdown: kinds of clips × readers, and CPU time a clip against libraries called
+bare. About four minutes on one core; the same as JSON in data/bench/readers.json.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.reader_speed import speeds
+from bench.right_frames import outcomes
+from bench.timing import Line
+
+JSON = Path("data/bench/readers.json")
+_PARTS = ("file", "frames", "auto", "resize", "open", "fastest", "ratio")
+_TARGET = 0.9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.readers", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--json", type=Path, default=JSON)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        right = list(outcomes(Path(folder)))
+        print(table(right) + "\n", flush=True)
+        fast = list(speeds(Path(folder), rounds=options.rounds))
+        print(table([_in_words(row) for row in fast]))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps({"right": right, "speed": fast}, indent=1) + "\n")
+
+
+def lines() -> Iterator[Line]:
+    """Rows of `python -m bench`."""
+    with tempfile.TemporaryDirectory() as folder:
+        for row in speeds(Path(folder), rounds=3):
+            yield Line(
+                f"{row['frames']} frames of {row['file']}, resized (CPU)",
+                f"{row['fastest']}, the fastest that is right",
+                row["auto"],
+                row[row["fastest"]],
+                _TARGET,
+            )
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown, a column for each key of the first row."""
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
+    lines += ["| " + " | ".join(str(row[column]) for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """Clips a second and core, shares of the time of `auto`; a library that errs has none."""
+    bare = {name: row.get(name) for name in ("PyAV seeking", "PyAV in sequence", "decord")}
+    bare |= {name: row[name] for name in row if name not in (*_PARTS, *bare)}
+    return {
+        "file": row["file"],
+        "frames": row["frames"],
+        "`auto`": f"{1 / row['auto']:.1f}",
+        **{name: f"{1 / seconds:.1f}" if seconds else "wrong" for name, seconds in bare.items()},
+        "`auto` / fastest": f"{row['ratio']:.2f}",
+        "resizing": f"{row['resize'] / row['auto']:.0%}",
+        "opening": f"{row['open'] / row['auto']:.0%}",
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Which reader returns the right frames of which kind of clip (tests/catalogue.py)."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from bench.bare_readers import READERS, Read
+from spm.clip import Frames, Pick
+from spm.config.frames import Reader
+from spm.counting_readers import check_installed
+from spm.errors import ConfigError, DataError
+from spm.video import read_frames
+from tests.burnt import numbers
+from tests.catalogue import CATALOGUE, Sample
+
+RIGHT, REFUSED = "right", "refused"
+_SECONDS = 20
+OURS: tuple[Reader, ...] = ("auto", "pyav", "decord", "torchcodec")
+
+
+def readers() -> dict[str, Read]:
+    """Ours by what `frames.reader` says, then the libraries bare; those that are installed."""
+    found = {f"`{name}`": _ours(name) for name in OURS if _is_installed(name)}
+    return found | {f"{name}, bare": read for name, read in READERS.items()}
+
+
+def outcomes(folder: Path) -> Iterator[dict[str, str]]:
+    """One row for each kind of clip: {"file", reader: RIGHT, REFUSED or what is wrong}."""
+    for sample in CATALOGUE:
+        path = sample.make(folder / sample.name)
+        yield {"file": sample.name} | {
+            name: _outcome(read, path, sample=sample) for name, read in readers().items()
+        }
+
+
+def _is_installed(reader: Reader) -> bool:
+    try:
+        check_installed(reader)
+    except ConfigError:
+        return False
+    return True
+
+
+def _ours(reader: Reader) -> Read:
+    def read(path: Path, pick: Pick) -> tuple[int, list[Frames]]:
+        size = 97 if "odd" in path.name else 96
+        clip = read_frames(path, pick=pick, short_side=size, reader=reader)
+        return clip.video_frames, list(clip.frames)
+
+    return read
+
+
+def _outcome(read: Read, path: Path, *, sample: Sample) -> str:
+    """In a process of its own: bare readers crash and hang."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, read, path, sample.numbers))
+    process.start()
+    theirs.close()
+    try:
+        return str(ours.recv()) if ours.poll(_SECONDS) else "hangs"
+    except EOFError:
+        return "crashes"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _answer(connection: Connection, read: Read, path: Path, expected: tuple[int, ...]) -> None:
+    connection.send(_judged(lambda: read(path, _pick), expected))
+
+
+def _judged(read: Callable[[], tuple[int, list[Frames]]], expected: tuple[int, ...]) -> str:
+    try:
+        num_frames, frames = read()
+    except DataError:
+        return REFUSED
+    except Exception as error:  # each library has its own
+        return f"error: {type(error).__name__}" if expected else REFUSED
+    if not expected:
+        return "not noticed"
+    if num_frames != len(expected):
+        return f"wrong: counts {num_frames} of {len(expected)}"
+    wanted = [expected[place] for place in _pick(num_frames)]
+    wrong = sum(a != b for a, b in zip(numbers(np.stack(frames)), wanted, strict=True))
+    return f"wrong: {wrong} of {len(wanted)}" if wrong else RIGHT
+
+
+def _pick(num_frames: int) -> np.ndarray:
+    """At most 16 places at random, in order."""
+    rng = np.random.default_rng(0)
+    return np.sort(rng.choice(num_frames, min(16, num_frames), replace=False))
