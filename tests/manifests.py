@@ -7,6 +7,8 @@ import pyarrow as pa
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
 from spm.hashing import cheap_key
+from spm.yaml_file import read_yaml
+from tests.import_closure import ROOT
 
 
 def make_manifest(videos: Path, *, rejected: dict[str, str] | None = None) -> pa.Table:
@@ -28,6 +30,12 @@ def _row(clip_id: str, *, key: str, status: str, reason: str) -> dict[str, str]:
     return {**clip, "split": split, "status": status, "reason": reason}
 
 
+def runtime_values(**changes) -> dict:
+    """The section `runtime` of params.yaml on this machine, without tracking."""
+    values = read_yaml(ROOT / "params.yaml")["runtime"]
+    return {**values, "workers": 1, "device": "cpu", "tracking": False, **changes}
+
+
 def frames_config(**changes) -> FramesConfig:
     values = {
         "num_segments": 4,
@@ -44,18 +52,4 @@ def frames_config(**changes) -> FramesConfig:
 
 
 def runtime_config(**changes) -> RuntimeConfig:
-    values = {
-        "root": None,
-        "workers": 2,
-        "runner": "local",
-        "dask_scheduler": None,
-        "loader_workers": 0,
-        "clip_seconds": 60,
-        "clip_memory_mb": 2048,
-        "allow_transient": False,
-        "device": "auto",
-        "checkpoint_seconds": 30,
-        "tracking": False,
-        "tracking_uri": None,
-    }
-    return RuntimeConfig(**{**values, **changes})
+    return RuntimeConfig(**runtime_values(**{"workers": 2, **changes}))

@@ -17,6 +17,7 @@ from spm.motion_look import FRAMES_PER_SECOND, SIDE, draw_nuisance
 from spm.motion_render import render, render_clip
 from spm.motion_video import write_mp4
 from stages import clips, paths
+from tests.manifests import runtime_values
 
 SPLIT_LISTS = YAML(typ="safe").load(Path(__file__).parent.parent / "data/splits/motion.yaml")
 NAMES = st.sampled_from(CLASSES)
@@ -177,15 +178,7 @@ class TestStage:
     def generate(self, *, name="motion", seed=0, workers=1):
         document = {
             "dataset": {"name": name, "motion": {"seed": seed, "clips_per_class": 2}},
-            "runtime": {
-                "root": None,
-                "workers": workers,
-                "loader_workers": 0,
-                "device": "cpu",
-                "checkpoint_seconds": 30,
-                "tracking": False,
-                "tracking_uri": None,
-            },
+            "runtime": runtime_values(workers=workers),
         }
         YAML().dump(document, Path("params.yaml"))
         clips.main()

@@ -1,5 +1,6 @@
 """The MLflow run of a grid, in a real store: one however often, and the stages' runs below it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,12 +13,11 @@ from spm.config.episode import EpisodeConfig
 from stages import paths, tracking
 from stages.killed_runs import process_tag
 from tests.import_closure import ROOT
+from tests.manifests import runtime_values
 
 PARAMS = """
 dataset: {name: mine, split: lists.yaml, class_texts: {}}
-runtime: {root: null, workers: 1, loader_workers: 0, device: cpu, checkpoint_seconds: 1,
-  tracking: TRACKING, tracking_uri: null}
-"""
+runtime: """
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    Path("params.yaml").write_text(PARAMS.replace("TRACKING", "true"))
+    Path("params.yaml").write_text(PARAMS + json.dumps(runtime_values(tracking=True)))
     return tmp_path
 
 
@@ -83,6 +83,6 @@ def test_a_run_outside_a_grid_has_no_parent(
 
 
 def test_without_tracking_there_is_none(workspace: Path) -> None:
-    Path("params.yaml").write_text(PARAMS.replace("TRACKING", "false"))
+    Path("params.yaml").write_text(PARAMS + json.dumps(runtime_values()))
     assert grid_run("--title", "Table 3") == ""
     assert not (workspace / "state/mlflow.db").exists()

@@ -16,9 +16,9 @@ from spm.config.episode import EpisodeConfig
 from spm.errors import InputError
 from spm.hashing import file_hash
 from stages import paths, provenance, tracking
+from tests.manifests import runtime_values
 
 EPISODE = EpisodeConfig(way=5, shot=1, query=4)
-RUNTIME = "{root: null, workers: 1, loader_workers: 0, device: cpu, checkpoint_seconds: 1, "
 PARAMS = """
 dataset: {name: mine, split: lists.yaml, class_texts: {Swing Ball: "swinging, a ball"}}
 train: {lr: 3e-05, betas: [0.9, 0.999]}
@@ -39,8 +39,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_params(*, tracking: bool = True, uri: str | None = None) -> None:
-    switch = f"tracking: {str(tracking).lower()}, tracking_uri: {json.dumps(uri)}}}"
-    Path("params.yaml").write_text(PARAMS + RUNTIME + switch)
+    runtime = runtime_values(tracking=tracking, tracking_uri=uri)
+    Path("params.yaml").write_text(PARAMS + json.dumps(runtime))
 
 
 def client() -> Any:
