@@ -15,12 +15,13 @@ CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "r
 CLIP_HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
 
 
-def build(backbone: str | None = None, **model: object) -> ClipSPM:
+def build(backbone: str | None = None, *, precision: str = "float32", **model: object) -> ClipSPM:
     """The model of params.yaml; or `backbone` of open_clip under a head of the paper's size."""
     values = read_yaml(Path(__file__).parent.parent / "params.yaml")
     if backbone is not None:
         values["backbone"] |= CLIP | {"name": backbone}
         values["model"] |= CLIP_HEAD
+    values["backbone"]["precision"] = precision
     values["model"] |= model
     names = ("backbone", "model", "frames", "prompts")
     sections = {name: SECTIONS[name](**values[name]) for name in names}

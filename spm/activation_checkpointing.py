@@ -18,19 +18,20 @@ from spm.errors import ConfigError
 
 def checkpoint_activations(visual: nn.Module) -> None:
     """Switches it on for an open_clip tower. Raises ConfigError for one without known blocks."""
-    blocks = _blocks(visual)
-    if not blocks:
+    found = blocks(visual)
+    if not found:
         raise ConfigError(
             f"runtime.activation_checkpointing knows the blocks of CLIP's ViTs and ResNets; "
             f"{type(visual).__name__} has none: set it to false"
         )
-    for block in blocks:
+    for block in found:
         twice = partial(checkpoint, block.forward, use_reentrant=False)
         contexts = partial(_contexts, [m for m in block.modules() if isinstance(m, _BatchNorm)])
         block.forward = partial(twice, context_fn=contexts)
 
 
-def _blocks(visual: nn.Module) -> list[nn.Module]:
+def blocks(visual: nn.Module) -> list[nn.Module]:
+    """What is computed twice; none in a tower that is not known."""
     from open_clip.modified_resnet import Bottleneck
     from open_clip.transformer import ResidualAttentionBlock
 

@@ -1,0 +1,140 @@
+"""What a training episode takes, counted and not measured: operations, and activations kept.
+
+torch's fake tensors go through the forward and backward pass without a value in them: seconds and
+no memory, for any size of model, on a machine that could not train it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from spm.activation_checkpointing import blocks, checkpoint_activations
+from spm.model import ClipSPM
+from spm.training import episode_losses
+from spm.training_data import EpisodePixels
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Its sizes."""
+
+    way: int
+    shot: int
+    query: int
+    frames: int
+
+    @property
+    def clips(self) -> int:
+        return self.way * (self.shot + self.query)
+
+    def pixels(self, size: int) -> EpisodePixels:
+        """Grey frames; the labels are real."""
+        classes = torch.arange(self.way)
+        return EpisodePixels(
+            torch.full((self.clips, self.frames, size, size, 3), 128, dtype=torch.uint8),
+            classes.repeat_interleave(self.shot),
+            classes.repeat_interleave(self.query),
+            classes,
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training episode."""
+
+    tower_flops: int
+    """The visual tower's, forward and backward; a multiplication with its addition is two."""
+    head_flops: int
+    """All the rest's."""
+    kept_bytes: int
+    """What the forward pass keeps for the backward pass, weights aside."""
+
+    @property
+    def flops(self) -> int:
+        return self.tower_flops + self.head_flops
+
+
+def cost(build: Callable[[], ClipSPM], episode: Episode) -> Cost:
+    """Of the model that `build` makes."""
+    with FakeTensorMode():
+        model, kept = build().train(), _Kept()
+        pixels, text = episode.pixels(model.image_size), torch.zeros(episode.way, model.channels)
+        with saved_tensors_hooks(kept.note, _as_it_is):
+            with _counter() as tower_forward:
+                features = model.encode_video(pixels.pixels)
+            reached = features.detach().requires_grad_()
+            with _counter() as head_forward:
+                loss = _loss(model, reached, pixels, text)
+        with _counter() as head_backward:
+            loss.backward()
+        with _counter() as tower_backward:
+            features.backward(reached.grad)
+        counts = [
+            forward.get_total_flops() + backward.get_total_flops()
+            for forward, backward in (
+                (tower_forward, tower_backward),
+                (head_forward, head_backward),
+            )
+        ]
+        return Cost(*counts, kept_bytes=kept.bytes(model))
+
+
+def kept_with_checkpointing(build: Callable[[], ClipSPM], episode: Episode) -> int:
+    """Kept bytes under activation checkpointing; the backward pass adds those of one block."""
+    with FakeTensorMode():
+        model, kept = build().train(), _Kept()
+        for block in blocks(model.backbone.visual):
+            block.register_forward_pre_hook(kept.note_input)
+        checkpoint_activations(model.backbone.visual)
+        pixels, text = episode.pixels(model.image_size), torch.zeros(episode.way, model.channels)
+        with saved_tensors_hooks(kept.note, _as_it_is):
+            episode_losses(model, pixels, text)
+        return kept.bytes(model)
+
+
+def _loss(model: ClipSPM, features: Tensor, episode: EpisodePixels, text: Tensor) -> Tensor:
+    num_support = len(episode.support_labels)
+    support, query = features[:num_support], features[num_support:]
+    losses = model.losses(support, episode.support_labels, query, episode.query_labels, text)
+    return losses.total
+
+
+def _counter() -> FlopCounterMode:
+    """Attention on the CPU as torch counts it on GPUs, and no operation that is repeated."""
+    forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    formulas = {
+        forward: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+        backward: lambda _, q, k, v, *__, **___: 2 * sdpa_flop_count(q, k, v),
+    }
+    return FlopCounterMode(display=False, custom_mapping=formulas)
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+class _Kept:
+    """Memory, each piece once."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, torch.UntypedStorage] = {}
+
+    def note(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        self._storages[storage._cdata] = storage
+        return tensor
+
+    def note_input(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self.note(inputs[0])
+
+    def bytes(self, model: ClipSPM) -> int:
+        """Without the model's own."""
+        weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
+        return sum(each.nbytes() for key, each in self._storages.items() if key not in weights)

@@ -1,0 +1,146 @@
+"""The measurements behind bench.gpu, for one backbone and one kind of episode."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from bench.counted import Episode
+from bench.models import FRAMES, QUERY, WAY
+from spm.config.train import TrainConfig
+from spm.episodes import EpisodeSampler
+from spm.evaluation import EncodedClips, measure, of_model, prepare_clips
+from spm.model import ClipSPM
+from spm.training import Schedule, TrainingInputs, train
+from spm.training_data import EpisodePixels
+from spm.yaml_file import read_yaml
+
+_STEP = 8
+"""Episodes of an optimizer step."""
+_CLASSES, _CLIPS_PER_CLASS = 10, 129  # as many as HMDB51's test split
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    steps: int = 3
+    """Optimizer steps of 8 episodes, after one to warm up."""
+    evaluated: int = 2000
+    """Episodes; their time is scaled to 10,000."""
+    evaluation_batch: int = 50
+    matrix: int = 8192
+
+
+TOY = Sizes(steps=1, evaluated=20, evaluation_batch=10, matrix=256)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table."""
+
+    name: str
+    backbone: str | None
+    shot: int
+    together: int = 1
+    """Episodes in one forward pass."""
+    checkpointing: bool = False
+
+    @property
+    def episode(self) -> Episode:
+        return Episode(way=WAY, shot=self.shot, query=QUERY, frames=FRAMES)
+
+
+def training_seconds(model: ClipSPM, case: Case, sizes: Sizes, *, compile: bool) -> float:
+    """Seconds an episode, in spm.training.train: between the first validation and the last."""
+    device = next(model.parameters()).device
+    seen: list[float] = []
+
+    def note_time(model: ClipSPM) -> float:
+        _wait(device)
+        seen.append(time.perf_counter())
+        return 0.0
+
+    values = read_yaml(Path(__file__).parent.parent / "params.yaml")["train"]
+    config = TrainConfig(
+        **values
+        | {"episodes": _STEP * (1 + sizes.steps), "accumulate": _STEP, "validate_every": _STEP}
+        | {"episodes_per_forward": case.together, "compile": compile, "lr": 1e-6}
+    )
+    inputs = TrainingInputs(
+        _SameEpisode(case.episode.pixels(model.image_size)),  # type: ignore[arg-type]
+        class_text=torch.randn(WAY, model.channels),
+        validate=note_time,
+    )
+    schedule = Schedule(
+        loader_workers=0, checkpoint_seconds=3600, on_validation=lambda history: None
+    )
+    train(model, inputs, config, schedule=schedule, checkpoint=None)
+    return (seen[-1] - seen[0]) / (_STEP * sizes.steps)
+
+
+def tower_seconds(model: ClipSPM, case: Case, device: torch.device) -> float:
+    """Seconds an episode of the visual tower alone, forward and backward."""
+    pixels = EpisodePixels.stack([case.episode.pixels(model.image_size)] * case.together)
+    on_device = pixels.to(device).pixels
+    model.train()
+    seconds = seconds_of(lambda: model.encode_video(on_device).sum().backward(), device, repeats=4)
+    return seconds / case.together
+
+
+def evaluation_seconds(model: ClipSPM, case: Case, sizes: Sizes) -> float:
+    """Seconds an episode on encoded clips, as stages.evaluate runs them."""
+    numbers = np.arange(_CLASSES * _CLIPS_PER_CLASS)
+    classes = {f"class{n}": part for n, part in enumerate(np.split(numbers, _CLASSES))}
+    sampler = EpisodeSampler(classes, way=WAY, shot=case.shot, query=QUERY, seed=0, split="test")
+    device = next(model.parameters()).device
+    features = torch.randn(len(numbers), FRAMES, model.channels, device=device)
+    encoded, text = EncodedClips(features, numbers), torch.randn(_CLASSES, model.channels)
+    model.eval()
+
+    def evaluate(episodes: int) -> None:
+        prepared = prepare_clips(model, encoded, classes=classes, class_text=text)
+        measure(
+            {"model": of_model(model, prepared)},
+            encoded=encoded,
+            sampler=sampler,
+            class_text=text,
+            episodes=episodes,
+            batch=sizes.evaluation_batch,
+            progress=False,
+        )
+
+    evaluate(sizes.evaluation_batch)
+    return seconds_of(lambda: evaluate(sizes.evaluated), device, warm=False) / sizes.evaluated
+
+
+class _SameEpisode(Dataset[EpisodePixels]):
+    """As read from a store, without its cost: readers work beside the GPU (bench.episodes)."""
+
+    def __init__(self, episode: EpisodePixels) -> None:
+        self.episode = episode
+
+    def __getitem__(self, index: int) -> EpisodePixels:
+        return self.episode
+
+
+def seconds_of(
+    call: Callable[[], object], device: torch.device, *, repeats: int = 1, warm: bool = True
+) -> float:
+    if warm:
+        call()
+    _wait(device)
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    _wait(device)
+    return (time.perf_counter() - start) / repeats
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
