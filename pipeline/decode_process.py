@@ -18,6 +18,7 @@ from typing import IO
 import psutil
 
 from pipeline import decode_worker
+from pipeline.clip_channel import ClipChannel
 
 _START_SECONDS = 180  # 0.5 s on a quiet machine
 _END_SECONDS = 5
@@ -27,26 +28,26 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 class DecodeProcess:
     """A worker that is ready for requests.
 
-    `connection` ends (EOFError, ConnectionError) when the worker does. Raises RuntimeError where it
+    `channel` ends (EOFError, ConnectionError) when the worker does. Raises RuntimeError where it
     does not start.
     """
 
-    connection: Connection
+    channel: ClipChannel
 
     def __init__(self, *, alarm_seconds: float) -> None:
         ours, theirs = socketpair()
+        self.channel = ClipChannel(Connection(ours.detach()), os.memfd_create("clip"))
         with theirs, tempfile.TemporaryFile() as log:
-            arguments = [str(theirs.fileno()), str(alarm_seconds)]
+            shared = [theirs.fileno(), self.channel.pixels]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", decode_worker.__name__, *arguments],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-m", decode_worker.__name__, *map(str, (*shared, alarm_seconds))],
+                pass_fds=shared,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env=_environment(),
             )
             theirs.close()  # or the worker's end would be no end of the connection
-            self.connection = Connection(ours.detach())
             self._wait(log)
 
     def memory_mb(self) -> float:
@@ -63,15 +64,16 @@ class DecodeProcess:
 
     def kill(self) -> None:
         """Ends it, whatever it does. One that waits for a disk goes when the disk answers."""
-        self.connection.close()
+        self.channel.connection.close()
+        os.close(self.channel.pixels)
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
 
     def _wait(self, log: IO[bytes]) -> None:
         with suppress(EOFError, ConnectionError):
-            if self.connection.poll(_START_SECONDS):
-                self.connection.recv()  # decode_worker.READY
+            if self.channel.connection.poll(_START_SECONDS):
+                self.channel.connection.recv()  # decode_worker.READY
                 return
         self.kill()
         log.seek(0)

@@ -6,12 +6,14 @@ anew, and it ends when its parent does.
 """
 
 import os
+import resource
 import signal
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from pipeline.clip_channel import ClipChannel
 from spm.clip import Clip
 from spm.config.frames import FramesConfig
 from spm.errors import DataError, TransientError
@@ -19,21 +21,22 @@ from spm.video import read_clip
 
 READY = "ready"
 
+_OUT_OF_MEMORY = TransientError("out of memory: the decoder got no more")
 _OUT_OF_MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 
 
-def _serve(connection: Connection, *, alarm_seconds: float) -> None:
+def _serve(channel: ClipChannel, *, alarm_seconds: float) -> None:
     """Answers until the parent closes the connection, or is gone.
 
     A clip that hangs is the parent's to end. Where the parent is gone, the alarm ends it.
     """
-    connection.send(READY)
+    channel.connection.send(READY)
     while True:
-        path, frames = connection.recv()
+        path, frames = channel.connection.recv()
         signal.setitimer(signal.ITIMER_REAL, alarm_seconds)
         answer = _read(path, frames=frames)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send(answer)
+        channel.send(answer)
 
 
 def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
@@ -41,18 +44,19 @@ def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
     try:
         return read_clip(path, frames=frames)
     except (DataError, OSError, ImportError) as error:
-        return error
+        return _OUT_OF_MEMORY if isinstance(error.__cause__, MemoryError) else error
     except MemoryError:
-        return TransientError("out of memory: the machine had no more")
+        return _OUT_OF_MEMORY
     except Exception as error:  # of a library that a damaged file has led astray
         return DataError(f"the reader failed: {type(error).__name__}: {error}")
 
 
 def _stand_back() -> None:
-    """The first to go when the machine runs out of memory; no words; a Ctrl-C is for the parent."""
+    """The first to go when the machine runs out of memory; silent; a Ctrl-C is for the parent."""
     if _OUT_OF_MEMORY_SCORE.exists():
         _OUT_OF_MEMORY_SCORE.write_text("1000")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -62,4 +66,6 @@ if __name__ == "__main__":
 
     _stand_back()
     with suppress(EOFError, ConnectionError):  # the parent has no more clips, or is gone
-        _serve(Connection(int(sys.argv[1])), alarm_seconds=float(sys.argv[2]))
+        connection, pixels, alarm_seconds = sys.argv[1:]
+        channel = ClipChannel(Connection(int(connection)), int(pixels))
+        _serve(channel, alarm_seconds=float(alarm_seconds))

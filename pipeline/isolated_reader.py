@@ -67,14 +67,13 @@ class IsolatedReader:
 
     def _ask(self, *request: Any) -> Clip | Exception:
         """The worker's answer. Raises DataError in place of one that never comes."""
-        process = self._process = self._process or DecodeProcess(
-            alarm_seconds=2 * self._limits.seconds
-        )
+        if self._process is None:
+            self._process = DecodeProcess(alarm_seconds=2 * self._limits.seconds)
+        process = self._process
         try:
-            process.connection.send(request)
+            process.channel.connection.send(request)
             self._wait(process)
-            answer: Clip | Exception = process.connection.recv()
-            return answer
+            return process.channel.receive()
         except (EOFError, ConnectionError):
             reason = _reason(process.exit_signal())
             self.close()
@@ -83,7 +82,7 @@ class IsolatedReader:
     def _wait(self, process: DecodeProcess) -> None:
         seconds, memory_mb = self._limits.seconds, self._limits.memory_mb
         deadline = time.monotonic() + seconds
-        while not process.connection.poll(_WATCH_SECONDS):
+        while not process.channel.connection.poll(_WATCH_SECONDS):
             reason = ""
             if time.monotonic() > deadline:
                 reason = f"out of time: not read within {seconds:g} s"

@@ -83,6 +83,7 @@ def test_what_a_file_does_is_its_own_fault(tmp_path, faulty, good, fault, reason
     [
         ("hang", "out of time: not read within 4 s"),
         ("grow", "out of memory: takes more than 300 MB"),
+        ("nomemory", "out of memory: the decoder got no more"),
         ("killed", "out of memory: the machine had no more"),
         ("ended", "interrupted: its process was ended (SIGTERM)"),
     ],

@@ -5,6 +5,7 @@ name of the clip says, and opens every other clip as it is.
 """
 
 import ctypes
+import errno
 import os
 import signal
 import time
@@ -55,6 +56,10 @@ def _slow(path):
     time.sleep(0.3)
 
 
+def _no_memory(path):
+    raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+
 def _bug(path):
     raise KeyError("of a library")
 
@@ -67,6 +72,7 @@ _FAULTS = {
     "ended": lambda path: os.kill(os.getpid(), signal.SIGTERM),
     "slow": _slow,
     "hang": _hang,
+    "nomemory": _no_memory,
     "grow": _grow,
     "hangonce": _hang_once,
     "crashonce": _crash_once,
