@@ -15,9 +15,19 @@ CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "r
 CLIP_HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
 
 
-def build(backbone: str | None = None, *, precision: str = "float32", **model: object) -> ClipSPM:
-    """The model of params.yaml; or `backbone` of open_clip under a head of the paper's size."""
+def build(
+    backbone: str | None = None,
+    *,
+    precision: str = "float32",
+    channels: int | None = None,
+    **model: object,
+) -> ClipSPM:
+    """The model of params.yaml; or `backbone` of open_clip under a head of the paper's size.
+
+    channels: C, where `backbone` does not bring its own.
+    """
     values = read_yaml(Path(__file__).parent.parent / "params.yaml")
+    values["backbone"]["embed_dim"] = channels or values["backbone"]["embed_dim"]
     if backbone is not None:
         values["backbone"] |= CLIP | {"name": backbone}
         values["model"] |= CLIP_HEAD

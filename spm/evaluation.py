@@ -145,31 +145,36 @@ def measure(
     class_text: Tensor,
     episodes: int,
     batch: int,
+    ranks: Ranks = ALONE,
     progress: bool = True,
 ) -> Measurement:
     """Runs episodes 0 … `episodes` - 1 through each classifier, `batch` at a time.
 
     class_text [classes, C], in the order of sampler.class_names. No label of a query reaches a
-    classifier.
+    classifier. Batches are split over the ranks, and all ranks get all answers.
     """
     class_text = class_text.to(encoded.features)
-    actual: list[Ints] = []
-    predicted: dict[str, list[Ints]] = {name: [] for name in classifiers}
-    with progress_bar(total=episodes, unit="ep", disable=None if progress else True) as bar:
-        for drawn in _batches(sampler, episodes=episodes, batch=batch):
-            classes = np.stack([episode.classes for episode in drawn])
-            asked = _batch(drawn, encoded, class_text[torch.from_numpy(classes)])
-            actual.append(_named(classes, _stack(drawn, "query_labels")))
-            for name, classify in classifiers.items():
-                predicted[name].append(_named(classes, _answers(classify, asked)))
-            bar.update(len(drawn))
-    joined = {name: np.concatenate(parts) for name, parts in predicted.items()}
-    return Measurement(sampler.class_names, np.concatenate(actual), joined)
+    shape = (episodes, sampler.way * sampler.query)
+    actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
+    predicted = dict(zip(classifiers, answers, strict=True))
+    shown = None if progress and ranks.first else True
+    with progress_bar(total=episodes, unit="ep", disable=shown) as bar:
+        for number, rows in enumerate(_batches(episodes, batch=batch)):
+            if ranks.mine(number):
+                drawn = [sampler.episode(index) for index in range(rows.start, rows.stop)]
+                classes = np.stack([episode.classes for episode in drawn])
+                asked = _batch(drawn, encoded, class_text[torch.from_numpy(classes)])
+                actual[rows] = _named(classes, _stack(drawn, "query_labels"))
+                for name, classify in classifiers.items():
+                    predicted[name][rows] = _named(classes, _answers(classify, asked))
+            bar.update(rows.stop - rows.start)
+    ranks.sum_([torch.from_numpy(each) for each in (actual, *answers)])  # in the arrays' memory
+    return Measurement(sampler.class_names, actual, predicted)
 
 
-def _batches(sampler: EpisodeSampler, *, episodes: int, batch: int) -> Iterator[list[Episode]]:
+def _batches(episodes: int, *, batch: int) -> Iterator[slice]:
     for start in range(0, episodes, batch):
-        yield [sampler.episode(index) for index in range(start, min(start + batch, episodes))]
+        yield slice(start, min(start + batch, episodes))
 
 
 def _stack(drawn: Sequence[Episode], field: str) -> Ints:

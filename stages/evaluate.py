@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import torch
 
 from spm.accuracy_table import accuracy_table
 from spm.atomic import atomic_path
@@ -18,7 +19,7 @@ from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.runtime import RuntimeConfig
 from spm.coverage import COLUMNS, measured_on
-from spm.device import pick_device
+from spm.device import place
 from spm.episodes import EpisodeSampler
 from spm.evaluation import (
     Classifier,
@@ -33,6 +34,7 @@ from spm.frame_store import INDEX, FrameStore
 from spm.hashing import file_hash, value_hash
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
+from spm.ranks import Ranks
 from spm.results import (
     INDUCTIVE,
     MODEL,
@@ -44,6 +46,7 @@ from spm.results import (
 )
 from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
 from stages import command, params, paths, tracking
+from stages.launch import launch
 
 SPLIT = "test"
 
@@ -54,7 +57,26 @@ def main() -> None:
     )
     store, prompts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
     samplers = [_sampler(store, evaluate, way=episode.way, shot=shot) for shot in evaluate.shots]
-    model = load_model(paths.MODEL).to(pick_device(runtime.device))
+    work = partial(_evaluate, store=store, prompts=prompts, samplers=samplers)
+    launch(partial(work, episode=episode, evaluate=evaluate), runtime)
+
+
+def _evaluate(
+    ranks: Ranks,
+    device: torch.device,
+    *,
+    store: FrameStore,
+    prompts: PromptFeatures,
+    samplers: list[EpisodeSampler],
+    episode: EpisodeConfig,
+    evaluate: EvaluateConfig,
+) -> None:
+    """One rank's part; the first one also writes and reports."""
+    model = place(load_model(paths.MODEL), device)
+    measured = partial(_measure, model, store, prompts, samplers=samplers, evaluate=evaluate)
+    if not ranks.first:
+        measured(ranks=ranks)
+        return
     with tracking.stage_run(
         "evaluate",
         params={"episode": episode, "evaluate": evaluate},
@@ -62,7 +84,7 @@ def main() -> None:
         outs=[paths.EVALUATION, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION],
         whole_chain=True,
     ) as run:
-        measurements = _measure(model, store, prompts, samplers=samplers, evaluate=evaluate)
+        measurements = measured(ranks=ranks)
         conditions = _conditions(model, store, prompts, episode=episode, evaluate=evaluate)
         results = document(measurements, conditions=conditions)
         _write(results, measurements, texts=dict(zip(prompts.classes, prompts.texts, strict=True)))
@@ -91,13 +113,17 @@ def _measure(
     *,
     samplers: list[EpisodeSampler],
     evaluate: EvaluateConfig,
+    ranks: Ranks,
 ) -> dict[int, Measurement]:
     """Shot -> what its episodes came to."""
     class_text = prompts.of(samplers[0].class_names, how=model.config.model.text_ensemble)
     classes = store.classes(SPLIT)
-    encoded = encode_clips(model, store, clips=np.concatenate(list(classes.values())))
+    clips = np.concatenate(list(classes.values()))
+    encoded = encode_clips(model, store, clips=clips, ranks=ranks)
     prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
-    run = partial(measure, encoded=encoded, class_text=class_text, batch=evaluate.batch)
+    run = partial(
+        measure, encoded=encoded, class_text=class_text, batch=evaluate.batch, ranks=ranks
+    )
     classifiers = {MODEL: of_model(model, prepared)} | _yardsticks(text_trained=prompts.trained)
     alone = min(evaluate.inductive_episodes, evaluate.episodes)
     measurements = {}

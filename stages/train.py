@@ -56,17 +56,19 @@ def main() -> None:
     (runtime,) = params.load(runtime=RuntimeConfig)
     sections: dict[str, Any] = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
     spec = _spec(sections)
-    store, _ = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
     _check_test_split(store, way=sections["episode"].way)
     _check_runtime(runtime, sections["train"])
-    work = partial(_train, runtime=runtime, sections=sections, spec=spec)
-    launch(partial(work, fingerprint=_fingerprint(store, sections)), runtime)
+    work = partial(_train, store=store, texts=texts, runtime=runtime, sections=sections)
+    launch(partial(work, spec=spec, fingerprint=_fingerprint(store, sections)), runtime)
 
 
 def _train(
     ranks: Ranks,
     device: torch.device,
     *,
+    store: FrameStore,
+    texts: PromptFeatures,
     runtime: RuntimeConfig,
     sections: dict[str, Any],
     spec: ModelSpec,
@@ -74,7 +76,6 @@ def _train(
 ) -> None:
     """One rank's part; the first one also writes and reports."""
     ranks.check_agree("the training", fingerprint)
-    store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
     with _record(ranks, sections, fingerprint) as (checkpoint, run):
         model, history = place(_initial_model(spec), device), History()
         if runtime.activation_checkpointing:
@@ -83,7 +84,7 @@ def _train(
             schedule = Schedule(
                 loader_workers=runtime.loader_workers,
                 checkpoint_seconds=runtime.checkpoint_seconds,
-                on_validation=_reporter(run, sections["model"]),
+                on_validation=_reporter(run, sections["model"]) if ranks.first else _silence,
                 ranks=ranks,
             )
             inputs = _inputs(store, texts, sections, size=model.image_size, ranks=ranks)
@@ -93,6 +94,10 @@ def _train(
         if ranks.first:
             _write(model, history)
             _report(run, history)
+
+
+def _silence(history: History) -> None:
+    """The first rank reports."""
 
 
 def _report(run: tracking.Run, history: History) -> None:

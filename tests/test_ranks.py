@@ -8,6 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.multiprocessing.spawn import ProcessRaisedException
@@ -17,6 +18,7 @@ from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
 from spm.episodes import EpisodeSampler
 from spm.errors import ConfigError
+from spm.evaluation import Measurement, encode_clips, measure, on_features
 from spm.frame_store import FrameStore
 from spm.history import History
 from spm.model import ClipSPM
@@ -117,12 +119,9 @@ def test_weights_and_history_are_those_of_one_rank(runs, alone, ranks):
     weights, history = _end(runs / ranks)
     for name, value in expected.items():
         torch.testing.assert_close(weights[name], value, rtol=0, atol=1e-6, msg=name)
-    steps = [[step for step, _ in each.validations] for each in (history, expected_history)]
-    assert steps[0] == steps[1]
-    rows = [
-        torch.tensor(each.episodes, dtype=torch.float64) for each in (history, expected_history)
-    ]
-    torch.testing.assert_close(rows[0], rows[1], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(history.episodes, expected_history.episodes, rtol=0, atol=1e-6)
+    steps = [step for step, _ in history.validations]
+    assert steps == [step for step, _ in expected_history.validations]
 
 
 def _values(ranks: Ranks, device: torch.device, *, folder: Path) -> None:
@@ -143,6 +142,36 @@ def _values(ranks: Ranks, device: torch.device, *, folder: Path) -> None:
 def test_sums_and_shared_values(tmp_path):
     launch(partial(_values, folder=tmp_path), _runtime())
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
+
+
+def _measured(ranks: Ranks, folder: Path) -> Measurement:
+    store, model = FrameStore(folder), ClipSPM(spec()).eval()
+    classes = store.classes("test")
+    sampler = EpisodeSampler(classes, way=3, shot=1, query=2, seed=0, split="test")
+    clips = np.concatenate(list(classes.values()))
+    encoded = encode_clips(model, store, clips=clips, ranks=ranks, progress=False)
+    return measure(
+        {"model": on_features(model.classify)},
+        encoded=encoded,
+        sampler=sampler,
+        class_text=torch.ones(len(classes), model.channels),
+        episodes=25,
+        batch=4,
+        ranks=ranks,
+        progress=False,
+    )
+
+
+def _evaluates(ranks: Ranks, device: torch.device, *, store: Path) -> None:
+    """Seven batches: one rank has a batch more, and the last batch is short."""
+    alone, together = _measured(ALONE, store), _measured(ranks, store)
+    assert (together.actual == alone.actual).all()
+    assert (together.predicted["model"] == alone.predicted["model"]).all()
+
+
+def test_all_ranks_know_what_every_episode_came_to(tmp_path):
+    make_store(tmp_path, classes={"test": 4})
+    launch(partial(_evaluates, store=tmp_path), _runtime())
 
 
 def _disagrees(ranks: Ranks, device: torch.device) -> None:

@@ -1,0 +1,98 @@
+"""What grows how: `python -m bench.scaling` prints the tables of docs/scaling.md.
+
+The model of params.yaml, one size at a time doubled and doubled again: seconds measured on this
+machine, one thread, interleaved; operations and kept memory counted (bench.counted). The paper's
+backbones are counted alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from bench.counted import Cost, Episode, cost, kept_with_checkpointing
+from bench.models import FRAMES, QUERY, WAY, build
+from bench.timing import interleaved
+from spm.model import ClipSPM
+
+BASE = Episode(way=WAY, shot=1, query=QUERY, frames=FRAMES)
+CHANNELS = 128
+GROWN: dict[str, list[tuple[Episode, int]]] = {
+    "way": [(replace(BASE, way=n), CHANNELS) for n in (10, 20)],
+    "shot": [(replace(BASE, shot=k), CHANNELS) for k in (5, 10)],
+    "query": [(replace(BASE, query=m), CHANNELS) for m in (8, 16)],
+    "frames": [(replace(BASE, frames=t), CHANNELS) for t in (16, 32)],
+    "channels": [(BASE, c) for c in (256, 512)],
+}
+REAL = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
+
+
+def small() -> Iterator[str]:
+    """Rows: a size, then tower and head measured and counted."""
+    yield "| N | K | M | T | C | clips | tower s | head s | tower GFLOP | head GFLOP | kept MB |"
+    yield "| ---: " * 11 + "|"
+    points = [(BASE, CHANNELS), *(point for grown in GROWN.values() for point in grown)]
+    for episode, channels in points:
+        model = build(channels=channels).train()
+        seconds = interleaved(
+            {"tower": _tower(model, episode), "head": _head(model, episode)}, rounds=3
+        )
+        counted = cost(partial(build, channels=channels), episode)
+        sizes = (episode.way, episode.shot, episode.query, episode.frames, channels, episode.clips)
+        figures = [f"{seconds['tower']:.3f}", f"{seconds['head']:.3f}", *_counted(counted, giga=1)]
+        yield "| " + " | ".join([*map(str, sizes), *figures]) + " |"
+
+
+def real() -> Iterator[str]:
+    """Rows: the paper's backbones, 5-way, T = 8, counted."""
+    yield (
+        "| backbone | precision | K | tower TFLOP | head TFLOP | kept GB | … with "
+        "activation_checkpointing |"
+    )
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    for name, backbone in REAL.items():
+        for precision in ("float32", "bfloat16"):
+            for shot in (1, 5):
+                made = partial(build, backbone, precision=precision)
+                episode = replace(BASE, shot=shot)
+                little = kept_with_checkpointing(made, episode) / 1e9
+                figures = [*_counted(cost(made, episode), giga=1000), f"{little:.1f}"]
+                yield "| " + " | ".join([name, precision, str(shot), *figures]) + " |"
+
+
+def _counted(counted: Cost, *, giga: int) -> list[str]:
+    """tower, head, kept; in `giga` GFLOP, and as many MB."""
+    flops = (counted.tower_flops, counted.head_flops)
+    kept = f"{counted.kept_bytes / 1e6 / giga:.{1 if giga > 1 else 0}f}"
+    return [*(f"{each / 1e9 / giga:.2f}" for each in flops), kept]
+
+
+def _tower(model: ClipSPM, episode: Episode) -> Callable[[], None]:
+    pixels = episode.pixels(model.image_size).pixels
+    return lambda: model.encode_video(pixels).sum().backward()
+
+
+def _head(model: ClipSPM, episode: Episode) -> Callable[[], None]:
+    drawn = episode.pixels(1)
+    features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
+    text, num_support = torch.randn(episode.way, model.channels), len(drawn.support_labels)
+
+    def run() -> None:
+        support, query = features[:num_support], features[num_support:]
+        losses = model.losses(support, drawn.support_labels, query, drawn.query_labels, text)
+        losses.total.backward()
+
+    return run
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for table in (small, real):
+        for line in table():
+            print(line, flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()
