@@ -1,5 +1,6 @@
 # make repro   set up .venv, then the whole pipeline on the built-in data set
-# make test    set up .venv, then the whole test suite
+# make test    set up .venv, then the tests, one whole dvc repro among them
+# make test-slow  the rest: kills, clusters, remotes, every benchmark's layout
 # make bench   measures ours against references, side by side
 # make gc      frees what the current results do not need
 # make ui      MLflow on http://127.0.0.1:5000
@@ -15,17 +16,17 @@ export PATH := $(BIN):$(PATH)
 export CLIP_SPM_STATE ?= $(CURDIR)/.state
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-fast lint bench ui lock gc
+.PHONY: repro test test-slow lint bench ui lock gc
 
 repro: .venv/installed
 	dvc repro
 	@python -m spm.accuracy_table data/results/evaluate.json
 
 test: .venv/installed
-	python -m pytest
-
-test-fast: .venv/installed
 	python -m pytest -m "not slow"
+
+test-slow: .venv/installed
+	python -m pytest -m slow
 
 lint: .venv/installed
 	ruff check .
