@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spm.clip import Clip
+from spm.inventory import SCHEMA
 from spm.shard_writer import write_shard
 
 _SPLITS = {"train": 0.6, "val": 0.15, "test": 0.25}
@@ -32,6 +33,12 @@ def manifest(*, num_clips: int, num_classes: int) -> pa.Table:
         "reason": pa.repeat("", num_clips),
     }
     return pa.table(columns).sort_by("id").replace_schema_metadata({"dataset": "simulated"})
+
+
+def inventory_of(clips: pa.Table) -> pa.Table:
+    """The inventory of a manifest's clips."""
+    about = {"size": np.full(len(clips), 7), "key": clips["key"], "kind": ["file"] * len(clips)}
+    return pa.table({"path": clips["path"], **about}, schema=SCHEMA)
 
 
 def write_index(path: Path, *, num_clips: int, num_classes: int, num_shards: int = 512) -> None:
