@@ -11,11 +11,16 @@ GPU       floating-point operations of the visual tower (counted by torch) × fr
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench import counted
+from bench.counted import Cost as EpisodeCost
+from bench.counted import Episode
+from bench.models import build
 from pipeline.benchmark_preset import BACKBONES, benchmark_preset
 from spm.benchmarks import load_benchmark
 from spm.config.base import validate
@@ -28,6 +33,7 @@ JPEG_SHARE = 0.12
 """Of raw, at quality 95: between the two real videos that bench.storage was run on."""
 SUSTAINED = {"float32": 14e12, "bfloat16": 80e12}
 """Operations a second of an A100, assumed: 70 % of its peak without and 26 % with tensor cores."""
+CASES = [(backbone, shot) for backbone in BACKBONES for shot in (1, 5)]
 
 _READS = 5
 
@@ -62,9 +68,9 @@ class Cost(NamedTuple):
 
 def main() -> None:
     print("             clips   raw, GB  JPEG, GB  decoding, h  GPU hours, float32 | bfloat16")
-    forward = {backbone: forward_operations(f"{backbone}-quickgelu") for backbone in BACKBONES}
+    episodes = {case: episode_of(*case) for case in CASES}
     for name in FILES:
-        cost = cost_of(name, forward=forward)
+        cost = cost_of(name, episodes=episodes)
         raw, hours = cost.raw_bytes / 1e9, cost.decode_seconds / 3600
         print(
             f"{name:<11}{cost.clips:7,}{raw:10.1f}{raw * JPEG_SHARE:10.1f}{hours:13.2f}", end="  "
@@ -75,47 +81,42 @@ def main() -> None:
         print(flush=True)
 
 
-def cost_of(name: str, *, forward: dict[str, float]) -> Cost:
-    """`forward`: backbone -> operations of a frame."""
+def cost_of(name: str, *, episodes: Mapping[tuple[str, int], EpisodeCost]) -> Cost:
+    """`episodes`: what an episode costs, of each of the cases that are wanted."""
     benchmark, files = load_benchmark(name), FILES[name]
-    splits = {
-        split: sum(classes.values())
-        for split, classes in benchmark.counts(benchmark.variants[0]).items()
-    }
-    clips = sum(splits.values())
-    values = benchmark_preset(name)
+    counts = benchmark.counts(benchmark.variants[0])
+    splits = {split: sum(classes.values()) for split, classes in counts.items()}
+    clips, values = sum(splits.values()), benchmark_preset(name)
     side, num_frames = values["frames.short_side"], values["frames.num_segments"]
     pixels = side * round(side * files.width / files.height)
     operations = {
-        (backbone, shot): forward[backbone]
-        * encoded_frames(benchmark_preset(name, shot=shot, backbone=backbone), splits=splits)
-        for backbone in forward
-        for shot in (1, 5)
+        (backbone, shot): operations_of(
+            benchmark_preset(name, shot=shot, backbone=backbone), splits=splits, episode=episode
+        )
+        for (backbone, shot), episode in episodes.items()
     }
     raw = clips * num_frames * pixels * 3
     return Cost(clips, raw, clips * decode_seconds(files, values=values), operations)
 
 
-def encoded_frames(values: dict[str, Any], *, splits: dict[str, int]) -> int:
-    """Forward passes of the tower, a backward pass counted as two."""
+def episode_of(backbone: str, shot: int) -> EpisodeCost:
+    """Of training, in the sizes that every benchmark's preset has."""
+    values = benchmark_preset("hmdb51", shot=shot, backbone=backbone)
+    way, query = values["episode.way"], values["episode.query"]
+    episode = Episode(way, shot, query, values["frames.num_segments"])
+    return counted.cost(lambda: build(values["backbone.name"]), episode)
+
+
+def operations_of(values: dict[str, Any], *, splits: dict[str, int], episode: EpisodeCost) -> float:
+    """Of a whole training, its validations and the test: each clip of the split encoded once.
+
+    A forward pass is a third of the tower's part in an episode.
+    """
     clips = values["episode.way"] * (values["episode.shot"] + values["episode.query"])
     validations = -(-values["train.episodes"] // values["train.validate_every"])
-    trained = 3 * values["train.episodes"] * clips
-    return values["frames.num_segments"] * (trained + validations * splits["val"] + splits["test"])
-
-
-def forward_operations(backbone: str) -> float:
-    """Of one frame through the visual tower; a multiplication and an addition count as two."""
-    import open_clip
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    model = open_clip.create_model(backbone)
-    size = model.visual.image_size
-    width, height = size if isinstance(size, tuple) else (size, size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.encode_image(torch.zeros(1, 3, height, width))
-    return float(counter.get_total_flops())
+    encoded = validations * splits["val"] + splits["test"]
+    forward = episode.tower_flops / 3 / clips
+    return values["train.episodes"] * episode.flops + encoded * forward
 
 
 def decode_seconds(files: Files, *, values: dict[str, Any]) -> float:
