@@ -10,8 +10,11 @@ from PIL import Image
 
 from spm.clip import Frames
 
-X264 = {"preset": "veryfast", "crf": "23", "threads": "1"}
-VP9 = {"deadline": "realtime", "cpu-used": "8", "b": "400k"}
+OPTIONS = {
+    "libx264": {"preset": "veryfast", "crf": "23"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "b": "400k"},
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Moving:
 
     def write(self, folder: Path) -> Path:
         path = folder / self.name
-        options = {"libx264": X264, "libvpx-vp9": VP9}.get(self.codec, {})
+        options = OPTIONS.get(self.codec, {})
         with av.open(str(path), "w") as container:
             stream = container.add_stream(self.codec, rate=25, options=options)
             stream.width, stream.height, stream.pix_fmt = *self.size, "yuv420p"

@@ -1,7 +1,8 @@
 """Readers: who returns the right frames, and how fast. python -m bench.readers [--json PATH]
 
-Two tables, as Markdown: kinds of clips × readers, and CPU time a clip against libraries called
-bare. About four minutes on one core; the same as JSON in data/bench/readers.json.
+Three tables, as Markdown: kinds of clips × readers; damage that each reader notices; clips a second
+against libraries called bare. About four minutes on one core; the same as JSON in
+data/bench/readers.json.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.noticed_damage import damage_table
 from bench.reader_speed import speeds
 from bench.right_frames import outcomes
 from bench.timing import Line
@@ -29,10 +31,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         right = list(outcomes(Path(folder)))
         print(table(right) + "\n", flush=True)
+        noticed = damage_table(Path(folder))
+        print(table(noticed) + "\n", flush=True)
         fast = list(speeds(Path(folder), rounds=options.rounds))
         print(table([_in_words(row) for row in fast]))
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"right": right, "speed": fast}, indent=1) + "\n")
+    options.json.write_text(
+        json.dumps({"right": right, "damage": noticed, "speed": fast}, indent=1) + "\n"
+    )
 
 
 def lines() -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
 from spm.video import read_frames
 from tests.burnt import numbers
-from tests.catalogue import CATALOGUE, Sample
+from tests.catalogue import CATALOGUE
 
 RIGHT, REFUSED = "right", "refused"
 _SECONDS = 20
@@ -32,7 +32,8 @@ def outcomes(folder: Path) -> Iterator[dict[str, str]]:
     for sample in CATALOGUE:
         path = sample.make(folder / sample.name)
         yield {"file": sample.name} | {
-            name: _outcome(read, path, sample=sample) for name, read in readers().items()
+            name: isolated(partial(_judged, read, path, expected=sample.numbers))
+            for name, read in readers().items()
         }
 
 
@@ -53,11 +54,11 @@ def _ours(reader: Reader) -> Read:
     return read
 
 
-def _outcome(read: Read, path: Path, *, sample: Sample) -> str:
-    """In a process of its own: bare readers crash and hang."""
+def isolated(call: Callable[[], str]) -> str:
+    """What `call` returns, from a process of its own: bare readers crash and hang."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(theirs, read, path, sample.numbers))
+    process = context.Process(target=lambda: theirs.send(call()))
     process.start()
     theirs.close()
     try:
@@ -69,13 +70,9 @@ def _outcome(read: Read, path: Path, *, sample: Sample) -> str:
         process.join()
 
 
-def _answer(connection: Connection, read: Read, path: Path, expected: tuple[int, ...]) -> None:
-    connection.send(_judged(lambda: read(path, _pick), expected))
-
-
-def _judged(read: Callable[[], tuple[int, list[Frames]]], expected: tuple[int, ...]) -> str:
+def _judged(read: Read, path: Path, *, expected: tuple[int, ...]) -> str:
     try:
-        num_frames, frames = read()
+        num_frames, frames = read(path, _pick)
     except DataError:
         return REFUSED
     except Exception as error:  # each library has its own

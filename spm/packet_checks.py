@@ -13,7 +13,7 @@ def check_complete(packets: list[Any], *, container: Any, stream: Any) -> None:
     """Raises DataError where the container has an index of all frames, and lists more."""
     listed = 0
     if container.format.name == "avi":
-        listed = stream.frames - TOLERANCE
+        listed = max(stream.frames - TOLERANCE, len(stream.index_entries))
     elif container.format.name.startswith("mov"):
         listed = len(stream.index_entries)
         if listed < stream.frames and not _are_left_out_by_an_edit_list(container, stream=stream):

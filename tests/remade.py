@@ -151,6 +151,24 @@ def declare_more(path: Path, *, num_frames: int) -> Path:
     return path
 
 
+def list_fewer(path: Path, *, num_frames: int) -> Path:
+    """Damages the index of an mp4, which then says where the first `num_frames` frames lie."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"stsc") + 16
+    data[at : at + 4] = num_frames.to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
+
+
+def lose_chunk(path: Path) -> Path:
+    """Damages the name of a frame of an avi, which its index still lists."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"00dc", len(data) // 2)
+    data[at : at + 4] = b"0?dc"
+    path.write_bytes(data)
+    return path
+
+
 def lose_samples(path: Path, *, share: float) -> Path:
     """Cuts an mp4 with its index in front, and mends the box's size: whole to look at, but the
     index lists frames that lie behind the end."""

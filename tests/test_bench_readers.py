@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bench import reader_speed, readers, right_frames
+from bench import noticed_damage, reader_speed, readers, right_frames
 from bench.moving import Moving
 from tests.catalogue import CATALOGUE
 
@@ -25,12 +25,11 @@ def test_outcomes(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("misbehave", "outcome"),
-    [(lambda: time.sleep(60), "hangs"), (lambda: os._exit(1), "crashes"), (lambda: 1 / 0, "error")],
+    [(lambda: time.sleep(60), "hangs"), (lambda: os._exit(1), "crashes"), (lambda: "x", "x")],
 )
-def test_readers_that_do_not_return(tmp_path, monkeypatch, misbehave, outcome):
+def test_readers_that_do_not_return(monkeypatch, misbehave, outcome):
     monkeypatch.setattr(right_frames, "_SECONDS", 1)
-    found = right_frames._outcome(lambda path, pick: misbehave(), tmp_path, sample=FEW[0])
-    assert found.startswith(outcome)
+    assert right_frames.isolated(misbehave) == outcome
 
 
 def test_speeds_compare_with_the_fastest_that_is_right(tmp_path, monkeypatch):
@@ -46,3 +45,11 @@ def test_speeds_compare_with_the_fastest_that_is_right(tmp_path, monkeypatch):
     words = readers._in_words(avi)
     assert words["decord"] == "wrong"
     assert set(words) >= {"`auto`", "PyAV seeking", "`auto` / fastest", "resizing", "opening"}
+
+
+def test_damage_is_counted_for_each_reader(tmp_path, monkeypatch):
+    monkeypatch.setattr(noticed_damage, "CLIPS", noticed_damage.CLIPS[1:2])
+    rows = {row["reader"]: row for row in noticed_damage.damage_table(tmp_path, variants=8)}
+    for row in rows.values():
+        assert sum(row[outcome] for outcome in noticed_damage.OUTCOMES) == 8
+    assert rows["`pyav`"]["noticed"] > rows["PyAV in sequence, bare"]["noticed"]

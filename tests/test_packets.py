@@ -11,8 +11,10 @@ from tests.remade import VOP
 
 
 class Packet(SimpleNamespace):
+    pictures = 1
+
     def __bytes__(self):
-        return VOP
+        return self.pictures * VOP
 
 
 def video(*rows, codec="mpeg2video", reorders=True, container="mov,mp4"):
@@ -57,6 +59,13 @@ def test_traps(rows, how, trap):
     found = video(*rows, **how).trap
     assert trap in found
     assert bool(trap) == bool(found)
+
+
+def test_packets_of_mpeg4_with_two_pictures_or_none():
+    for size, pictures in [(1000, 2), (1000, 0), (8, 1)]:
+        odd = video((0, True), (2, False), (1, False), codec="mpeg4")
+        odd.packets[1].size, odd.packets[1].pictures = size, pictures
+        assert "two pictures or none" in odd.trap
 
 
 @pytest.mark.parametrize("share", [0.3, 0.8])

@@ -1,16 +1,18 @@
 """Seeking gives the frames of sequential decoding, or gives way to it."""
 
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from spm.errors import DataError
 from spm.packets import Video
-from spm.pyav_reader import _runs, read_with_pyav
+from spm.pyav_reader import _decode_run, _needed, _runs, _UnexpectedFrameError, read_with_pyav
 from spm.video import resize
 from tests.burnt import numbers, write_clip
-from tests.remade import flag_keyframe, remux
+from tests.remade import flag_keyframe, in_storing_order, remux
 from tests.test_packets import OPEN
 
 EIGHT = partial(np.linspace, 0, num=8, endpoint=False, dtype=np.int64)
@@ -56,9 +58,35 @@ def _record(codec, packets, fed):
         yield from codec.decode(packet)
 
 
-@pytest.mark.parametrize("codec", ["mpeg4"])
-def test_a_keyframe_that_is_none_is_found_out(tmp_path, codec):
-    whole = write_clip(tmp_path / "whole.mp4", codec=codec)
+def test_what_the_decoder_gets():
+    told = []
+    codec = SimpleNamespace(name="h264")
+    video = replace(OPEN, codec=codec)
+    for packet in _needed(video, range(4, 8), {9}):
+        told.append((packet.pts, codec.skip_frame))
+    assert told == [(6, "DEFAULT"), (9, "DEFAULT")]  # neither 4 nor 5, which lie before 6
+    told = [(packet.pts, codec.skip_frame) for packet in _needed(video, range(4), {2})]
+    assert told == [(0, "DEFAULT"), (3, "NONREF"), (1, "NONREF"), (2, "DEFAULT")]
+
+
+def test_frames_before_a_keyframe_in_time_are_not_decoded_without_need(tmp_path):
+    path = write_clip(tmp_path / "open.mkv", codec="mpeg2video")
+    clip = read(path, pick=lambda num: np.array([30]))
+    assert (numbers(clip.frames), clip.reader) == ([30], "pyav-seek")
+
+
+@pytest.mark.parametrize(("pts", "is_key"), [(6, False), (5, True)])
+def test_what_comes_first_must_be_the_keyframe(pts, is_key):
+    frame = SimpleNamespace(pts=pts, key_frame=is_key)
+    codec = SimpleNamespace(
+        name="mpeg2video", flush_buffers=lambda: None, decode=lambda packet: [frame]
+    )
+    with pytest.raises(_UnexpectedFrameError):
+        next(_decode_run(replace(OPEN, codec=codec), range(4, 8), {9}))
+
+
+def test_a_keyframe_that_is_none_is_found_out(tmp_path):
+    whole = write_clip(tmp_path / "whole.mp4", codec="mpeg4")
     path = remux(whole, tmp_path / "clip.mp4", change=flag_keyframe)
     with_false_start = read(path, pick=lambda num: np.array([20]))
     assert (numbers(with_false_start.frames), with_false_start.reader) == ([20], "pyav")
@@ -68,8 +96,6 @@ def test_a_keyframe_that_is_none_is_found_out(tmp_path, codec):
 
 def test_times_that_the_decoder_does_not_keep_to(tmp_path, monkeypatch):
     """Seeking is tried in B-frames whose times are in the order of storing, and given up."""
-    from tests.remade import in_storing_order
-
     whole = write_clip(tmp_path / "whole.mkv")
     path = remux(whole, tmp_path / "clip.mkv", change=in_storing_order)
     monkeypatch.setattr(Video, "trap", "")

@@ -104,7 +104,9 @@ def test_decord_is_not_given_what_it_misreads(clips, sample):
 
 
 @pytest.mark.parametrize("reader", ["auto", "pyav", "decord"])
-@pytest.mark.parametrize("name", ["h264-lost-samples.mp4", "mpeg4-over-declared.avi"])
+@pytest.mark.parametrize(
+    "name", ["h264-lost-samples.mp4", "h264-short-index.mp4", "mpeg4-over-declared.avi"]
+)
 def test_more_frames_declared_than_there_are(clips, name, reader):
     sample = next(sample for sample in CATALOGUE if sample.name == name)
     with pytest.raises(DataError, match=r"damaged: declares \d+ frames, \d+ could be found"):
