@@ -21,7 +21,7 @@ from pipeline import decode_worker
 from pipeline.clip_channel import ClipChannel
 
 _START_SECONDS = 180  # 0.5 s on a quiet machine
-_END_SECONDS = 5
+_END_SECONDS = 10
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -58,8 +58,11 @@ class DecodeProcess:
             return 0.0
 
     def exit_signal(self) -> signal.Signals | None:
-        """What ended the worker; None where it ended by itself. Called after its end."""
-        status = self._process.wait(_END_SECONDS)
+        """What ended the worker, once the channel has ended; None where it was no signal."""
+        try:
+            status = self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:  # it lost the channel, and lives
+            return None
         return signal.Signals(-status) if status < 0 else None
 
     def kill(self) -> None:

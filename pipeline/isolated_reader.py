@@ -31,7 +31,7 @@ _CRASHES = {
 
 
 class _CrashError(DataError):
-    """The decoder ended its process."""
+    """The decoder ended its process, or its connection."""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,16 @@ def test_what_the_machine_may_have_done_is_transient(tmp_path, faulty, good, fau
     assert_reads(faulty, good)
 
 
+def test_a_process_that_lost_its_connection_is_ended(tmp_path, faulty, good, monkeypatch):
+    monkeypatch.setattr("pipeline.decode_process._END_SECONDS", 1)
+    assert_reads(faulty, good)
+    lost = worker_of(faulty)
+    with pytest.raises(DataError, match="the decoder ended its process"):
+        faulty.read(write_clip(tmp_path / "letgo.mp4"), frames=FRAMES)
+    assert not lost.is_running()
+    assert_reads(faulty, good)
+
+
 def test_a_crash_counts_if_it_happens_again(tmp_path, faulty):
     """The file before may have damaged the process."""
     path = write_clip(tmp_path / "a/crashonce.mp4", num_frames=16)

@@ -60,6 +60,11 @@ def _no_memory(path):
     raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
 
 
+def _let_go(path):
+    os.closerange(3, 256)
+    time.sleep(3600)
+
+
 def _bug(path):
     raise KeyError("of a library")
 
@@ -73,6 +78,7 @@ _FAULTS = {
     "slow": _slow,
     "hang": _hang,
     "nomemory": _no_memory,
+    "letgo": _let_go,
     "grow": _grow,
     "hangonce": _hang_once,
     "crashonce": _crash_once,
