@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.bare_readers import READERS
 from bench.noticed_damage import damage_table
 from bench.reader_speed import speeds
 from bench.right_frames import outcomes
 from bench.timing import Line
 
 JSON = Path("data/bench/readers.json")
-_PARTS = ("file", "frames", "auto", "resize", "open", "fastest", "ratio")
 _TARGET = 0.9
 
 
@@ -64,8 +64,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:
     """Clips a second and core, shares of the time of `auto`; a library that errs has none."""
-    bare = {name: row.get(name) for name in ("PyAV seeking", "PyAV in sequence", "decord")}
-    bare |= {name: row[name] for name in row if name not in (*_PARTS, *bare)}
+    bare = {name: row.get(name) for name in READERS}
     return {
         "file": row["file"],
         "frames": row["frames"],
