@@ -118,14 +118,16 @@ def _measured(
     seconds = training_seconds(model, case, sizes, compile=compile)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else None
     tower = tower_seconds(model, case, device)
-    evaluation = evaluation_seconds(model, case, sizes)
+    evaluation = evaluation_seconds(
+        model, shot=case.shot, episodes=sizes.evaluated, batch=sizes.evaluation_batch
+    )
     return {
         "training episodes/s": 1 / seconds,
         "TFLOP an episode": counted.flops / 1e12,
         "utilisation, %": 100 * counted.flops / seconds / rate,
         "outside the tower, %": 100 * max(0.0, 1 - tower / seconds),
         "peak memory, GB": peak,
-        "seconds for 10,000 evaluation episodes": evaluation * 10_000,
+        "seconds for 10,000 evaluation episodes": evaluation * 10_000 / sizes.evaluated,
         "evaluation episodes measured": sizes.evaluated,
     }
 

@@ -21,7 +21,7 @@ from spm.yaml_file import read_yaml
 
 _STEP = 8
 """Episodes of an optimizer step."""
-_CLASSES, _CLIPS_PER_CLASS = 10, 129  # as many as HMDB51's test split
+_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,16 @@ def tower_seconds(model: ClipSPM, case: Case, device: torch.device) -> float:
     return seconds / case.together
 
 
-def evaluation_seconds(model: ClipSPM, case: Case, sizes: Sizes) -> float:
-    """Seconds an episode on encoded clips, as stages.evaluate runs them."""
-    numbers = np.arange(_CLASSES * _CLIPS_PER_CLASS)
+def evaluation_seconds(
+    model: ClipSPM, *, shot: int, episodes: int, batch: int, clips_per_class: int = 129
+) -> float:
+    """Seconds of `episodes` on encoded clips of ten classes, as stages.evaluate runs them.
+
+    129 clips a class are as many as HMDB51's test split has.
+    """
+    numbers = np.arange(_CLASSES * clips_per_class)
     classes = {f"class{n}": part for n, part in enumerate(np.split(numbers, _CLASSES))}
-    sampler = EpisodeSampler(classes, way=WAY, shot=case.shot, query=QUERY, seed=0, split="test")
+    sampler = EpisodeSampler(classes, way=WAY, shot=shot, query=QUERY, seed=0, split="test")
     device = next(model.parameters()).device
     features = torch.randn(len(numbers), FRAMES, model.channels, device=device)
     encoded, text = EncodedClips(features, numbers), torch.randn(_CLASSES, model.channels)
@@ -110,12 +115,12 @@ def evaluation_seconds(model: ClipSPM, case: Case, sizes: Sizes) -> float:
             sampler=sampler,
             class_text=text,
             episodes=episodes,
-            batch=sizes.evaluation_batch,
+            batch=batch,
             progress=False,
         )
 
-    evaluate(sizes.evaluation_batch)
-    return seconds_of(lambda: evaluate(sizes.evaluated), device, warm=False) / sizes.evaluated
+    evaluate(batch)
+    return seconds_of(lambda: evaluate(episodes), device, warm=False)
 
 
 class _SameEpisode(Dataset[EpisodePixels]):

@@ -1,10 +1,11 @@
 """What grows how: `python -m bench.scaling` prints the tables of docs/scaling.md.
 
-The model of params.yaml, one size at a time doubled and doubled again: seconds measured on this
-machine, one thread, interleaved; operations and kept memory counted (bench.counted). The paper's
+The model of params.yaml, one size at a time grown twice: CPU seconds measured on this machine, one
+thread, interleaved; operations and kept memory counted (bench.counted). The paper's
 backbones are counted alone.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ from functools import partial
 import torch
 
 from bench.counted import Cost, Episode, cost, kept_with_checkpointing
+from bench.gpu_case import evaluation_seconds
 from bench.models import FRAMES, QUERY, WAY, build
 from bench.timing import interleaved
 from spm.model import ClipSPM
@@ -33,15 +35,33 @@ def small() -> Iterator[str]:
     yield "| N | K | M | T | C | clips | tower s | head s | tower GFLOP | head GFLOP | kept MB |"
     yield "| ---: " * 11 + "|"
     points = [(BASE, CHANNELS), *(point for grown in GROWN.values() for point in grown)]
-    for episode, channels in points:
-        model = build(channels=channels).train()
-        seconds = interleaved(
-            {"tower": _tower(model, episode), "head": _head(model, episode)}, rounds=3
-        )
+    seconds = interleaved(dict(_variants(points)), rounds=15, clock=time.process_time)
+    for number, (episode, channels) in enumerate(points):
         counted = cost(partial(build, channels=channels), episode)
         sizes = (episode.way, episode.shot, episode.query, episode.frames, channels, episode.clips)
-        figures = [f"{seconds['tower']:.3f}", f"{seconds['head']:.3f}", *_counted(counted, giga=1)]
-        yield "| " + " | ".join([*map(str, sizes), *figures]) + " |"
+        measured = (f"{seconds[f'{part} {number}']:.3f}" for part in ("tower", "head"))
+        yield "| " + " | ".join([*map(str, sizes), *measured, *_counted(counted, giga=1)]) + " |"
+
+
+def _variants(points: list[tuple[Episode, int]]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """All of them take turns, so that a slow spell of the machine hits all alike."""
+    for number, (episode, channels) in enumerate(points):
+        model = build(channels=channels).train()
+        yield f"tower {number}", _tower(model, episode)
+        yield f"head {number}", _head(model, episode)
+
+
+def evaluation() -> Iterator[str]:
+    """Rows: 500 episodes on ever more encoded clips, and the memory that these take."""
+    yield "| clips | 500 episodes, s | encoded and prepared, MB |"
+    yield "| ---: | ---: | ---: |"
+    model = build().eval()
+    for clips in (100, 1_000, 10_000):
+        seconds = evaluation_seconds(
+            model, shot=1, episodes=500, batch=50, clips_per_class=clips // 10
+        )
+        megabytes = 3 * clips * FRAMES * model.channels * 4 / 1e6
+        yield f"| {clips:,} | {seconds:.1f} | {megabytes:.1f} |"
 
 
 def real() -> Iterator[str]:
@@ -88,7 +108,7 @@ def _head(model: ClipSPM, episode: Episode) -> Callable[[], None]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    for table in (small, real):
+    for table in (small, evaluation, real):
         for line in table():
             print(line, flush=True)
         print()
