@@ -9,13 +9,10 @@ A GPU is waited for once a stretch (spm.stretches), when the losses are read.
 Shapes: `E` episodes that go through the model together, `S` supports.
 """
 
-import copy
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,10 +28,7 @@ from spm.progress import progress_bar
 from spm.ranks import ALONE, Ranks
 from spm.stretches import Stretch, stretches
 from spm.training_data import EpisodePixels, TrainingEpisodes, load_episodes
-
-
-class TrainingError(RuntimeError):
-    """The optimisation broke; the last good checkpoint is kept."""
+from spm.training_state import TrainingState
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ def train(
     ranks, device = schedule.ranks, next(model.parameters()).device
     class_text = inputs.class_text.to(device)
     optimizer = _optimizer(model, config, device=device)
-    run = _Run(model, optimizer)
+    run = TrainingState(model, optimizer)
     run.restore(ranks.share(checkpoint.load() if checkpoint else None))
     if config.compile:
         model.backbone.visual.compile()
@@ -186,52 +180,6 @@ def _objective(losses: Losses, config: TrainConfig) -> Tensor:
     num_queries = losses.logits.shape[-2]
     task = losses.cross_entropy * num_queries / config.accumulate
     return (task + losses.regularizers).sum()
-
-
-class _Run:
-    """Everything of a training that a checkpoint holds."""
-
-    def __init__(self, model: ClipSPM, optimizer: torch.optim.Optimizer) -> None:
-        self.model, self.optimizer = model, optimizer
-        self.history = History()
-        self.best: dict[str, Tensor] | None = None
-
-    def record(self, rows: list[list[float]]) -> None:
-        """Of the next episodes, the values of TERMS."""
-        for row in rows:
-            if not all(map(math.isfinite, row)):
-                raise TrainingError(
-                    f"episode {len(self.history.episodes)}: loss {row[0]}, L_CE {row[2]}, "
-                    f"L_H {row[3]}, L_S {row[4]} are not all finite. Lower train.lr; the last "
-                    "checkpoint is kept"
-                )
-            self.history.episodes.append(row)
-
-    def validated(self, done: int, accuracy: float) -> None:
-        before = self.history.best()
-        self.history.validations.append((done, accuracy))
-        if before is None or accuracy > before[1]:
-            self.best = copy.deepcopy(self.model.state_dict())
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "episodes": self.history.episodes,
-            "validations": self.history.validations,
-            "best": self.best,
-        }
-
-    def restore(self, state: dict[str, Any] | None) -> None:
-        if state is None:
-            return
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for parameter, moments in self.optimizer.state.items():
-            for name in ("exp_avg", "exp_avg_sq"):  # as they lie here, wherever they were saved
-                moments[name] = torch.empty_like(parameter).copy_(moments[name])
-        self.history = History(state["episodes"], state["validations"])
-        self.best = state["best"]
 
 
 def _dropout_seed(seed: int, index: int) -> int:

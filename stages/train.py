@@ -5,7 +5,7 @@ The weights that validate best are kept, on the split that `train.selection` nam
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -31,7 +31,7 @@ from spm.errors import ConfigError
 from spm.feasibility import check_feasible
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
-from spm.history import RATIOS, History, regularizer_ratios
+from spm.history import History
 from spm.model import ClipSPM, load_weights, save_model
 from spm.model_spec import ModelSpec, load_spec
 from spm.prompts import PromptFeatures
@@ -41,6 +41,7 @@ from spm.training_data import TrainingEpisodes
 from spm.validation import validation
 from stages import command, params, paths, tracking
 from stages.launch import count_ranks, launch
+from stages.learning_curve import reporter, silence
 
 SECTIONS: dict[str, type[Section]] = {
     "frames": FramesConfig,
@@ -84,7 +85,7 @@ def _train(
             schedule = Schedule(
                 loader_workers=runtime.loader_workers,
                 checkpoint_seconds=runtime.checkpoint_seconds,
-                on_validation=_reporter(run, sections["model"]) if ranks.first else _silence,
+                on_validation=reporter(run, sections["model"]) if ranks.first else silence,
                 ranks=ranks,
             )
             inputs = _inputs(store, texts, sections, size=model.image_size, ranks=ranks)
@@ -94,10 +95,6 @@ def _train(
         if ranks.first:
             _write(model, history)
             _report(run, history)
-
-
-def _silence(history: History) -> None:
-    """The first rank reports."""
 
 
 def _report(run: tracking.Run, history: History) -> None:
@@ -205,36 +202,6 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
             "packages": {name: version(name) for name in ("numpy", "open_clip_torch", "torch")},
         }
     )[:32]
-
-
-def _reporter(run: tracking.Run, model: ModelConfig) -> Callable[[History], None]:
-    """Sends the curve's new rows to MLflow at every validation, and warns of large regularisers."""
-    sent, warned = 0, set[str]()
-
-    def report(history: History) -> None:
-        nonlocal sent
-        rows = [
-            row | regularizer_ratios(row, lambda3=model.lambda3, lambda4=model.lambda4)
-            for row in history.rows()
-        ]
-        run.log_history(rows[sent:])
-        _warn_of_regularizers(rows[sent:], warned)
-        sent = len(rows)
-
-    return report
-
-
-def _warn_of_regularizers(rows: list[dict[str, Any]], warned: set[str]) -> None:
-    """Once a term: sums over clips grow with the episode, and can outweigh the task itself."""
-    for row in rows:
-        for name in [name for name in RATIOS if row.get(name, 0) > 1 and name not in warned]:
-            warned.add(name)
-            print(
-                f"warning: at episode {row['step']} {name} is {row[name]:.1f}: the regulariser "
-                "outweighs L_CE. Lower its λ, or take means (model.consistency_reduction, "
-                "model.text_ensemble, model.motion_reduction)",
-                file=sys.stderr,
-            )
 
 
 def _write(model: ClipSPM, history: History) -> None:

@@ -26,6 +26,7 @@ HOW = {
     "stages/command.py",
     "stages/killed_runs.py",
     "stages/launch.py",
+    "stages/learning_curve.py",
     "stages/provenance.py",
     "stages/tracking.py",
     "stages/tracking_store.py",

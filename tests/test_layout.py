@@ -14,6 +14,7 @@ SHARED_BY_STAGES = {
     "dataset_folder",
     "killed_runs",
     "launch",
+    "learning_curve",
     "params",
     "paths",
     "provenance",

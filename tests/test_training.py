@@ -10,8 +10,9 @@ from spm.episodes import EpisodeSampler
 from spm.history import History, regularizer_ratios
 from spm.losses import Losses
 from spm.model import ClipSPM
-from spm.training import Schedule, TrainingError, TrainingInputs, _objective, _Run, train
+from spm.training import Schedule, TrainingInputs, _objective, train
 from spm.training_data import TrainingEpisodes
+from spm.training_state import TrainingError, TrainingState
 from spm.yaml_file import read_yaml
 from stages import params
 from tests.models import spec
@@ -193,7 +194,7 @@ def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path):
     with hold(tmp_path) as checkpoint:
         state = checkpoint.load()
     model = ClipSPM(spec()).to(memory_format=torch.channels_last)
-    run = _Run(model, torch.optim.Adam(model.parameters()))
+    run = TrainingState(model, torch.optim.Adam(model.parameters()))
     run.restore(state)
     weight = model.backbone.visual[3].weight
     moments = run.optimizer.state[weight]
