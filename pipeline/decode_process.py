@@ -11,13 +11,13 @@ import sys
 import tempfile
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 from socket import socketpair
 from typing import IO
 
 import psutil
 
 from pipeline import decode_worker
+from pipeline.child_python import environment
 from pipeline.clip_channel import ClipChannel
 
 _START_SECONDS = 180  # 0.5 s on a quiet machine
@@ -45,7 +45,7 @@ class DecodeProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env=_environment(),
+                env=environment() | _ONE_THREAD,
             )
             theirs.close()  # or the worker's end would be no end of the connection
             self._wait(log)
@@ -82,9 +82,3 @@ class DecodeProcess:
         log.seek(0)
         words = log.read().decode(errors="replace").strip()
         raise RuntimeError(f"the process that reads clips did not start: {words or 'no word'}")
-
-
-def _environment() -> dict[str, str]:
-    root = Path(__file__).parent.parent
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}

@@ -28,8 +28,11 @@ def write_folder(
     shards: Sequence[PlannedShard],
     store: Path,
     frames: FramesConfig,
-) -> pa.Table:
-    """Writes `folder` anew from the store, which has all of `shards`; returns the index."""
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Writes `folder` anew from the store, which has all of `shards`.
+
+    Returns the index and the integrity report.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for shard in shards:
@@ -37,9 +40,10 @@ def write_folder(
     index = build_index(manifest, shards=shards, store=store, frames=frames)
     with atomic_path(folder / INDEX) as temporary:
         pq.write_table(index, temporary)
+    report = integrity(index)
     with atomic_path(folder / INTEGRITY) as temporary:
-        temporary.write_text(json.dumps(integrity(index), indent=1, ensure_ascii=False) + "\n")
-    return index
+        temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    return index, report
 
 
 def integrity(index: pa.Table) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.grid import Grid, Row
 from pipeline.point_records import Measured
-from spm.coverage import describe
+from spm.coverage import describe, name_data
 from spm.scores import mean_and_interval
 
 Results = Mapping[tuple[str, int], Measured]
@@ -222,10 +222,8 @@ def _conditions(results: Results) -> list[str]:
 def _benchmark(results: Mapping[str, Any]) -> list[str]:
     """Which set of clips it is, and how much of it there was."""
     found = results.get("coverage") or {}  # points that were measured before have none
-    if not found.get("benchmark"):
-        return []
-    test = describe("test", found["splits"]["test"])
-    return [f"{found['benchmark']}, {found['variant']}: {found['says']}; {test}"]
+    name = name_data(found)
+    return [f"{name}; {describe('test', found['splits']['test'])}"] if name else []
 
 
 def _aligned(head: list[str], body: Sequence[list[str]]) -> list[str]:

@@ -13,6 +13,8 @@ import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from pipeline.child_python import environment
+
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -44,15 +46,13 @@ def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
 
 def _start(address: tuple[str, int], *, log: Path) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", __name__, *map(str, address)]
-    root = Path(__file__).parent.parent
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(log, "wb") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(),
         )
 
 

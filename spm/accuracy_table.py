@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spm.coverage import describe
+from spm.coverage import describe, name_data
 
 _NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
 
@@ -48,10 +48,8 @@ def _title(results: dict[str, Any]) -> str:
 
 def _data(coverage: dict[str, Any]) -> list[str]:
     """Which benchmark it is, and how much of it."""
-    line = describe("test", coverage["splits"]["test"])
-    if coverage["benchmark"] is None:
-        return [line]
-    return [f"{coverage['benchmark']}, {coverage['variant']}: {coverage['says']}", line]
+    lines = (name_data(coverage), describe("test", coverage["splits"]["test"]))
+    return [line for line in lines if line]
 
 
 def _result_row(

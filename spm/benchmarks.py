@@ -97,6 +97,14 @@ class Benchmark(Section):
         """Class name -> split."""
         return {each.name: split for split, classes in self.classes.items() for each in classes}
 
+    def names(self) -> dict[str, str]:
+        """Normalised class name -> class name."""
+        return {normalised(name): name for name in self.splits()}
+
+    def without_clips(self, clips: Iterable[ListedClip]) -> list[str]:
+        """The classes of which `clips` has none."""
+        return sorted(self.splits().keys() - {clip.class_name for clip in clips})
+
     def counts(self, variant: Variant) -> dict[str, dict[str, int]]:
         """Published clips of a variant, split -> class name -> number.
 

@@ -14,8 +14,6 @@ import pyarrow as pa
 from spm.splits import SPLITS
 
 COLUMNS = ("split", "class", "status")
-
-COLUMNS = ("split", "class", "status")
 """All that is read of a table."""
 _SAID = ("benchmark", "variant", "says")
 
@@ -37,12 +35,23 @@ def coverage(clips: pa.Table) -> Coverage:
 def measured_on(clips: pa.Table) -> dict[str, Any]:
     """What is to be said beside an accuracy: benchmark, variant (None for another data set), and
     the coverage of each split, less its classes."""
-    metadata = clips.schema.metadata or {}
-    said = {name: metadata.get(name.encode(), b"").decode() or None for name in _SAID}
     splits = coverage(clips)
     for counts in splits.values():
         del counts["classes"]
-    return {**said, "splits": splits}
+    return {**about(clips), "splits": splits}
+
+
+def about(clips: pa.Table) -> dict[str, str | None]:
+    """Benchmark, variant and what that is, from the metadata; None for another data set."""
+    metadata = clips.schema.metadata or {}
+    return {name: metadata.get(name.encode(), b"").decode() or None for name in _SAID}
+
+
+def name_data(said: Mapping[str, Any]) -> str:
+    """`kinetics100, cmn: as CMN published it`; "" where it is no benchmark."""
+    if not said.get("benchmark"):
+        return ""
+    return f"{said['benchmark']}, {said['variant']}: {said['says']}"
 
 
 def describe(split: str, counts: Mapping[str, Any]) -> str:

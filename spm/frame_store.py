@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from spm.clip import Frames
 from spm.errors import DataError
 from spm.hashing import file_hash
-from spm.shards import REBUILD, Shard
+from spm.shards import REBUILD, Shard, new_array
 
 INDEX = "index.parquet"
 
@@ -78,7 +78,7 @@ class FrameStore:
         clip: int,
         *,
         pick: npt.NDArray[np.int64] | None = None,
-        scratch: Callable[[tuple[int, ...]], Frames] | None = None,
+        scratch: Callable[[tuple[int, ...]], Frames] = new_array,
     ) -> Frames:
         """Frames [T, H, W, 3] of clip number `clip`, to be read only; `scratch`: see Shard.read.
 
@@ -88,10 +88,7 @@ class FrameStore:
         numbers = np.arange(self.num_frames) * self.samples_per_segment
         numbers += self.samples_per_segment // 2 if pick is None else self._checked(pick)
         shard = self._shard(self._names[self._name_of[clip]])
-        row = int(self._row_of[clip])
-        if scratch is None:
-            return shard.read(row, frames=numbers)
-        return shard.read(row, frames=numbers, scratch=scratch)
+        return shard.read(int(self._row_of[clip]), frames=numbers, scratch=scratch)
 
     def _checked(self, pick: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         allowed = self.samples_per_segment

@@ -27,15 +27,13 @@ from spm.benchmarks import Variant
 from spm.class_text import class_texts
 from spm.clip_files import unusable
 from spm.config.dataset import DatasetConfig, DrawnSplit
-from spm.errors import DataError
 from spm.published_clips import Published, Row, published_rows
+from spm.rejections import check_rejected
 from spm.splits import SPLITS, draw_splits, splits_of_lists
 
 COLUMNS = ("id", "path", "key", "class", "class_text", "split", "status", "reason")
 NO_SPLIT = "class is in no split"
 NO_CLASS = "not in a class folder"
-
-_SHOWN = 5
 
 ClassLists = Mapping[str, list[str]]
 """Split -> classes."""
@@ -65,9 +63,10 @@ def build(
         rows = [_row(**file) for file in files]
         _assign_splits(rows, dataset=dataset, class_lists=split)
     _assign_texts(rows, overrides={**released, **dataset.class_texts})
-    _check_rejected(rows, limit=dataset.max_rejected)
     schema = pa.schema([(name, pa.string()) for name in COLUMNS], metadata)
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["id"]), schema=schema)
+    clips = pa.Table.from_pylist(sorted(rows, key=lambda row: row["id"]), schema=schema)
+    check_rejected(clips, limit=dataset.max_rejected, called="path")
+    return clips
 
 
 def clip_counts(manifest: pa.Table) -> dict[str, dict[str, int]]:
@@ -128,22 +127,3 @@ def _assign_texts(rows: list[Row], *, overrides: Mapping[str, str]) -> None:
     texts = class_texts({row["class"] for row in rows if row["class"]}, overrides=overrides)
     for row in rows:
         row["class_text"] = texts.get(row["class"], "")
-
-
-def _check_rejected(rows: list[Row], *, limit: float) -> None:
-    """Of the clips that a split asks for and that are there."""
-    found = [row for row in rows if row["split"] and row["status"] in ("ok", "rejected")]
-    rejected = [row for row in found if row["status"] == "rejected"]
-    if len(rejected) > limit * len(found):
-        raise DataError(_too_many_rejected(rejected, total=len(found), limit=limit))
-
-
-def _too_many_rejected(rejected: list[Row], *, total: int, limit: float) -> str:
-    """The message: how many, and the first few with their reasons."""
-    shown = [f"  {row['path']}: {row['reason']}" for row in rejected[:_SHOWN]]
-    more = [f"  and {len(rejected) - _SHOWN} more"] if len(rejected) > _SHOWN else []
-    head = (
-        f"{len(rejected)} of {total} clips cannot be used, more than dataset.max_rejected = "
-        f"{limit:g} allows. Mend or remove the files, or raise the limit:"
-    )
-    return "\n".join([head, *shown, *more])

@@ -54,7 +54,13 @@ def classify_prepared(
 
     support [B, S], query [B, Q]: rows of `clips`; support_labels [B, S]; class_text [B, N, C].
     """
-    modulated = _modulated(model, clips, support, support_labels, query, class_text)
+    queries, nothing = clips.features[query], clips.features.new_zeros(0)
+    if model.config.model.spm:
+        support_text = texts_of(class_text, support_labels)
+        _, queries = model.spm.modulate_queries(
+            queries, clips.gated[query], support_text, fusion=model.fusion
+        )
+    modulated = Modulated(clips.as_support[support], queries, nothing, nothing)
     logits = model.logits_of_each if alone else model.logits
     return logits(modulated, support_labels, class_text.shape[-2])
 
@@ -63,22 +69,3 @@ def _prepare(model: ClipSPM, features: Tensor, text: Tensor) -> tuple[Tensor, Te
     gated = model.fusion.gated(features)
     _, as_support = model.fusion.fuse(text, gated)
     return gated, as_support
-
-
-def _modulated(
-    model: ClipSPM,
-    clips: PreparedClips,
-    support: Tensor,
-    support_labels: Tensor,
-    query: Tensor,
-    class_text: Tensor,
-) -> Modulated:
-    features, as_support = clips.features[query], clips.as_support[support]
-    nothing = features.new_zeros(0)
-    if not model.config.model.spm:
-        return Modulated(as_support, features, nothing, nothing)
-    support_text = texts_of(class_text, support_labels)
-    queries = model.spm.modulate_queries(
-        features, clips.gated[query], support_text, fusion=model.fusion
-    )
-    return Modulated(as_support, queries, nothing, nothing)

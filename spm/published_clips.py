@@ -4,9 +4,9 @@ With video lists a file is found by its name, in whatever folder it lies. Withou
 decide: a video in a folder with a class's name, in any writing, is a clip of that class.
 """
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from spm.benchmarks import CUSTOM, Benchmark, ListedClip, Variant, normalised
@@ -53,12 +53,12 @@ def published_rows(files: Sequence[File], *, published: Published) -> tuple[list
 
 def _in_folders(files: Sequence[File], *, benchmark: Benchmark) -> tuple[Found, list[File]]:
     """The videos in class folders as clips, and the other files."""
-    splits, names = benchmark.splits(), {normalised(name): name for name in benchmark.splits()}
+    splits, names = benchmark.splits(), benchmark.names()
     found: dict[ListedClip, list[File]] = defaultdict(list)
     others = []
     for file in files:
-        path = PurePosixPath(file["path"])
-        class_name = names.get(normalised(path.parent.name))
+        folder = posixpath.basename(posixpath.dirname(file["path"]))
+        class_name = names.get(normalised(folder))
         if class_name is not None and is_clip(file):
             clip, _ = benchmark.clip_of(clip_name(file["path"]))
             found[ListedClip(splits[class_name], class_name, clip)].append(file)
@@ -95,7 +95,7 @@ def _same(seconds: str, listed: str) -> bool:
 
 
 def _check_each_class_has_clips(found: Found, *, benchmark: Benchmark) -> None:
-    empty = sorted(benchmark.splits().keys() - {clip.class_name for clip in found})
+    empty = benchmark.without_clips(found)
     if empty:
         raise DataError(
             f"the folder holds no videos of these classes of {benchmark.title}: "

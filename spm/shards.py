@@ -35,7 +35,8 @@ FRAME = np.dtype([("end", "<i8"), ("crc32", "<u4")])
 TABLES = ("frames", "clips", "rejected")
 
 
-def _new_array(shape: tuple[int, ...]) -> Frames:
+def new_array(shape: tuple[int, ...]) -> Frames:
+    """Memory of its own for a clip's frames."""
     return np.empty(shape, np.uint8)
 
 
@@ -85,7 +86,7 @@ class Shard:
         row: int,
         *,
         frames: npt.NDArray[np.int64] | None = None,
-        scratch: Callable[[tuple[int, ...]], Frames] = _new_array,
+        scratch: Callable[[tuple[int, ...]], Frames] = new_array,
     ) -> Frames:
         """[n, H, W, 3] of clip `row`: the frames with these numbers in the clip, or all of them.
 

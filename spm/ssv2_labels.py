@@ -54,8 +54,7 @@ def read_json(path: Path, *, kind: type) -> Any:
 
 
 def _clips(path: Path, *, benchmark: Benchmark) -> Iterator[ListedClip]:
-    splits = benchmark.splits()
-    names = {normalised(name): name for name in splits}
+    splits, names = benchmark.splits(), benchmark.names()
     for number, entry in enumerate(read_json(path, kind=list)):
         if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
             raise ConfigError(f"{path}: entry {number} has no id and template: {str(entry)[:80]}")

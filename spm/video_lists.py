@@ -61,7 +61,7 @@ def _clips_of_lists(folder: Path, *, style: str, benchmark: Benchmark) -> Iterat
         label, name = _parts(line, style=style, benchmark=benchmark, where=where)
         class_name = classes.get(normalised(label))
         if class_name is None:
-            hint = nearest(label, benchmark.splits())
+            hint = nearest(label, splits)
             raise ConfigError(f"{where}: {benchmark.title} has no class {label!r}.{hint}")
         if splits[class_name] != split:
             raise ConfigError(
@@ -97,7 +97,7 @@ def _parts(line: str, *, style: str, benchmark: Benchmark, where: str) -> tuple[
 
 def _classes_by_label(folder: Path, *, style: str, benchmark: Benchmark) -> dict[str, str]:
     """Normalised label -> class name."""
-    classes = {normalised(name): name for name in benchmark.splits()}
+    classes = benchmark.names()
     if style == _CLASS_CLIP and (folder / LABELS_OF_NUMBERS).is_file():
         return classes | _labels_of_numbers(folder / LABELS_OF_NUMBERS, classes=classes)
     first = (benchmark.number_from or {}) if style == _CLASS_CLIP else {}
@@ -129,7 +129,7 @@ def _check_no_clip_is_listed_twice(clips: Collection[ListedClip], *, folder: Pat
 def _check_each_class_has_clips(
     clips: Collection[ListedClip], *, folder: Path, benchmark: Benchmark
 ) -> None:
-    empty = sorted(benchmark.splits().keys() - {clip.class_name for clip in clips})
+    empty = benchmark.without_clips(clips)
     if empty:
         raise ConfigError(
             f"{folder} lists no clip of these classes of {benchmark.title}: {', '.join(empty)}. "

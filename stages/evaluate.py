@@ -57,8 +57,15 @@ def main() -> None:
     )
     store, prompts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
     samplers = [_sampler(store, evaluate, way=episode.way, shot=shot) for shot in evaluate.shots]
-    work = partial(_evaluate, store=store, prompts=prompts, samplers=samplers)
-    launch(partial(work, episode=episode, evaluate=evaluate), runtime)
+    work = partial(
+        _evaluate,
+        store=store,
+        prompts=prompts,
+        samplers=samplers,
+        episode=episode,
+        evaluate=evaluate,
+    )
+    launch(work, runtime)
 
 
 def _evaluate(

@@ -5,17 +5,17 @@ from collections import Counter
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.decode import fill_store
-from pipeline.frames_folder import INTEGRITY, integrity, write_folder
+from pipeline.frames_folder import INTEGRITY, write_folder
 from pipeline.shard_plan import plan_shards
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
 from spm.coverage import describe, metrics
 from spm.errors import DataError
+from spm.rejections import check_rejected, first_of
 from stages import command, params, paths, tracking
 from stages.dataset_folder import dataset_folder
 
@@ -29,8 +29,7 @@ def main() -> None:
         "frames", params=sections, deps=[paths.MANIFEST], outs=[paths.FRAMES]
     ) as run:
         started = time.monotonic()
-        index, num_decoded = _build(frames, runtime=runtime)
-        report = integrity(index)
+        index, report, num_decoded = _build(frames, runtime=runtime)
         print(f"frames: {summary(report)}")
         print(
             f"frames: {num_decoded} shards decoded, the others were in the store; "
@@ -41,10 +40,14 @@ def main() -> None:
         run.log_metrics(metrics(report["coverage"]) | {"transient": report["transient"]})
         run.log_artifact(paths.FRAMES / INTEGRITY)
         check_transient(index, runtime=runtime)
-        check_rejected(index, max_rejected=dataset.max_rejected)
+        check_rejected(
+            index,
+            limit=dataset.max_rejected,
+            advice=f" All of them are in {paths.FRAMES / INTEGRITY}.",
+        )
 
 
-def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, int]:
+def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, dict[str, Any], int]:
     manifest = pq.read_table(paths.MANIFEST)
     name = manifest.schema.metadata[b"dataset"].decode()
     store = paths.state_dir() / "shards"
@@ -57,8 +60,10 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, i
         runtime=runtime,
         prefect_home=paths.state_dir() / "prefect",
     )
-    index = write_folder(paths.FRAMES, manifest=manifest, shards=shards, store=store, frames=frames)
-    return index, num_decoded
+    index, report = write_folder(
+        paths.FRAMES, manifest=manifest, shards=shards, store=store, frames=frames
+    )
+    return index, report, num_decoded
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -85,35 +90,12 @@ def check_transient(index: pa.Table, *, runtime: RuntimeConfig) -> None:
         return
     raise DataError(
         f"{len(clips)} clips could not be read twice, and this machine may be at fault:\n"
-        f"{_first(clips)}\n"
+        f"{first_of(clips)}\n"
         "`dvc repro` reads their shards again, and nothing else. If that does not help, raise "
         f"runtime.clip_seconds (now {runtime.clip_seconds:g}) or runtime.clip_memory_mb (now "
         f"{runtime.clip_memory_mb}), remove the files, or set runtime.allow_transient: true to go "
         "on without these clips"
     )
-
-
-def check_rejected(index: pa.Table, *, max_rejected: float) -> None:
-    """Raises DataError where too large a share of the clips is unusable.
-
-    Files that no split asks for were never meant to be used, missing clips are not there, and
-    duplicates are not needed: they don't count.
-    """
-    found = pc.is_in(index["status"], pa.array(["ok", "rejected"]))
-    counted = index.filter(pc.and_(found, pc.not_equal(index["split"], "")))
-    rejected = counted.filter(pc.equal(counted["status"], "rejected"))
-    if len(rejected) <= max_rejected * len(counted):
-        return
-    raise DataError(
-        f"{len(rejected)} of {len(counted)} clips are unusable, more than dataset.max_rejected = "
-        f"{max_rejected:g} allows. Mend or remove them, or raise it. All of them are in "
-        f"{paths.FRAMES / INTEGRITY}; the first:\n{_first(rejected)}"
-    )
-
-
-def _first(clips: pa.Table, *, count: int = 5) -> str:
-    lines = [f"  {clip['id']}: {clip['reason']}" for clip in clips.slice(0, count).to_pylist()]
-    return "\n".join(lines + ["  …"] * (len(clips) > count))
 
 
 if __name__ == "__main__":

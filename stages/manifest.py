@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from spm import manifest
 from spm.atomic import atomic_path
 from spm.config.dataset import DatasetConfig
-from spm.coverage import coverage, describe, measured_on, metrics
+from spm.coverage import about, coverage, describe, metrics, name_data
 from stages import command, params, paths, split_lists, tracking
 
 
@@ -30,9 +30,8 @@ def _print_splits(clips: pa.Table) -> dict[str, float]:
     found = coverage(clips)
     for split, counts in found.items():
         print(f"{split}: {len(counts['classes'])} classes; {describe(split, counts)}")
-    said = measured_on(clips)
-    if said["benchmark"]:
-        print(f"{said['benchmark']}, {said['variant']}: {said['says']}")
+    if name := name_data(about(clips)):
+        print(name)
     classes = {f"{split}_classes": len(counts["classes"]) for split, counts in found.items()}
     return metrics(found) | classes
 

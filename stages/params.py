@@ -23,14 +23,15 @@ def load_all(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
     """As `load`, where `sections` must be all that the file has."""
     document = read_yaml(path)
     problems = [_unknown(name, sections) for name in document if name not in sections]
+    values: list[Any] = []
     for name, section in sections.items():
         try:
-            _checked(document, {name: section})
+            values += _checked(document, {name: section})
         except ConfigError as error:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
-    return _checked(document, sections)
+    return tuple(values)
 
 
 def _checked(document: dict[str, Any], sections: dict[str, type[Section]]) -> tuple[Any, ...]:

@@ -60,8 +60,16 @@ def main() -> None:
     store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
     _check_test_split(store, way=sections["episode"].way)
     _check_runtime(runtime, sections["train"])
-    work = partial(_train, store=store, texts=texts, runtime=runtime, sections=sections)
-    launch(partial(work, spec=spec, fingerprint=_fingerprint(store, sections)), runtime)
+    work = partial(
+        _train,
+        store=store,
+        texts=texts,
+        runtime=runtime,
+        sections=sections,
+        spec=spec,
+        fingerprint=_fingerprint(store, sections),
+    )
+    launch(work, runtime)
 
 
 def _train(

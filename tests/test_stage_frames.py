@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from pipeline import decode
 from spm.errors import DataError
 from spm.frame_store import FrameStore
+from spm.rejections import check_rejected
 from spm.shards import REBUILD
 from stages import frames, paths
 from tests.burnt import write_clip
@@ -129,7 +130,7 @@ def test_only_clips_that_are_there_and_asked_for_count(rejected, in_no_split, ab
     table = index(ok=100 - rejected, rejected=rejected, in_no_split=in_no_split, absent=absent)
     expected = pytest.raises(DataError, match="6 of 100") if raises else nullcontext()
     with expected:
-        frames.check_rejected(table, max_rejected=0.05)
+        check_rejected(table, limit=0.05)
 
 
 def test_a_data_set_that_is_not_there(project, monkeypatch):

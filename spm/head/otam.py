@@ -45,7 +45,7 @@ def otam(distance: Tensor, *, lam: float) -> Tensor:
 
 def one_way(distance: Tensor, *, lam: float) -> Tensor:
     """The rows' frames aligned onto the columns' frames, [..., T, T'] -> [...]."""
-    scores = (distance / -lam).flatten(end_dim=-3) if distance.dim() > 2 else distance[None] / -lam
+    scores = (distance / -lam).reshape(-1, *distance.shape[-2:])
     best: Tensor = AlignmentTable.apply(scores.permute(1, 2, 0))
     return -lam * best.reshape(distance.shape[:-2])
 
