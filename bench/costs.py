@@ -19,7 +19,7 @@ import numpy as np
 
 from bench import counted
 from bench.counted import Cost as EpisodeCost
-from bench.counted import Episode
+from bench.episode import Episode
 from bench.models import build
 from pipeline.benchmark_preset import BACKBONES, benchmark_preset
 from spm.benchmarks import load_benchmark

@@ -14,34 +14,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from bench.episode import Episode, head_loss
 from spm.activation_checkpointing import blocks, checkpoint_activations
 from spm.model import ClipSPM
 from spm.training import episode_losses
-from spm.training_data import EpisodePixels
-
-
-@dataclass(frozen=True)
-class Episode:
-    """Its sizes."""
-
-    way: int
-    shot: int
-    query: int
-    frames: int
-
-    @property
-    def clips(self) -> int:
-        return self.way * (self.shot + self.query)
-
-    def pixels(self, size: int) -> EpisodePixels:
-        """Grey frames; the labels are real."""
-        classes = torch.arange(self.way)
-        return EpisodePixels(
-            torch.full((self.clips, self.frames, size, size, 3), 128, dtype=torch.uint8),
-            classes.repeat_interleave(self.shot),
-            classes.repeat_interleave(self.query),
-            classes,
-        )
 
 
 @dataclass(frozen=True)
@@ -70,7 +46,7 @@ def cost(build: Callable[[], ClipSPM], episode: Episode) -> Cost:
                 features = model.encode_video(pixels.pixels)
             reached = features.detach().requires_grad_()
             with _counter() as head_forward:
-                loss = _loss(model, reached, pixels, text)
+                loss = head_loss(model, reached, pixels, text)
         with _counter() as head_backward:
             loss.backward()
         with _counter() as tower_backward:
@@ -96,13 +72,6 @@ def kept_with_checkpointing(build: Callable[[], ClipSPM], episode: Episode) -> i
         with saved_tensors_hooks(kept.note, _as_it_is):
             episode_losses(model, pixels, text)
         return kept.bytes(model)
-
-
-def _loss(model: ClipSPM, features: Tensor, episode: EpisodePixels, text: Tensor) -> Tensor:
-    num_support = len(episode.support_labels)
-    support, query = features[:num_support], features[num_support:]
-    losses = model.losses(support, episode.support_labels, query, episode.query_labels, text)
-    return losses.total
 
 
 def _counter() -> FlopCounterMode:

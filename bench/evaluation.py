@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import torch
 
-from bench.models import QUERY, WAY, build, features, labels, pixels
+from bench.models import QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
 from bench.timing import Line, interleaved
 from spm.model import ClipSPM
@@ -20,6 +20,7 @@ HMDB51_CLIPS = 1292
 MOTION_CLIPS = 288
 _SHOT = 1
 _BATCH = 10
+_LABELS = torch.arange(WAY).repeat_interleave(_SHOT)
 
 
 def lines() -> Iterator[Line]:
@@ -53,7 +54,7 @@ def _our_episodes(model: ClipSPM) -> Callable[[], object]:
     """The head of `_BATCH` episodes."""
     pool = features(60, channels=model.channels)
     clips = prepare(model, pool, pool[:, 0])
-    support_labels = labels(_SHOT)[0].expand(_BATCH, -1)
+    support_labels = _LABELS.expand(_BATCH, -1)
     rows = torch.arange(_BATCH * WAY * (_SHOT + QUERY)).remainder(60).reshape(_BATCH, -1)
     support, query = rows[:, : WAY * _SHOT], rows[:, WAY * _SHOT :]
     text = pool[: _BATCH * WAY, 0].reshape(_BATCH, WAY, -1)
@@ -64,10 +65,10 @@ def _their_episode(model: ClipSPM) -> Callable[[], object]:
     """The head of one episode, from its features."""
     support = features(WAY * _SHOT, channels=model.channels)
     query = features(WAY * QUERY, channels=model.channels)
-    text, support_labels = support[:WAY, 0], labels(_SHOT)[0]
+    text = support[:WAY, 0]
 
     def classify() -> None:
         with patch("spm.head.otam.otam", lambda distance, *, lam: cell_by_cell(distance)):
-            model.classify(support, support_labels, query, text)
+            model.classify(support, _LABELS, query, text)
 
     return classify

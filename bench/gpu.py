@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 
-from bench.counted import Cost, Episode, cost
+from bench.counted import Cost, cost
+from bench.episode import Episode
 from bench.gpu_case import (
     TOY,
     Case,
@@ -28,13 +29,11 @@ from bench.gpu_case import (
     tower_seconds,
     training_seconds,
 )
-from bench.models import build
+from bench.models import BACKBONES, build
 from spm.activation_checkpointing import checkpoint_activations
 from spm.device import pick_device, place
 
 JSON = Path("data/bench/gpu.json")
-BACKBONES = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
-_CLASSES, _CLIPS_PER_CLASS = 10, 129  # as many as HMDB51's test split
 
 
 def cases(*, toy: bool) -> Iterator[Case]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bench.counted import Episode
+from bench.episode import Episode
 from bench.models import FRAMES, QUERY, WAY
 from spm.config.train import TrainConfig
 from spm.episodes import EpisodeSampler

@@ -11,6 +11,8 @@ from spm.model_spec import ModelSpec
 from spm.yaml_file import read_yaml
 
 WAY, QUERY, FRAMES = 5, 4, 8
+BACKBONES = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
+"""The paper's, by open_clip's names."""
 CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "running"}
 CLIP_HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
 
@@ -47,12 +49,6 @@ def pixels(clips: int, *, size: int) -> Tensor:
 def features(clips: int, *, channels: int) -> Tensor:
     """[clips, T, C]"""
     return torch.randn(clips, FRAMES, channels, generator=_rng())
-
-
-def labels(shot: int) -> tuple[Tensor, Tensor]:
-    """Of supports [S] and of queries [Q]."""
-    classes = torch.arange(WAY)
-    return classes.repeat_interleave(shot), classes.repeat_interleave(QUERY)
 
 
 def _rng() -> torch.Generator:

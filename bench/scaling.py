@@ -12,9 +12,10 @@ from functools import partial
 
 import torch
 
-from bench.counted import Cost, Episode, cost, kept_with_checkpointing
+from bench.counted import Cost, cost, kept_with_checkpointing
+from bench.episode import Episode, head_step
 from bench.gpu_case import evaluation_seconds
-from bench.models import FRAMES, QUERY, WAY, build
+from bench.models import BACKBONES, FRAMES, QUERY, WAY, build
 from bench.timing import interleaved
 from spm.model import ClipSPM
 
@@ -27,7 +28,6 @@ GROWN: dict[str, list[tuple[Episode, int]]] = {
     "frames": [(replace(BASE, frames=t), CHANNELS) for t in (16, 32)],
     "channels": [(BASE, c) for c in (256, 512)],
 }
-REAL = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
 
 
 def small() -> Iterator[str]:
@@ -48,7 +48,7 @@ def _variants(points: list[tuple[Episode, int]]) -> Iterator[tuple[str, Callable
     for number, (episode, channels) in enumerate(points):
         model = build(channels=channels).train()
         yield f"tower {number}", _tower(model, episode)
-        yield f"head {number}", _head(model, episode)
+        yield f"head {number}", head_step(model, episode)
 
 
 def evaluation() -> Iterator[str]:
@@ -71,7 +71,7 @@ def real() -> Iterator[str]:
         "activation_checkpointing |"
     )
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
-    for name, backbone in REAL.items():
+    for name, backbone in BACKBONES.items():
         for precision in ("float32", "bfloat16"):
             for shot in (1, 5):
                 made = partial(build, backbone, precision=precision)
@@ -91,19 +91,6 @@ def _counted(counted: Cost, *, giga: int) -> list[str]:
 def _tower(model: ClipSPM, episode: Episode) -> Callable[[], None]:
     pixels = episode.pixels(model.image_size).pixels
     return lambda: model.encode_video(pixels).sum().backward()
-
-
-def _head(model: ClipSPM, episode: Episode) -> Callable[[], None]:
-    drawn = episode.pixels(1)
-    features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
-    text, num_support = torch.randn(episode.way, model.channels), len(drawn.support_labels)
-
-    def run() -> None:
-        support, query = features[:num_support], features[num_support:]
-        losses = model.losses(support, drawn.support_labels, query, drawn.query_labels, text)
-        losses.total.backward()
-
-    return run
 
 
 def main() -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from bench.models import QUERY, WAY, build, features, labels, pixels
+from bench.episode import Episode, head_step
+from bench.models import BACKBONES, FRAMES, QUERY, WAY, build, pixels
 from bench.timing import interleaved
 from spm.model import ClipSPM
 
-BACKBONES = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
 SHOTS = (1, 5)
 _ACCUMULATE = 16
 
@@ -29,20 +29,20 @@ def rows() -> Iterator[dict[str, Any]]:
 
 
 def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
-    clips = WAY * (shot + QUERY)
+    episode = Episode(way=WAY, shot=shot, query=QUERY, frames=FRAMES)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
     seconds = interleaved(
         {
             "forward": _backbone(model, backward=False),
             "both": _backbone(model, backward=True),
-            "head": _head(model, shot=shot),
+            "head": head_step(model, episode),
             "optimizer": optimizer.step,
         },
         rounds=2,
     )
     parts = {
-        "backbone, forward": clips * seconds["forward"],
-        "backbone, backward": clips * (seconds["both"] - seconds["forward"]),
+        "backbone, forward": episode.clips * seconds["forward"],
+        "backbone, backward": episode.clips * (seconds["both"] - seconds["forward"]),
         "head, loss, their backward": seconds["head"],
         "optimizer": seconds["optimizer"] / _ACCUMULATE,
     }
@@ -58,19 +58,6 @@ def _backbone(model: ClipSPM, *, backward: bool) -> Callable[[], None]:
         encoded = model.encode_video(clip)
         if backward:
             encoded.sum().backward()
-
-    return run
-
-
-def _head(model: ClipSPM, *, shot: int) -> Callable[[], None]:
-    support_labels, query_labels = labels(shot)
-    encoded = features(WAY * (shot + QUERY), channels=model.channels).requires_grad_()
-    text = torch.randn(WAY, model.channels)
-
-    def run() -> None:
-        support, query = encoded[: len(support_labels)], encoded[len(support_labels) :]
-        losses = model.losses(support, support_labels, query, query_labels, text)
-        losses.total.backward()
 
     return run
 

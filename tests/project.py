@@ -24,6 +24,22 @@ SMALL = {
     "runtime.checkpoint_seconds": 0,
 }
 
+OWN_CLIPS = {
+    "dataset.name": "mine",
+    "dataset.split": {"seed": 0, "train": 3, "val": 2, "test": 2},
+    "frames.num_segments": 4,
+    "frames.num_shards": 2,
+    "episode.way": 2,
+    "episode.query": 2,
+    "train.episodes": 4,
+    "train.validate_every": 2,
+    "train.validate_query": 2,
+    "evaluate.query": 2,
+    "evaluate.episodes": 10,
+    "runtime.tracking": False,
+}
+"""Of a data set of the user's: seven classes with four clips each are enough."""
+
 
 class Project:
     """Files that git tracks, as they are in the working tree; git and DVC set up; SMALL."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from bench import gpu
-from bench.counted import Episode, cost, kept_with_checkpointing
+from bench.counted import cost, kept_with_checkpointing
+from bench.episode import Episode
 from bench.models import build
 
 

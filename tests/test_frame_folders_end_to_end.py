@@ -7,25 +7,9 @@ from PIL import Image
 
 from spm.motion import CLASSES
 from spm.motion_render import render_clip
-from tests.project import Project, stages_run
+from tests.project import OWN_CLIPS, Project, stages_run
 
-SPLIT = {"seed": 0, "train": 3, "val": 2, "test": 2}
-SMALL = {
-    "dataset.name": "mine",
-    "dataset.kind": "frame_folders",
-    "dataset.split": SPLIT,
-    "dataset.max_rejected": 0.1,
-    "frames.num_segments": 4,
-    "frames.num_shards": 2,
-    "episode.way": 2,
-    "episode.query": 2,
-    "train.episodes": 4,
-    "train.validate_every": 2,
-    "train.validate_query": 2,
-    "evaluate.query": 2,
-    "evaluate.episodes": 10,
-    "runtime.tracking": False,
-}
+FRAME_FOLDERS = {"dataset.kind": "frame_folders", "dataset.max_rejected": 0.1}
 
 
 def write_clip(folder, name, *, number):
@@ -35,7 +19,7 @@ def write_clip(folder, name, *, number):
 
 
 def test_folders_of_images_become_an_accuracy(tmp_path):
-    project = Project(tmp_path, parameters=SMALL)
+    project = Project(tmp_path, parameters=OWN_CLIPS | FRAME_FOLDERS)
     data = project.folder / "data/raw/mine"
     for name in CLASSES[:7]:
         for number in range(4):

@@ -7,31 +7,19 @@ import pytest
 from spm.motion import CLASSES
 from spm.motion_render import render_clip
 from spm.motion_video import write_mp4
-from tests.project import Project, stages_run
+from tests.project import OWN_CLIPS, Project, stages_run
 
 pytestmark = pytest.mark.slow
-
-SMALL = {
-    "dataset.name": "mine",
-    "dataset.split": {"seed": 0, "train": 3, "val": 2, "test": 2},
-    "frames.num_segments": 4,
-    "frames.num_shards": 3,
-    "episode.way": 2,
-    "episode.query": 2,
-    "train.episodes": 4,
-    "train.validate_every": 2,
-    "train.validate_query": 2,
-    "evaluate.query": 2,
-    "evaluate.episodes": 10,
-    "runtime.tracking": False,
-}
 
 
 @pytest.fixture
 def pushed(tmp_path):
     """A project that was run on a data set of its own, whose results are in a remote."""
     (tmp_path / "project").mkdir()
-    project = Project(tmp_path / "project", parameters=SMALL | {"runtime.root": "../videos"})
+    project = Project(
+        tmp_path / "project",
+        parameters=OWN_CLIPS | {"frames.num_shards": 3, "runtime.root": "../videos"},
+    )
     for name in CLASSES[:7]:
         (tmp_path / "videos/mine" / name).mkdir(parents=True)
         for number in range(5):

@@ -1,0 +1,50 @@
+"""A training episode of any size, and the two halves of what a model does with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spm.model import ClipSPM
+from spm.training_data import EpisodePixels
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Its sizes."""
+
+    way: int
+    shot: int
+    query: int
+    frames: int
+
+    @property
+    def clips(self) -> int:
+        return self.way * (self.shot + self.query)
+
+    def pixels(self, size: int) -> EpisodePixels:
+        """Grey frames; the labels are real."""
+        classes = torch.arange(self.way)
+        return EpisodePixels(
+            torch.full((self.clips, self.frames, size, size, 3), 128, dtype=torch.uint8),
+            classes.repeat_interleave(self.shot),
+            classes.repeat_interleave(self.query),
+            classes,
+        )
+
+
+def head_loss(model: ClipSPM, features: Tensor, drawn: EpisodePixels, text: Tensor) -> Tensor:
+    """From features [S + Q, T, C] of the episode's clips and text [N, C]."""
+    num_support = len(drawn.support_labels)
+    support, query = features[:num_support], features[num_support:]
+    losses = model.losses(support, drawn.support_labels, query, drawn.query_labels, text)
+    return losses.total
+
+
+def head_step(model: ClipSPM, episode: Episode) -> Callable[[], None]:
+    """The head, forward and backward, down to the features."""
+    drawn = episode.pixels(1)
+    features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
+    text = torch.randn(episode.way, model.channels)
+    return lambda: head_loss(model, features, drawn, text).backward()
