@@ -56,10 +56,8 @@ def classify_prepared(
     """
     queries, nothing = clips.features[query], clips.features.new_zeros(0)
     if model.config.model.spm:
-        support_text = texts_of(class_text, support_labels)
-        _, queries = model.spm.modulate_queries(
-            queries, clips.gated[query], support_text, fusion=model.fusion
-        )
+        prompts = model.spm.generator(texts_of(class_text, support_labels), queries)
+        _, queries = model.fusion.fuse(prompts, clips.gated[query])
     modulated = Modulated(clips.as_support[support], queries, nothing, nothing)
     logits = model.logits_of_each if alone else model.logits
     return logits(modulated, support_labels, class_text.shape[-2])

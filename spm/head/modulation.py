@@ -42,19 +42,9 @@ class SemanticPrototypeModulation(nn.Module):
         self, support: Tensor, query: Tensor, support_text: Tensor, *, fusion: SemanticFusion
     ) -> Modulated:
         """support [..., S, T, C], query [..., Q, T, C], support_text [..., S, 1, C]."""
-        gated = fusion.gated(query)
-        query_prompt, query_out = self.modulate_queries(query, gated, support_text, fusion=fusion)
+        query_prompt, query_out = fusion(self.generator(support_text, query), query)
         support_prompt, support_out = fusion(support_text, support)
         return Modulated(support_out, query_out, support_prompt, query_prompt)
-
-    def modulate_queries(
-        self, query: Tensor, gated: Tensor, support_text: Tensor, *, fusion: SemanticFusion
-    ) -> tuple[Tensor, Tensor]:
-        """Prompt tokens [..., Q, 1, C] and f^SPM [..., Q, T, C] of queries.
-
-        `gated` is `fusion.gated(query)`, which no episode changes.
-        """
-        return fusion.fuse(self.generator(support_text, query), gated)
 
     def consistency_distances(
         self,
