@@ -1,9 +1,12 @@
 """`make bench`: one table of everything that is compared with a reference.
 
+python -m bench [otam | readers | episodes | evaluation | startup ...]    those parts alone
+
 Ratios of medians of interleaved runs, one thread; the same as JSON in data/bench/bench.json.
 Exit status 1 where a line misses its target.
 """
 
+import argparse
 import importlib
 import json
 import sys
@@ -21,9 +24,13 @@ PARTS = ("otam", "readers", "episodes", "evaluation", "startup")
 
 def main() -> int:
     """0; 1 where a line misses its target."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("parts", nargs="*", default="all", choices=[*PARTS, "all"])
+    asked = parser.parse_args().parts
+    parts = PARTS if "all" in asked else asked
     torch.set_num_threads(1)
     lines = []
-    for part in PARTS:
+    for part in parts:
         for line in importlib.import_module(f"bench.{part}").lines():
             lines.append(line)
             print(row(line), flush=True)

@@ -80,7 +80,7 @@ def train(
         tqdm.write(f"train: goes on after {first} episodes, from {checkpoint.path}")
     course = list(stretches(config, first=first))
     indices = _own_episodes(course, ranks, together=config.episodes_per_forward)
-    loader = iter(load_episodes(inputs.episodes, indices, workers=schedule.loader_workers))
+    loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
     saved_at = time.monotonic()
     with progress_bar(
         total=config.episodes, initial=first, desc="train", unit="ep", disable=not ranks.first

@@ -3,9 +3,10 @@
 Leading dimensions `...`: none as loaded, `E` for episodes that go through the model together.
 """
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,11 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from spm.clip import Frames
 from spm.episodes import Episode, EpisodeSampler
 from spm.frame_store import FrameStore
+from spm.shards import new_array
 from spm.transforms import center_crop, random_crop, random_flip
+
+_READ_AHEAD = 2
+"""Episodes that a loader's process may have ready."""
 
 _PIXELS = 1
 """Keeps the stream of crops apart from the stream of episodes under the same seed."""
@@ -42,6 +47,10 @@ class EpisodePixels:
         """On the device, uint8 as it is. Nothing waits for a copy from pinned memory."""
         return EpisodePixels(*(tensor.to(device, non_blocking=True) for tensor in self._tensors()))
 
+    def copied(self) -> "EpisodePixels":
+        """With pixels in memory of its own."""
+        return replace(self, pixels=torch.from_numpy(self.pixels.numpy().copy()))
+
     @classmethod
     def stack(cls, episodes: Iterable["EpisodePixels"]) -> "EpisodePixels":
         """Episodes of one shape, on one device, [E, ...]."""
@@ -60,15 +69,17 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
     ) -> None:
         self.store, self.sampler = store, sampler
         self.size, self.flip, self.seed = size, flip, seed
+        clips = sampler.way * (sampler.shot + sampler.query)
+        self.shape = (clips, store.num_frames, size, size, 3)
+        self.memory = _new
+        """Gives the tensor that an episode's pixels are written to, for its shape."""
         self._buffer: Frames = np.empty(0, np.uint8)
 
     def __getitem__(self, index: int) -> EpisodePixels:
         episode = self.sampler.episode(index)
         rng = np.random.default_rng([self.seed, _PIXELS, index])
-        clips = (*episode.support, *episode.query)
-        shape = (len(clips), self.store.num_frames, self.size, self.size, 3)
-        pixels = _empty(shape)
-        for clip, out in zip(clips, pixels.numpy(), strict=True):
+        pixels = self.memory(self.shape)
+        for clip, out in zip((*episode.support, *episode.query), pixels.numpy(), strict=True):
             np.copyto(out, self._augmented(int(clip), rng))
         return _as_tensors(episode, pixels)
 
@@ -88,17 +99,25 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
 
 def load_episodes(
     dataset: TrainingEpisodes, indices: Sequence[int], *, workers: int
-) -> DataLoader[EpisodePixels]:
-    """The episodes `indices`, in order, read ahead by `workers` processes."""
-    return DataLoader(
+) -> Iterator[EpisodePixels]:
+    """The episodes `indices`, in order, read ahead by `workers` processes.
+
+    A process writes to the same few pieces of shared memory in turn: the pages of new ones would
+    cost more time than the pixels. What is yielded is a copy.
+    """
+    pinned = torch.cuda.is_available()
+    loader = DataLoader(
         dataset,
         sampler=indices,
         batch_size=None,
         num_workers=workers,
         # A fork would copy the locks of whatever threads the parent has, and CUDA forbids it.
         multiprocessing_context="spawn" if workers else None,
-        pin_memory=torch.cuda.is_available(),
+        prefetch_factor=_READ_AHEAD if workers else None,
+        worker_init_fn=_reuse_memory,
+        pin_memory=pinned,  # copies as well
     )
+    return (episode.copied() if workers and not pinned else episode for episode in loader)
 
 
 def read_clips(store: FrameStore, clips: np.ndarray, *, size: int) -> Tensor:
@@ -106,14 +125,21 @@ def read_clips(store: FrameStore, clips: np.ndarray, *, size: int) -> Tensor:
     return torch.from_numpy(np.stack([center_crop(store.read(int(clip)), size) for clip in clips]))
 
 
-def _empty(shape: tuple[int, ...]) -> Tensor:
-    """Uint8; in a loader's process in shared memory, so that it is handed over and not copied."""
-    if get_worker_info() is None:
-        return torch.empty(shape, dtype=torch.uint8)
-    storage = torch.UntypedStorage._new_shared(  # type: ignore[no-untyped-call]
-        math.prod(shape), device="cpu"
-    )
-    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
+def _new(shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(new_array(shape))
+
+
+def _reuse_memory(_: int) -> None:
+    """In a loader's process: one piece more than it may have ready, for the one being copied."""
+    worker: Any = get_worker_info()
+    dataset: TrainingEpisodes = worker.dataset
+    pieces = cycle([_shared(dataset.shape) for _ in range(_READ_AHEAD + 1)])
+    dataset.memory = lambda shape: next(pieces)
+
+
+def _shared(shape: tuple[int, ...]) -> Tensor:
+    shared: Tensor = _new(shape).share_memory_()  # type: ignore[no-untyped-call]
+    return shared
 
 
 def _as_tensors(episode: Episode, pixels: Tensor) -> EpisodePixels:

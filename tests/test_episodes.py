@@ -1,5 +1,7 @@
 """Episodes: what they hold, and that nothing but (seed, split, index) decides it."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,11 +65,25 @@ def test_more_than_the_data_allow_is_an_error(changes, message):
         _drawn(0, **changes)
 
 
-def test_episodes_do_not_depend_on_the_number_of_workers(tmp_path):
+@pytest.fixture
+def dataset(tmp_path):
     store = make_store(tmp_path, classes={"train": 3}, samples_per_segment=2)
     store.read(0)  # open here before the workers get it
     sampler = EpisodeSampler(store.classes("train"), way=2, shot=1, query=1, seed=0, split="train")
-    dataset = TrainingEpisodes(store, sampler, size=32, flip=True, seed=0)
+    return TrainingEpisodes(store, sampler, size=32, flip=True, seed=0)
+
+
+def test_an_episode_stays_as_it_is_while_others_are_read(dataset):
+    loader = load_episodes(dataset, range(8), workers=1)
+    episodes = []
+    for episode in loader:
+        episodes.append(episode)
+        time.sleep(0.1)  # as in training: the process reads on, as far as it may
+    for index, episode in enumerate(episodes):
+        np.testing.assert_array_equal(episode.pixels, dataset[index].pixels)
+
+
+def test_episodes_do_not_depend_on_the_number_of_workers(dataset):
     alone, many = (
         [episode.pixels.numpy() for episode in load_episodes(dataset, range(2, 8), workers=workers)]
         for workers in (0, 2)
