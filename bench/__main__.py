@@ -1,6 +1,6 @@
 """`make bench`: one table of everything that is compared with a reference.
 
-python -m bench [otam | readers | episodes | evaluation | startup ...]    those parts alone
+python -m bench otam readers …    those parts alone: see PARTS
 
 Ratios of medians of interleaved runs, one thread; the same as JSON in data/bench/bench.json.
 Exit status 1 where a line misses its target.
@@ -19,7 +19,7 @@ import torch
 from bench.timing import Line
 
 JSON = Path("data/bench/bench.json")
-PARTS = ("otam", "readers", "episodes", "evaluation", "startup")
+PARTS = ("otam", "readers", "workers", "episodes", "evaluation", "startup")
 
 
 def main() -> int:
