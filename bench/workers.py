@@ -40,9 +40,7 @@ def lines() -> Iterator[Line]:
         ("one worker", "two workers", _TARGET),
         ("one process", "two processes", None),
     ):
-        yield Line(
-            f"{_SHARDS * _CLIPS_PER_SHARD} clips by {two}", one, seconds[two], seconds[one], target
-        )
+        yield Line(f"{_CLIPS} clips by {two}", one, seconds[two], seconds[one], target)
 
 
 def _decode(clip: Path, *, workers: int) -> None:
