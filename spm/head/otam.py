@@ -10,6 +10,7 @@ How the table is filled, and why it has a backward pass of its own: spm.head.ali
 """
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from spm.head.alignment_table import AlignmentTable
@@ -30,9 +31,11 @@ def frame_distance(x: Tensor, y: Tensor) -> Tensor:
 
     ε keeps a frame of zeros finite.
     """
-    x, y = x[..., :, None, :, :], y[..., None, :, :, :]
-    norms = _norm(x)[..., :, None] * _norm(y)[..., None, :]
-    return 1 - x @ y.transpose(-1, -2) / (norms + EPSILON)
+    frames_x, frames_y = x.flatten(-3, -2), y.flatten(-3, -2)
+    products = frames_x @ frames_y.transpose(-1, -2)  # of all pairs of clips, with no clip copied
+    norms = _norm(frames_x)[..., :, None] * _norm(frames_y)[..., None, :]
+    distance = 1 - products / (norms + EPSILON)
+    return rearrange(distance, "... (x t) (y u) -> ... x y t u", t=x.shape[-2], u=y.shape[-2])
 
 
 def otam(distance: Tensor, *, lam: float) -> Tensor:
