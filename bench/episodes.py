@@ -29,12 +29,11 @@ _TARGETS: dict[Storage, float] = {"jpeg": 2.3, "raw": 8.0}
 def lines() -> Iterator[Line]:
     """Seconds an episode of 45 clips × 8 frames, read ahead by one worker process."""
     with tempfile.TemporaryDirectory() as folder:
-        clips = [_clip(number) for number in range(_CLASSES * _CLIPS_PER_CLASS)]
+        clips = _clips()
         theirs = _JpegFolder(_write_folder(Path(folder) / "jpeg_files", clips), _sampler())
         readers: dict[str, Iterator[object]] = {"their": iter(_their_loader(theirs))}
         for storage in _TARGETS:
-            store = _write_store(Path(folder) / storage, clips, storage=storage)
-            ours = TrainingEpisodes(store, _sampler(), size=_CROP, flip=False, seed=0)
+            ours = _ours(Path(folder) / storage, clips, storage=storage)
             readers[storage] = load_episodes(ours, range(10_000), workers=1)
         seconds = interleaved(
             {name: lambda it=it: _read(it) for name, it in readers.items()}, rounds=5
@@ -47,6 +46,18 @@ def lines() -> Iterator[Line]:
             seconds["their"] / _PER_ROUND,
             target,
         )
+
+
+def training_episodes(folder: Path, *, shot: int) -> TrainingEpisodes:
+    """From a store of JPEG files that is written to `folder`."""
+    return _ours(folder, _clips(), storage="jpeg", shot=shot)
+
+
+def _ours(
+    folder: Path, clips: list[np.ndarray], *, storage: Storage, shot: int = _SHOT
+) -> TrainingEpisodes:
+    store = _write_store(folder, clips, storage=storage)
+    return TrainingEpisodes(store, _sampler(shot), size=_CROP, flip=False, seed=0)
 
 
 class _JpegFolder(Dataset[np.ndarray]):
@@ -81,10 +92,14 @@ def _read(episodes: Iterator[object]) -> None:
         next(episodes)
 
 
-def _sampler() -> EpisodeSampler:
+def _sampler(shot: int = _SHOT) -> EpisodeSampler:
     numbers = np.arange(_CLASSES * _CLIPS_PER_CLASS).reshape(_CLASSES, -1)
     classes = {f"class{number}": clips for number, clips in enumerate(numbers)}
-    return EpisodeSampler(classes, way=_WAY, shot=_SHOT, query=_QUERY, seed=0, split="train")
+    return EpisodeSampler(classes, way=_WAY, shot=shot, query=_QUERY, seed=0, split="train")
+
+
+def _clips() -> list[np.ndarray]:
+    return [_clip(number) for number in range(_CLASSES * _CLIPS_PER_CLASS)]
 
 
 def _clip(number: int) -> np.ndarray:

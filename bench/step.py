@@ -3,15 +3,18 @@
 RN50 and ViT-B/16 at 224 pixels, 5-way, 4 queries a class, T = 8, float32, one thread. The visual
 tower is timed on one clip and multiplied by the clips of an episode, for which its time grows
 evenly; everything else is timed at its full size. An optimizer step serves `train.accumulate` = 16
-episodes. Reading an episode happens in loader processes beside all this.
+episodes. Reading an episode (JPEG) happens in a loader's process beside all this.
 """
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.episode import Episode, head_step
+from bench.episode import Episode, head_loss
+from bench.episodes import training_episodes
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build, pixels
 from bench.timing import interleaved
 from spm.model import ClipSPM
@@ -31,24 +34,44 @@ def rows() -> Iterator[dict[str, Any]]:
 def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
     episode = Episode(way=WAY, shot=shot, query=QUERY, frames=FRAMES)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
-    seconds = interleaved(
-        {
-            "forward": _backbone(model, backward=False),
-            "both": _backbone(model, backward=True),
-            "head": head_step(model, episode),
-            "optimizer": optimizer.step,
-        },
-        rounds=2,
-    )
-    parts = {
-        "backbone, forward": episode.clips * seconds["forward"],
-        "backbone, backward": episode.clips * (seconds["both"] - seconds["forward"]),
-        "head, loss, their backward": seconds["head"],
+    with tempfile.TemporaryDirectory() as folder:
+        read = training_episodes(Path(folder), shot=shot)
+        seconds = interleaved(
+            {
+                "read": lambda: read[0],
+                "encode": _backbone(model, backward=False),
+                "encode, backward": _backbone(model, backward=True),
+                **_head(model, episode),
+                "optimizer": optimizer.step,
+            },
+            rounds=3,
+        )
+    encode, step = seconds["encode"], seconds["classify, losses, backward"]
+    backbone = {
+        "backbone, forward": episode.clips * encode,
+        "backbone, backward": episode.clips * (seconds["encode, backward"] - encode),
+    }
+    rest = {
+        "head": seconds["classify"],
+        "losses": seconds["classify, losses"] - seconds["classify"],
+        "head and losses, backward": step - seconds["classify, losses"],
         "optimizer": seconds["optimizer"] / _ACCUMULATE,
     }
-    total = sum(parts.values())
-    outside = parts["head, loss, their backward"] + parts["optimizer"]
-    return parts | {"outside the backbone, %": 100 * outside / total}
+    outside, inside = sum(rest.values()), sum(backbone.values())
+    share = {"outside the backbone, %": 100 * outside / (inside + outside)}
+    return backbone | rest | share | {"reading, beside it": seconds["read"]}
+
+
+def _head(model: ClipSPM, episode: Episode) -> dict[str, Callable[[], Any]]:
+    labels = episode.pixels(1)
+    features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
+    text = torch.randn(episode.way, model.channels)
+    support, query = features[: len(labels.support_labels)], features[len(labels.support_labels) :]
+    return {
+        "classify": lambda: model.classify(support, labels.support_labels, query, text),
+        "classify, losses": lambda: head_loss(model, features, labels, text),
+        "classify, losses, backward": lambda: head_loss(model, features, labels, text).backward(),
+    }
 
 
 def _backbone(model: ClipSPM, *, backward: bool) -> Callable[[], None]:
