@@ -96,9 +96,9 @@ def between(folder: Path, *, num_clips: int) -> Iterator[Figure]:
     yield Figure("  the integrity report", _cpu(lambda: integrity(index))[1], "s")
 
 
-def even_classes(num_clips: int, *, num_classes: int = 10) -> dict[str, np.ndarray]:
-    """Class -> clip numbers, as FrameStore.classes gives them."""
-    parts = np.array_split(np.arange(num_clips), num_classes)
+def even_classes(num_clips: int) -> dict[str, np.ndarray]:
+    """Ten classes -> clip numbers, as FrameStore.classes gives them."""
+    parts = np.array_split(np.arange(num_clips), 10)
     return {f"class_{number}": part for number, part in enumerate(parts)}
 
 

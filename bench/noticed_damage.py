@@ -14,8 +14,8 @@ import numpy as np
 
 from bench.bare_readers import Read
 from bench.moving import Moving
+from bench.reader_speed import middles
 from bench.right_frames import isolated, readers
-from spm.sampling import segment_frames
 
 CLIPS = [
     Moving("gop12.mp4", (160, 120), 60, 12),
@@ -28,6 +28,7 @@ CLIPS = [
 NOTICED, SAME, OTHER, LOST = "noticed", "same pixels", "other pixels", "frames lost"
 OUTCOMES = (NOTICED, SAME, OTHER, LOST, "hangs", "crashes")
 _HOLE, _NOISE = 512, 64
+_PICK = partial(middles, num_segments=8)
 
 
 def damage_table(folder: Path, *, variants: int = 100) -> list[dict[str, Any]]:
@@ -78,16 +79,12 @@ HARMS: tuple[Harm, ...] = (partial(_flip, num_bits=1), partial(_flip, num_bits=8
 
 
 def _outcome(read: Read, good: Path, bad: Path) -> str:
-    num_frames, frames = read(good, _middles)
+    num_frames, frames = read(good, _PICK)
     try:
-        num_read, damaged = read(bad, _middles)
+        num_read, damaged = read(bad, _PICK)
     except Exception:  # DataError of ours, and each library has its own
         return NOTICED
     if num_read != num_frames or len(frames) != len(damaged):
         return LOST
     equal = (np.array_equal(one, other) for one, other in zip(frames, damaged, strict=True))
     return SAME if all(equal) else OTHER
-
-
-def _middles(num_frames: int) -> np.ndarray:
-    return segment_frames(num_frames, num_segments=8, samples_per_segment=1)[:, 0]

@@ -40,7 +40,7 @@ def speeds(folder: Path, *, rounds: int) -> Iterator[dict[str, Any]]:
         path = clip.write(folder)
         more = 3 if clip.size[1] < 480 else 1  # what takes less time is repeated more often
         for num_segments in SEGMENTS:
-            pick = partial(_middles, num_segments=num_segments)
+            pick = partial(middles, num_segments=num_segments)
             seconds = _seconds(path, pick=pick, rounds=more * rounds)
             yield {"file": clip.name, "frames": num_segments, **seconds}
 
@@ -60,7 +60,8 @@ def _seconds(path: Path, *, pick: Pick, rounds: int) -> dict[str, Any]:
     return seconds | {"fastest": fastest, "ratio": seconds[fastest] / seconds["auto"]}
 
 
-def _middles(num_frames: int, *, num_segments: int) -> np.ndarray:
+def middles(num_frames: int, *, num_segments: int) -> np.ndarray:
+    """The middle frame of each segment."""
     return segment_frames(num_frames, num_segments=num_segments, samples_per_segment=1)[:, 0]
 
 

@@ -12,6 +12,7 @@ from spm.inventory import SCHEMA
 from spm.shard_writer import write_shard
 
 _SPLITS = {"train": 0.6, "val": 0.15, "test": 0.25}
+_SHARDS = 512
 _METADATA = {"num_segments": "8", "samples_per_segment": "1"}
 
 
@@ -41,15 +42,15 @@ def inventory_of(clips: pa.Table) -> pa.Table:
     return pa.table({"path": clips["path"], **about}, schema=SCHEMA)
 
 
-def write_index(path: Path, *, num_clips: int, num_classes: int, num_shards: int = 512) -> None:
+def write_index(path: Path, *, num_clips: int, num_classes: int) -> None:
     """An index of data/frames, without the shards that it names."""
     clips = manifest(num_clips=num_clips, num_classes=num_classes).drop_columns(["path", "key"])
-    shards = np.array([f"{_key(number)}.h5" for number in range(num_shards)])
-    of_clip = np.random.default_rng(0).integers(num_shards, size=num_clips)
+    shards = np.array([f"{_key(number)}.h5" for number in range(_SHARDS)])
+    of_clip = np.random.default_rng(0).integers(_SHARDS, size=num_clips)
     columns = {
         "reader": pa.repeat("decord", num_clips),
         "shard": shards[of_clip],
-        "row": (np.arange(num_clips) // num_shards).astype(np.int32),
+        "row": (np.arange(num_clips) // _SHARDS).astype(np.int32),
         "video_frames": np.full(num_clips, 100, np.int32),
         "width": np.full(num_clips, 340, np.int32),
         "height": np.full(num_clips, 256, np.int32),

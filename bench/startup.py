@@ -1,5 +1,6 @@
 """What a user waits for before anything happens."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,14 +19,23 @@ def lines() -> Iterator[Line]:
     imports = {name: _run("-c", f"import {name}") for name in _IMPORTS}
     for name, seconds in interleaved(imports, rounds=3).items():
         yield Line(f"import {name}", "the limit", seconds, _IMPORTS[name], 1.0)
-    status = subprocess.run(
-        [sys.executable, "-m", "dvc", "status", "-q"], cwd=_ROOT, env=_environment(), check=False
-    )
-    if status.returncode:
+    if _stale_stages() != ["inventory"]:  # which always looks for new clips
         print("dvc repro with nothing to do: not measured, run `dvc repro` first")
         return
     seconds = interleaved({"repro": _run("-m", "dvc", "repro", "-q")}, rounds=3)["repro"]
     yield Line("dvc repro with nothing to do", "the limit", seconds, _NO_OP, 1.0)
+
+
+def _stale_stages() -> list[str]:
+    status = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "--json"],
+        cwd=_ROOT,
+        env=_environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return list(json.loads(status.stdout))
 
 
 def _run(*arguments: str) -> Callable[[], object]:

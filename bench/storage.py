@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spm.clip import Clip, Frames
-from spm.clip_files import is_video
+from spm.clip_files import is_clip
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
 from spm.inventory_walk import walk
@@ -105,14 +105,10 @@ def _episode_ms(shard: Shard) -> float:
 
 def _read(folder: Path, *, kind: str, frames: FramesConfig) -> Iterator[Clip]:
     """Some of the folder's clips, from all over it."""
-    found = [each for each in sorted(walk(folder, kind=kind)) if _is_clip(each.path, each.kind)]
+    found = [each for each in sorted(walk(folder, kind=kind)) if is_clip(each._asdict())]
     step = -(-len(found) // _MOST_CLIPS)
     for each in found[::step]:
         yield read_clip(folder / each.path, frames=frames)
-
-
-def _is_clip(path: str, kind: str) -> bool:
-    return kind == "folder" or (kind == "file" and is_video(path))
 
 
 def _options() -> argparse.Namespace:

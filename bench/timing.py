@@ -31,7 +31,6 @@ def interleaved(
     variants: Mapping[str, Callable[[], Any]],
     *,
     rounds: int = 7,
-    repeats: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Median seconds of each variant: A B A B …, so that a slow spell hits all of them alike.
@@ -43,8 +42,7 @@ def interleaved(
     for number in range(rounds + 1):
         for name, call in variants.items():
             start = clock()
-            for _ in range(repeats):
-                call()
+            call()
             if number:
-                seconds[name].append((clock() - start) / repeats)
+                seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,5 +1,11 @@
-"""evaluate.json as a few lines of text: what a run ends with."""
+"""evaluate.json as a few lines of text: what a run ends with.
 
+python -m spm.accuracy_table data/results/evaluate.json
+"""
+
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from spm.coverage import describe, name_data
@@ -61,3 +67,7 @@ def _result_row(
 
 def _row(way: str, shot: str, name: str, accuracy: str, interval: str, paper: str) -> str:
     return f"  {way:>3}  {shot:>4}  {name:<20}  {accuracy:>8}  {interval:>6}  {paper:>5}"
+
+
+if __name__ == "__main__":
+    print(accuracy_table(json.loads(Path(sys.argv[1]).read_text())))

@@ -53,8 +53,9 @@ def find_examples(
     prompts: PromptFeatures,
     count: int,
 ) -> list[AlignmentExample]:
-    """Up to `count` queries of different classes, half of them wrong where there are so many.
+    """Up to `count` queries, half of them wrong where there are so many.
 
+    Those that were right are of different classes, and so are those that were wrong.
     `model` in evaluation mode.
     """
     words = _Words.of(prompts, model, sampler.class_names)

@@ -1,4 +1,4 @@
-"""A video file as the model takes it, without the frame store: for single clips."""
+"""A clip as the model takes it, from its video file or folder of frames: without the store."""
 
 from pathlib import Path
 

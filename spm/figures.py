@@ -55,7 +55,9 @@ def class_bars(rows: Rows, *, chance: float) -> Figure:
     figure = new_figure(8, 1 + 0.28 * len(ordered))
     axes = figure.subplots()
     accuracies = [float(row["accuracy"]) for row in ordered]
-    bars = axes.barh([row["text"] for row in ordered], accuracies)
+    places = range(len(ordered))  # two classes may have the same text
+    bars = axes.barh(places, accuracies)
+    axes.set_yticks(places, [row["text"] for row in ordered])
     axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
     axes.axvline(chance, color="0.6", linestyle=":", linewidth=1)
     axes.set(xlabel="accuracy (%), dotted: chance", xlim=(0, 108))

@@ -16,8 +16,8 @@ from spm.clip import Clip, Frames, Pick, Resize
 from spm.clip_files import IMAGES, is_image
 from spm.errors import DataError
 
-_WIDE = ("I", "F")
-"""PIL's modes of more than 8 bits a channel start with these."""
+_PNG, _DEPTH = b"\x89PNG", 24
+"""How a PNG begins, and where it says how many bits a channel has. A JPEG here has 8."""
 
 
 def read_folder(folder: Path, *, pick: Pick, resize: Resize) -> Clip:
@@ -87,8 +87,8 @@ def _read_image(path: Path) -> Frames:
     data = path.read_bytes()  # what fails here is the machine's fault; below, the file's
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.mode.startswith(_WIDE):
-                raise DataError(f"{path.name} has more than 8 bits a channel ({image.mode})")
+            if data.startswith(_PNG) and data[_DEPTH] > 8:  # PIL would cut some of them to 8
+                raise DataError(f"{path.name} has more than 8 bits a channel ({data[_DEPTH]})")
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (DataError, MemoryError):
         raise

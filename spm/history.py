@@ -8,6 +8,9 @@ from typing import Any
 WINDOW = 10
 """Episodes that a point of the training curve averages over."""
 
+_RECENT = 50
+"""Episodes that the progress bar and the summary average over."""
+
 TERMS = ("loss", "accuracy", "L_CE", "L_H", "L_S")
 COLUMNS = ("step", *TERMS, "val_accuracy")
 
@@ -24,9 +27,9 @@ class History:
     validations: list[tuple[int, float]] = field(default_factory=list)
     """(episodes so far, accuracy in percent)"""
 
-    def recent(self, term: str, *, episodes: int = 50) -> float:
-        """Mean of `term` over the last episodes."""
-        values = [row[TERMS.index(term)] for row in self.episodes[-episodes:]]
+    def recent(self, term: str) -> float:
+        """Mean of `term` over the last 50 episodes."""
+        values = [row[TERMS.index(term)] for row in self.episodes[-_RECENT:]]
         return sum(values) / len(values)
 
     def best(self) -> tuple[int, float] | None:

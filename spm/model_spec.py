@@ -25,11 +25,6 @@ class ModelSpec(Section):
     selection: Literal["validation", "test"]
     """The split on which its weights were selected, or those that it was started from."""
 
-    @property
-    def num_frames(self) -> int:
-        """T"""
-        return self.frames.num_segments
-
 
 def save_spec(spec: ModelSpec, folder: Path) -> None:
     """Writes config.json."""

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spm.clip import Frames
 from spm.motion import ACTIONS
 from spm.motion_actions import Pose
 from spm.motion_look import SIDE, Look, Nuisance, draw_nuisance, times
 from spm.motion_shapes import SHAPES
 
 Floats = NDArray[np.floating[Any]]
-Frames = NDArray[np.uint8]
 
 _STRETCH = np.float32(1.2)
 """Things are wider than high, so that a turn shows on every shape."""

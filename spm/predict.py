@@ -51,7 +51,7 @@ def main() -> int:
     paths = find_support(arguments.support)
     model = load_model(arguments.model).to(pick_device("auto"))
     support = encode_support(model, paths)
-    readable, problems = _encode_queries(model, arguments.clips)
+    readable, problems = _encode(model, arguments.clips)
     print(_conditions(support, transductive=arguments.transductive))
     for path, row in zip(
         readable,
@@ -87,7 +87,7 @@ def find_support(folder: Path) -> dict[str, list[Path]]:
 def encode_support(model: ClipSPM, paths: dict[str, list[Path]]) -> Support:
     """Reads and encodes the examples. Raises DataError that names each unreadable one."""
     clips = [(label, path) for label, name in enumerate(paths) for path in paths[name]]
-    features, problems = _encode_queries(model, [path for _, path in clips])
+    features, problems = _encode(model, [path for _, path in clips])
     if problems:
         lines = [f"  {path}: {problem}" for path, problem in problems.items()]
         raise DataError("\n".join(["support clips that cannot be read:", *lines]))
@@ -117,9 +117,7 @@ def classify(
     return percent
 
 
-def _encode_queries(
-    model: ClipSPM, paths: Sequence[Path]
-) -> tuple[dict[Path, Tensor], dict[Path, str]]:
+def _encode(model: ClipSPM, paths: Sequence[Path]) -> tuple[dict[Path, Tensor], dict[Path, str]]:
     """Features [T, C] of the clips that can be read, and the reasons of those that cannot."""
     features: dict[Path, Tensor] = {}
     problems: dict[Path, str] = {}

@@ -68,11 +68,11 @@ class Ranks:
         dist.broadcast_object_list(box, src=0, device=torch.device("cpu"), weights_only=True)
         return box[0]
 
-    def check_agree(self, what: str, value: str) -> None:
-        """Raises ConfigError on a rank whose value is not the first one's."""
-        if value != (expected := self.share(value)):
+    def check_agree(self, training: str) -> None:
+        """Raises ConfigError on a rank whose training, by its fingerprint, is not the first's."""
+        if training != (expected := self.share(training)):
             raise ConfigError(
-                f"rank {self.number} has {what} {value}, rank 0 has {expected}: every machine "
+                f"rank {self.number} has the training {training}, rank 0 {expected}: every machine "
                 "needs the same code, params.yaml and data"
             )
 

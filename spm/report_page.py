@@ -21,13 +21,17 @@ def report_page(
         _picture("accuracy per class", "per_class.png"),
         _picture("confusion matrix", "confusion.png"),
         "An episode offers only some of the classes, so a class is confused with those it met.",
-        "## Alignments",
-        _alignment_legend(),
-        *(_alignment(example, number) for number, example in enumerate(examples, start=1)),
+        *_alignments(examples),
         "## What was measured",
         _hashes(results["hashes"]),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _alignments(examples: Sequence[AlignmentExample]) -> list[str]:
+    """Empty where none was asked for."""
+    pictures = [_alignment(example, number) for number, example in enumerate(examples, start=1)]
+    return ["## Alignments", _alignment_legend(), *pictures] if pictures else []
 
 
 def _headline(results: dict[str, Any]) -> str:

@@ -80,7 +80,7 @@ def protocol(conditions: Conditions, *, shot: int) -> str:
 
 
 def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
-    """One row an episode: shot, episode, accuracy, and the accuracy of each yardstick."""
+    """One row an episode: shot, episode, accuracy, and that of inductive and each yardstick."""
     return pa.concat_tables(
         _episodes(measurement, shot=shot) for shot, measurement in measurements.items()
     )

@@ -1,11 +1,9 @@
 """Crops and flips of a clip's frames: [T, H, W, 3] uint8, the same for all frames of a clip."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spm.clip import Frames
 from spm.errors import ConfigError
-
-Frames = NDArray[np.uint8]
 
 
 def center_crop(frames: Frames, size: int) -> Frames:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from spm.accuracy_table import accuracy_table
 from spm.alignment_examples import AlignmentExample, find_examples
 from spm.alignment_figure import alignment_figure
 from spm.atomic import atomic_path
@@ -52,8 +51,7 @@ def main() -> None:
         with atomic_path(paths.REPORT / "report.md") as path:
             path.write_text(report_page(results, examples=examples, has_curve=curve))
         run.log_artifact(paths.REPORT)
-    print(accuracy_table(results))
-    print(f"\nReport: {paths.REPORT / 'report.md'}")
+    print(f"Report: {paths.REPORT / 'report.md'}")
 
 
 def _remove_old_pictures() -> None:

@@ -1,7 +1,7 @@
 """The only code that talks to MLflow: one run for each stage that did work.
 
     with tracking.stage_run("train", params={"train": section}, deps=[FRAMES], outs=[MODEL]) as run:
-        run.log_metrics({"loss": 1.2}, step=100)
+        run.log_metrics({"loss": 1.2})
 
 Tracking never decides the fate of a stage. A store that cannot be used is an InputError at the
 start, before long work; one that goes away later costs one warning, and the stage goes on.
@@ -33,19 +33,8 @@ from stages.tracking_store import (
 
 _PROJECT = "clip-spm"
 _LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
-_FROM_RUNS = {  # deps that a tracked stage wrote; no run stands behind inventory, splits or clips
-    paths.RAW_BUILT_IN,
-    paths.MANIFEST,
-    paths.FRAMES,
-    paths.PROMPTS,
-    paths.MODEL,
-    paths.TRAIN_METRICS,
-    paths.TRAIN_CURVES,
-    paths.EVALUATION,
-    paths.EPISODES,
-    paths.PER_CLASS,
-    paths.CONFUSION,
-}
+_OF_NO_RUN = (paths.INVENTORY, paths.WEIGHTS)
+"""The stage that writes them looks at the disk each time, and records nothing."""
 
 
 class Run:
@@ -55,9 +44,9 @@ class Run:
         self._client = client
         self.run_id = run_id
 
-    def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
-        """Numbers at a training step, or final ones."""
-        self.log_history([{"step": step or 0, **values}])
+    def log_metrics(self, values: Mapping[str, float]) -> None:
+        """What a stage came to."""
+        self.log_history([{"step": 0, **values}])
 
     def log_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows as of train_curves.csv, each with its `step`; empty cells (None, "") are left out.
@@ -211,7 +200,7 @@ def _lineage(client: Any, contents: Mapping[Path, str]) -> dict[str, str]:
     for path, content in contents.items():
         key = path_key(path)
         tags[f"dep.{key}"] = content
-        if path in _FROM_RUNS:
+        if path not in _OF_NO_RUN:
             tags[f"upstream.{key}"] = _producer(client, key, content) or "from cache"
     return tags
 

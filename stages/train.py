@@ -84,7 +84,7 @@ def _train(
     fingerprint: str,
 ) -> None:
     """One rank's part; the first one also writes and reports."""
-    ranks.check_agree("the training", fingerprint)
+    ranks.check_agree(fingerprint)
     with _record(ranks, sections, fingerprint) as (checkpoint, run):
         model, history = place(_initial_model(spec), device), History()
         if runtime.activation_checkpointing:

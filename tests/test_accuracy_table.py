@@ -1,5 +1,9 @@
 """The table that a run ends with."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from spm.accuracy_table import accuracy_table
@@ -69,3 +73,10 @@ def test_a_benchmark_is_named_with_its_variant_and_how_much_of_it_there_was() ->
     assert table.endswith(
         "kinetics100, cmn: as CMN published it\ntest clips: 2,310 of the published 2,400 (96.2 %)"
     )
+
+
+def test_the_command_prints_the_table_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "evaluate.json").write_text(json.dumps(results()))
+    command = [sys.executable, "-m", "spm.accuracy_table", str(tmp_path / "evaluate.json")]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert answer.stdout == accuracy_table(results()) + "\n"

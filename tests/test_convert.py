@@ -197,7 +197,7 @@ def test_sizes_come_from_shapes_and_the_rest_from_options(tmp_path: Path) -> Non
     found = spec.model
     assert (found.heads, found.head_dim, found.hidden_dim) == (4, 12, HIDDEN)
     assert (found.gate_visual_ratio, found.gate_prompt_ratio) == (10 / 24, 1.0)
-    assert (found.alpha, found.gate_slope, spec.num_frames) == (0.2, 0.054, 16)
+    assert (found.alpha, found.gate_slope, spec.frames.num_segments) == (0.2, 0.054, 16)
     assert spm.load_model(tmp_path / "model").config == spec
     assert spec.selection == "test"
 

@@ -43,6 +43,15 @@ def test_class_bars_are_sorted_and_skip_classes_without_queries() -> None:
     assert [bar.get_width() for bar in axes.patches] == [50, 90]
 
 
+def test_classes_of_the_same_text_have_a_bar_each() -> None:
+    rows = [
+        {"class": "pour_tea", "text": "pour tea", "accuracy": "50"},
+        {"class": "PourTea", "text": "pour tea", "accuracy": "90"},
+    ]
+    (axes,) = class_bars(rows, chance=20).axes
+    assert len({bar.get_y() for bar in axes.patches}) == 2
+
+
 def test_confusion_numbers_its_classes() -> None:
     axes = confusion(["up", "down"], np.array([[99.6, 0.4], [25.0, 75.0]])).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["up  1", "down  2"]

@@ -1,6 +1,7 @@
 """spm.frame_folder: the order of frames, what is refused, and the same pixels as the video's."""
 
 import io
+import struct
 import zlib
 
 import av
@@ -188,9 +189,10 @@ class TestDamage:
         with pytest.raises(DataError, match=r"1\.png cannot be decoded"):
             read(tmp_path)
 
-    def test_sixteen_bits_are_refused_and_not_cut(self, tmp_path):
-        Image.fromarray(np.full((32, 40), 300, np.uint16)).save(tmp_path / "1.png")
-        with pytest.raises(DataError, match=r"1.png has more than 8 bits a channel \(I;16\)"):
+    @pytest.mark.parametrize("colour", [0, 2], ids=["grey", "RGB"])
+    def test_sixteen_bits_are_refused_and_not_cut(self, tmp_path, colour):
+        (tmp_path / "1.png").write_bytes(_png_of_16_bits(colour))
+        with pytest.raises(DataError, match=r"1.png has more than 8 bits a channel \(16\)"):
             read(tmp_path)
 
     def test_frames_of_different_sizes_are_refused(self, tmp_path):
@@ -203,3 +205,18 @@ class TestDamage:
         (tmp_path / "1.png").symlink_to(tmp_path / "nowhere.png")
         with pytest.raises(FileNotFoundError):
             read(tmp_path)
+
+
+def _png_of_16_bits(colour: int) -> bytes:
+    """40 × 32, `colour` as IHDR has it: 0 is grey, 2 RGB. PIL writes the first alone."""
+    row = b"\0" + bytes(2 * 40 * (3 if colour == 2 else 1))
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 40, 32, 16, colour, 0, 0, 0),
+        b"IDAT": zlib.compress(32 * row),
+        b"IEND": b"",
+    }
+    parts = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

@@ -135,7 +135,7 @@ def _values(ranks: Ranks, device: torch.device, *, folder: Path) -> None:
     assert used.weight.grad.item() == 1
     assert unused.weight.grad is None  # or weight decay would move it
     assert ranks.share({"number": torch.tensor(ranks.number)}) == {"number": torch.tensor(0)}
-    ranks.check_agree("the training", "abc")
+    ranks.check_agree("abc")
     (folder / str(ranks.number)).touch()
 
 
@@ -175,7 +175,7 @@ def test_all_ranks_know_what_every_episode_came_to(tmp_path):
 
 
 def _disagrees(ranks: Ranks, device: torch.device) -> None:
-    ranks.check_agree("the training", f"fingerprint{ranks.number}")
+    ranks.check_agree(f"fingerprint{ranks.number}")
     ranks.share(None)
 
 

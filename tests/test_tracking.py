@@ -154,7 +154,7 @@ def test_switched_off_it_does_not_even_import_mlflow(workspace: Path) -> None:
         from pathlib import Path
         from stages import tracking
         with tracking.stage_run("train", params={}, deps=[Path("gone")]) as run:
-            run.log_metrics({"a": 1.0}, step=1)
+            run.log_metrics({"a": 1.0})
             run.log_history([{"step": 1, "a": 1}])
             run.log_params({"a": "1"})
             run.log_artifact(Path("params.yaml"))
@@ -209,12 +209,12 @@ def test_a_server_that_goes_away_costs_one_warning(
 ) -> None:
     write_params(uri=server.uri)
     with tracking.stage_run("train", params={}, outs=[paths.MANIFEST]) as run:
-        run.log_metrics({"loss": 1.0}, step=1)
+        run.log_metrics({"loss": 1.0})
         assert any(path.endswith("runs/log-batch") for path in server.seen)
         server.stop()
         stopped = time.monotonic()
         for step in range(5):
-            run.log_metrics({"loss": 1.0}, step=step)
+            run.log_history([{"step": step, "loss": 1.0}])
         run.log_artifact(paths.MANIFEST)
     warnings = capsys.readouterr().err.splitlines()
     assert len(warnings) == 1

@@ -29,7 +29,8 @@ class RuntimeConfig(Section):
     device: Literal["auto", "cpu", "cuda"]
     """`auto`: cuda where there is one."""
     devices: int = Field(ge=1)
-    """Processes that train together on this machine, each on a GPU of its own (docs/scaling.md)."""
+    """Processes that train and evaluate together on this machine, each on a GPU of its own
+    (docs/scaling.md)."""
     activation_checkpointing: bool
     """Compute the visual tower's activations again in the backward pass instead of keeping them:
     a tenth of the memory, a quarter more time, the same bits."""
