@@ -1,13 +1,13 @@
 """Parameters under dotted names: `model.padm`. Setting them, checking them, naming the nearest."""
 
 import copy
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from spm.config.base import validate
 from spm.config.sections import SECTIONS
 from spm.errors import ConfigError
+from spm.nearest import nearest
 
 _VALUES = {"dataset.class_texts", "dataset.split"}  # mappings that are one parameter's value
 
@@ -48,9 +48,8 @@ def check(document: dict[str, Any]) -> None:
 def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> ConfigError:
     """The error for a name that is none of `known`, with the nearest of them."""
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(names)}"
-    return ConfigError(f"{where} {name!r} is not {kind}. {hint}")
+    hint = nearest(name, names, otherwise=f"There are: {', '.join(names)}")
+    return ConfigError(f"{where} {name!r} is not {kind}.{hint}")
 
 
 def _set(document: dict[str, Any], name: str, value: Any) -> None:

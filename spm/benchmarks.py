@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from spm.class_text import nearest
 from spm.config.base import Section, validate
 from spm.errors import ConfigError
+from spm.nearest import nearest
 from spm.yaml_file import read_yaml
 
 FACTS = Path(__file__).with_suffix(".yaml")

@@ -14,11 +14,11 @@ Hyphens, apostrophes and commas stay. What the rules get wrong (YoYo becomes "yo
 by `dataset.class_texts`.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 
 from spm.errors import ConfigError, DataError
+from spm.nearest import nearest
 
 _BRACKETS = re.compile(r"[\[\]]")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -42,9 +42,3 @@ def class_texts(names: Iterable[str], *, overrides: Mapping[str, str]) -> dict[s
                 f"dataset.class_texts: there is no class {name!r}.{nearest(name, known)}"
             )
     return {name: overrides.get(name) or class_text(name) for name in known}
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of an error message: the name that was probably meant, if any is close."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from spm.class_text import nearest
 from spm.config.dataset import DrawnSplit
 from spm.errors import ConfigError, DataError
+from spm.nearest import nearest
 
 SPLITS = ("train", "val", "test")
 

@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from spm.benchmarks import Benchmark, ListedClip, normalised
-from spm.class_text import nearest
 from spm.clip_files import clip_name
 from spm.errors import ConfigError
+from spm.nearest import nearest
 from spm.splits import SPLITS
 from spm.ssv2_labels import LABEL_FILES, clips_of_labels, label_files, read_json
 

@@ -3,12 +3,12 @@
 dataset, frames = params.load(dataset=DatasetConfig, frames=FramesConfig)
 """
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 from spm.config.base import Section, validate
 from spm.errors import ConfigError
+from spm.nearest import nearest
 from spm.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
@@ -41,6 +41,5 @@ def _checked(document: dict[str, Any], sections: dict[str, type[Section]]) -> tu
 
 
 def _unknown(name: str, sections: dict[str, type[Section]]) -> str:
-    close = difflib.get_close_matches(name, sections, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]}?" if close else f"Sections: {', '.join(sections)}"
-    return f"{name} is not a section. {hint}"
+    hint = nearest(name, sections, otherwise=f"Sections: {', '.join(sections)}")
+    return f"{name} is not a section.{hint}"

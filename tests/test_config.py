@@ -27,9 +27,9 @@ def test_the_file_in_the_repository_is_valid():
     ("key", "value", "message"),
     [
         ("train.learning_rat", 1.0, r"train\.learning_rat is not a parameter"),
-        ("train.episode", 1, r"train\.episode is not .* Did you mean train\.episodes\?"),
-        ("dataset.motion.sed", 1, r"dataset\.motion\.sed is .* Did you mean dataset\.motion\.seed"),
-        ("trian", {}, r"trian is not a section\. Did you mean train\?"),
+        ("train.episode", 1, r"train\.episode is not .* Did you mean 'episodes'\?"),
+        ("dataset.motion.sed", 1, r"dataset\.motion\.sed is not .* Did you mean 'seed'\?"),
+        ("trian", {}, r"trian is not a section\. Did you mean 'train'\?"),
         ("train.lr", "fast", r"train\.lr = 'fast': .*number"),
         ("train.lr", "3e-05x", r"train\.lr = '3e-05x'"),
         ("train.episodes", 1.5, r"train\.episodes = 1\.5: .*integer"),
@@ -65,10 +65,34 @@ def test_a_wrong_value_is_named(tmp_path, key, value, message):
 
 
 def test_a_missing_key_and_a_missing_section_are_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"train\.lr is missing: add it to params\.yaml"):
+    with pytest.raises(ConfigError, match=r"^train\.lr is missing$"):
         _load(tmp_path, lambda document: document["train"].pop("lr"))
     with pytest.raises(ConfigError, match=r"report: expected a section"):
         _load(tmp_path, lambda document: document.pop("report"))
+
+
+def test_of_a_union_only_the_attempted_kind_is_spoken_of(tmp_path):
+    def change(split):
+        return lambda document: document["dataset"].update(split=split)
+
+    drawn = {"seed": 0, "trian": 30, "val": 6, "test": 12}
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, change(drawn))
+    assert str(error.value).splitlines() == [
+        "dataset.split.train is missing",
+        "dataset.split.trian is not a parameter. Did you mean 'train'?",
+    ]
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, change(3))
+    assert str(error.value).splitlines() == [
+        "dataset.split = 3: Input should be a valid string",
+        "dataset.split: expected a section with the keys seed, train, val, test; got 3",
+    ]
+
+
+def test_a_key_that_is_no_identifier_is_named_too(tmp_path):
+    with pytest.raises(ConfigError, match=r"^dataset\.class_texts\.misc 04 = 3: "):
+        _load(tmp_path, lambda document: document["dataset"].update(class_texts={"misc 04": 3}))
 
 
 def test_all_problems_are_listed_at_once(tmp_path):

@@ -57,11 +57,11 @@ def test_a_row_goes_over_common_and_common_over_the_preset(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "messages"),
     [
-        ("model.padm", "model.pdam", ["rows.none", "'model.pdam'", "Did you mean model.padm?"]),
+        ("model.padm", "model.pdam", ["rows.none", "'model.pdam'", "Did you mean 'model.padm'?"]),
         ("padm: false", "padm: 3", ["rows.none", "model.padm = 3", "boolean"]),
         ("train.episodes: 8", "train.episodes: -1", ["train.episodes = -1"]),
         ("train.episodes: 8", "model: {}", ["'model'", "is not a parameter"]),
-        ("baseline: full", "baseline: fll", ["'fll' is not a row", "Did you mean full?"]),
+        ("baseline: full", "baseline: fll", ["'fll' is not a row", "Did you mean 'full'?"]),
         ("none: {set", "none: {sets", ["rows.none.sets", "Did you mean"]),
         ("seeds", "seed", ["seed is not a parameter", "seeds"]),
         ("[77.4]", "[77.4, 50.8]", ["rows.full.paper has 2 numbers", "1 headings"]),
@@ -126,7 +126,8 @@ def test_main_is_every_benchmark_shot_and_backbone_with_the_papers_number():
     [
         ("{name: ucf11, shot: 1, backbone: RN50}", "rows.none.preset"),
         ("{name: ucf101, shot: 1, backbone: RN101}", "the paper has RN50 and ViT-B-16"),
-        ("{name: ucf101, shot: 1}", "backbone"),
+        ("{name: ucf101, shot: 1}", r"rows\.none\.preset\.backbone is missing$"),
+        ("{shots: 1}", r"rows\.none\.preset\.shots is not .* Did you mean 'shot'\?"),
         ("ucf101", "test episodes are not the same"),
     ],
 )

@@ -106,7 +106,7 @@ def test_an_unknown_preset_lists_those_that_there_are(params: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("model: {lamda3: 0.1}", r"model\.lamda3.*Did you mean model\.lambda3"),
+        ("model: {lamda3: 0.1}", r"model\.lamda3.*Did you mean 'model\.lambda3'"),
         ("model: {distance: cosine}", r"model\.distance = 'cosine'"),
         ("train: {accumulate: 1, steps_early: true}", r"steps_early needs accumulate of 2"),
     ],

@@ -167,7 +167,7 @@ def test_every_typo_of_params_yaml_is_named_at_once_and_first():
         inventory.main()
     lines = str(error.value).splitlines()
     assert len(lines) == 3
-    assert any("report.querys is not a parameter. Did you mean report.queries?" in s for s in lines)
+    assert any("report.querys is not a parameter. Did you mean 'queries'?" in s for s in lines)
     assert any("train.learning_rate is not a parameter" in line for line in lines)
     assert any(line.startswith("evaluate.batch = '50'") for line in lines)
 
@@ -200,7 +200,7 @@ def test_an_unknown_section_is_named():
     document = YAML(typ="safe").load(Path("params.yaml"))
     document["evalute"] = document.pop("evaluate")
     YAML().dump(document, Path("params.yaml"))
-    with pytest.raises(ConfigError, match=r"evalute is not a section. Did you mean evaluate\?"):
+    with pytest.raises(ConfigError, match=r"evalute is not a section. Did you mean 'evaluate'\?"):
         inventory.main()
 
 

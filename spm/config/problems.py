@@ -1,0 +1,116 @@
+"""What pydantic finds wrong in a section, in the words of the file that it was read from.
+
+    split: str | DrawnSplit          split: {seed: 0, trian: 30, val: 6, test: 12}
+
+pydantic's `loc`                     said
+split, str                           nothing: a mapping is no attempt at a string
+split, DrawnSplit, train             split.train is missing
+split, DrawnSplit, trian             split.trian is not a parameter. Did you mean 'train'?
+"""
+
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from spm.nearest import nearest
+
+Keys = tuple[int | str, ...]
+
+
+def explain(section: type[BaseModel], problems: Sequence[ErrorDetails], *, name: str) -> list[str]:
+    """A line for each problem of the section `name`.
+
+    Of a union's types only that is spoken of which the value is an attempt at, if there is one.
+    """
+    places = [_place(section, problem["loc"]) for problem in problems]
+    pairs = list(zip(problems, places, strict=True))
+    attempts = [place.keys for problem, place in pairs if not _is_other_kind(problem, place)]
+    return [
+        _line(problem, place, name=name)
+        for problem, place in pairs
+        if not _is_other_kind(problem, place)
+        or not any(keys[: len(place.keys)] == place.keys for keys in attempts)
+    ]
+
+
+def no_section(section: type[BaseModel], value: Any, *, name: str) -> str:
+    """The line for a value that is no mapping."""
+    keys = ", ".join(section.model_fields)
+    return f"{name}: expected a section with the keys {keys}; got {value!r}"
+
+
+class _Place(NamedTuple):
+    keys: Keys
+    """As they stand in the file."""
+    section: type[BaseModel]
+    """The innermost on the way there."""
+    is_member: bool
+    """`loc` ends with one of a union's types."""
+
+
+def _place(section: type[BaseModel], loc: Keys) -> _Place:
+    """Follows `loc` through fields, items and values, and unions, of which it names a type."""
+    keys: Keys = ()
+    kind: Any = section
+    is_member = False
+    for part in loc:
+        members = _members(kind)
+        is_member = bool(members)
+        if is_member:
+            kind = next((each for each in members if _tag(each) == part), None)
+        elif not _is_section(kind) and not get_args(kind):
+            break  # at a mapping's wrong key: `[key]` comes after it
+        else:
+            keys, kind = (*keys, part), _below(kind, part)
+        section = kind if _is_section(kind) else section
+    return _Place(keys, section, is_member)
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _members(kind: Any) -> list[Any]:
+    """The types of a union. None is none of them, nor is it in `loc`."""
+    if get_origin(kind) not in (Union, UnionType):
+        return []
+    return [each for each in get_args(kind) if each is not NoneType]
+
+
+def _tag(member: Any) -> str:
+    """What pydantic calls it in `loc`: DrawnSplit, str, list[int]."""
+    return member.__name__ if isinstance(member, type) else str(member)
+
+
+def _below(kind: Any, part: int | str) -> Any:
+    """The type of a section's field, a list's item or a mapping's value; None: there is none."""
+    if _is_section(kind):
+        field = kind.model_fields.get(part)
+        found = field.annotation if field else None
+    else:
+        found = get_args(kind)[-1]
+    members = _members(found)
+    return members[0] if len(members) == 1 else found
+
+
+def _is_other_kind(problem: ErrorDetails, place: _Place) -> bool:
+    """string_type, model_type, … of a union's type: the value may be meant as another of them."""
+    return place.is_member and problem["type"].endswith("_type")
+
+
+def _line(problem: ErrorDetails, place: _Place, *, name: str) -> str:
+    where = ".".join([name, *map(str, place.keys)])
+    if problem["type"] == "extra_forbidden":
+        fields = place.section.model_fields
+        hint = nearest(str(place.keys[-1]), fields, otherwise=f"There are: {', '.join(fields)}")
+        return f"{where} is not a parameter.{hint}"
+    if problem["type"] == "missing":
+        return f"{where} is missing"
+    if problem["type"] == "model_type":
+        return no_section(place.section, problem["input"], name=where)
+    if problem["type"] == "value_error":
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{where} = {problem['input']!r}: {problem['msg']}"

@@ -1,0 +1,16 @@
+"""What an error about an unknown name ends with: the name that was probably meant."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, names: Iterable[str], *, otherwise: str = "") -> str:
+    """The closest of `names`, or `otherwise` where none is close. Begins with a space.
+
+    >>> nearest("episode", ["lr", "episodes"])
+    " Did you mean 'episodes'?"
+    """
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    if close:
+        return f" Did you mean {close[0]!r}?"
+    return f" {otherwise}" if otherwise else ""
