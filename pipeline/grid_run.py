@@ -25,8 +25,8 @@ from pipeline.point_records import PointRecords, data_root, outside_paths
 from pipeline.prefect_server import ensure_server
 from pipeline.snapshot import WorkingCopy, dvc_command
 
-_ERRORS = [  # of a stage, of Python, of DVC
-    re.compile(r"^\w+: error: (.*)"),
+_ERRORS = [  # of a stage or one of its ranks, of Python, of DVC
+    re.compile(r"^[\w ]+: error: (.*)"),
     re.compile(r"^([\w.]*(?:Error|Exception): .*)"),
     re.compile(r"^ERROR: (.*)"),
 ]

@@ -26,6 +26,7 @@ def test_durations(seconds, text):
     ("log", "reason"),
     [
         ("> python\ninventory: error: too few\nERROR: failed to reproduce\n", "too few"),
+        ("> python\nrank 1: error: no memory\nRuntimeError: boom\nERROR: failed\n", "no memory"),
         ("Traceback\n  File\nRuntimeError: boom\nERROR: failed\n", "RuntimeError: boom"),
         ("Running\nERROR: no lock\n\n", "no lock"),
         ("Running\nKilled\n", "Killed"),
