@@ -1,7 +1,8 @@
 """`make gc`: empties the state folder of what the current results do not need.
 
 Shards that data/frames does not name, and the checkpoints of finished or abandoned trainings. A
-training that runs is left alone. MLflow's runs and DVC's cache have commands of their own.
+training that runs is left alone, and so is what was written within the last hour: another clone
+that shares the state folder may need it. MLflow's runs and DVC's cache have commands of their own.
 """
 
 import time
@@ -11,15 +12,22 @@ import pyarrow.parquet as pq
 
 from spm.checkpoint import hold
 from spm.errors import InputError
+from spm.lock import locked
 from stages import command, paths
 
 _INDEX = paths.FRAMES / "index.parquet"
+_FRESH_SECONDS = 3600
+_GRID_RUNS = (
+    "a grid runs, in process {process}, and its points need shards and checkpoints that no result "
+    "here names: wait for it or end it, then make gc"
+)
 
 
 def main() -> None:
     state = paths.state_dir()
-    freed = _remove_shards(state / "shards") + _remove_checkpoints(state / "checkpoints")
-    freed += _remove_leftovers(state / "shards") + _remove_leftovers(state / "checkpoints")
+    with locked(state / "experiments", message=_GRID_RUNS):
+        freed = _remove_shards(state / "shards") + _remove_checkpoints(state / "checkpoints")
+        freed += _remove_leftovers(state / "shards") + _remove_leftovers(state / "checkpoints")
     print(f"gc: {freed / 1e6:.0f} MB freed in {state}")
 
 
@@ -28,14 +36,13 @@ def _remove_shards(store: Path) -> int:
     if not _INDEX.is_file():
         raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
     used = set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
-    return sum(_remove(path) for path in store.glob("*.h5") if path.name not in used)
+    unused = [path for path in store.glob("*.h5") if path.name not in used]
+    return sum(_remove(path) for path in unused if not _is_fresh(path))
 
 
 def _remove_leftovers(folder: Path) -> int:
-    """Temporary files of writers that were killed; an hour old, so that nobody writes them now."""
-    old = time.time() - 3600
-    leftovers = [path for path in folder.rglob(".*.tmp") if path.stat().st_mtime < old]
-    return sum(_remove(path) for path in leftovers)
+    """Temporary files of writers that were killed; one that is fresh may be written just now."""
+    return sum(_remove(path) for path in folder.rglob(".*.tmp") if not _is_fresh(path))
 
 
 def _remove_checkpoints(folder: Path) -> int:
@@ -48,6 +55,10 @@ def _remove_checkpoints(folder: Path) -> int:
         except InputError as running:
             print(f"gc: {training.name} is kept: {running}")
     return freed
+
+
+def _is_fresh(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime < _FRESH_SECONDS
 
 
 def _remove(path: Path) -> int:
