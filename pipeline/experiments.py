@@ -65,9 +65,9 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
     results = {place: records.load(key) for place, key in keys.items() if records.has(key)}
     folder = root / _TABLES / grid.name
     _write_table(grid, results, folder=folder)
-    if outcomes:
-        _tracking(grid, "--table", str(folder), root=root, state=state)
     _report(outcomes, name=name)
+    if outcomes:
+        _log_table(grid, folder, root=root, state=state)
     return outcomes
 
 
@@ -123,6 +123,14 @@ def _run(
         return run_all(tasks, runner=runner, jobs=jobs, prefect_home=state / "prefect")
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _log_table(grid: Grid, folder: Path, *, root: Path, state: Path) -> None:
+    """The points are measured: an MLflow that went away meanwhile changes nothing about that."""
+    try:
+        _tracking(grid, "--table", str(folder), root=root, state=state)
+    except InputError as error:
+        print(f"warning: the table is not logged to MLflow: {error}", file=sys.stderr)
 
 
 def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:

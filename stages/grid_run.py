@@ -14,6 +14,7 @@ from typing import Any
 from spm.config.runtime import RuntimeConfig
 from stages import command, params, tracking
 from stages.killed_runs import process_tag
+from stages.tracking_store import tracking_uri, unusable
 
 
 def main() -> None:
@@ -22,14 +23,21 @@ def main() -> None:
     if not runtime.tracking:
         return
     client, run_id = tracking.grid_run(options.grid, runtime=runtime)
-    if options.table is None:
-        client.update_run(run_id, status="RUNNING")
-        for tag, value in process_tag(os.getppid()).items():
-            client.set_tag(run_id, tag, value)
-        client.set_tag(run_id, "mlflow.note.content", options.title)
-        print(run_id)
-    else:
-        _finish(client, run_id, folder=options.table)
+    try:
+        if options.table is None:
+            _open(client, run_id, title=options.title)
+        else:
+            _finish(client, run_id, folder=options.table)
+    except Exception as error:  # as of a stage's run: whatever the store answers
+        raise unusable(tracking_uri(runtime), str(error)) from error
+
+
+def _open(client: Any, run_id: str, *, title: str) -> None:
+    client.update_run(run_id, status="RUNNING")
+    for tag, value in process_tag(os.getppid()).items():
+        client.set_tag(run_id, tag, value)
+    client.set_tag(run_id, "mlflow.note.content", title)
+    print(run_id)
 
 
 def _finish(client: Any, run_id: str, *, folder: Path) -> None:

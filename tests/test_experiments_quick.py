@@ -1,0 +1,54 @@
+"""A grid's beginning and end, with its points stood in for; the real flow: test_experiments."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline import experiments
+from pipeline.grid_run import Outcome
+from tests.import_closure import ROOT
+
+GRID = "{title: Small, baseline: full, seeds: [0], rows: {full: {}, none: {set: {model.spm: false}}}}"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A commit of what a grid reads. The first point that is run fails, MLflow has gone away."""
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "small.yaml").write_text(GRID)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "start"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(experiments, "_run", lambda tasks, **_: outcomes(tasks, "boom", None))
+    return tmp_path
+
+
+def outcomes(tasks: Any, *failures: str | None) -> list[Outcome]:
+    return [Outcome(task, failure) for task, failure in zip(tasks, failures, strict=True)]
+
+
+def experiment(project: Path) -> list[Outcome]:
+    return experiments.experiment("small.yaml", root=project, state=project / "state", jobs=1)
+
+
+def test_an_mlflow_that_went_away_costs_a_warning_and_no_report(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = SimpleNamespace(returncode=1, stderr="grid_run: error: MLflow cannot be used\n")
+    run = subprocess.run
+    tracking = "stages.grid_run"
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **o: gone if tracking in command else run(command, **o)
+    )
+    found = experiment(project)
+    assert [outcome.failure for outcome in found] == ["boom", None]
+    said = capsys.readouterr()
+    assert "full, seed 0: boom" in said.out
+    assert "1 points are missing: python -m pipeline.experiments small.yaml runs them" in said.out
+    assert said.err == "warning: the table is not logged to MLflow: MLflow cannot be used\n"
