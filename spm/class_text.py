@@ -41,4 +41,4 @@ def class_texts(names: Iterable[str], *, overrides: Mapping[str, str]) -> dict[s
             raise ConfigError(
                 f"dataset.class_texts: there is no class {name!r}.{nearest(name, known)}"
             )
-    return {name: overrides.get(name) or class_text(name) for name in known}
+    return {name: overrides[name] if name in overrides else class_text(name) for name in known}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spm.clip_models import describe
-from spm.config.backbone import CONV, BackboneConfig
+from spm.config.backbone import CONV, CONV_TEXT_HEADS, BackboneConfig
 from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.errors import ConfigError
 from spm.prompts import PromptFeatures
@@ -59,7 +59,10 @@ def _seeded_tower(backbone: BackboneConfig) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(backbone.seed)
         tower: nn.Module = TextTransformer(
-            width=backbone.embed_dim, heads=4, layers=2, output_dim=backbone.embed_dim
+            width=backbone.embed_dim,
+            heads=CONV_TEXT_HEADS,
+            layers=2,
+            output_dim=backbone.embed_dim,
         )
     return tower.eval()
 
@@ -67,7 +70,7 @@ def _seeded_tower(backbone: BackboneConfig) -> nn.Module:
 def _clip_tower(backbone: BackboneConfig) -> nn.Module:
     import open_clip
 
-    describe(backbone.name)
+    describe(backbone.name)  # raises for an unknown name, and says which are near
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(backbone.seed)
         model = open_clip.create_model(backbone.name)

@@ -49,6 +49,10 @@ def test_the_file_in_the_repository_is_valid():
         ("evaluate.shots", [0], r"evaluate\.shots\.0 = 0: .*greater than or equal to 1"),
         ("evaluate.shots", [5, 5], r"names a shot twice"),
         ("train.betas", [0.9, 1.5], r"train\.betas\.1 = 1\.5: .*less than 1"),
+        ("evaluate.inductive_episodes", 1, r"inductive_episodes: 1 episode has no confidence int"),
+        ("backbone.embed_dim", 130, r"embed_dim must be a multiple of 4, .* \(got 130\)"),
+        ("dataset.class_texts", {"tea": ""}, r"class_texts: 'tea' has no text \(got ''\)"),
+        ("dataset.class_texts", {"tea": " \t"}, r"class_texts: 'tea' has no text"),
         ("evaluate", 3, r"evaluate: expected a section with the keys episodes, shots"),
     ],
 )
@@ -62,6 +66,10 @@ def test_a_wrong_value_is_named(tmp_path, key, value, message):
 
     with pytest.raises(ConfigError, match=message):
         _load(tmp_path, change)
+
+
+def test_no_inductive_episode_is_allowed(tmp_path):
+    _load(tmp_path, lambda document: document["evaluate"].update(inductive_episodes=0))
 
 
 def test_a_missing_key_and_a_missing_section_are_named(tmp_path):

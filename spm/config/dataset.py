@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from spm.config.base import Section
 
@@ -70,6 +70,17 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
     training and test classes."""
     class_texts: dict[str, str]
     """Class name -> text, where neither gives the right one."""
+
+    @field_validator("class_texts")
+    @classmethod
+    def _say_something(cls, class_texts: dict[str, str]) -> dict[str, str]:
+        for name, text in class_texts.items():
+            if not text.strip():
+                raise ValueError(
+                    f"{name!r} has no text (got {text!r}): give it one, or leave it out to take "
+                    "the folder's name"
+                )
+        return class_texts
 
     @model_validator(mode="after")
     def _benchmark_goes_with_its_split(self) -> "DatasetConfig":

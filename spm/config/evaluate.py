@@ -18,7 +18,8 @@ class EvaluateConfig(Section):
     """M, query clips per class."""
     inductive_episodes: int = Field(ge=0)
     """Of the episodes, the first so many are measured also with each query as if it were alone;
-    0: none. An episode takes about four times as long so. Without PADM the two are the same."""
+    0: none; not 1, of which there is no interval. An episode takes about four times as long so.
+    Without PADM the two are the same."""
     batch: int = Field(ge=1)
     """Episodes per batch of the head. It can change the last digits of a logit."""
     seed: int = Field(ge=0)
@@ -30,3 +31,10 @@ class EvaluateConfig(Section):
         if len(set(shots)) < len(shots):
             raise ValueError(f"{shots} names a shot twice")
         return shots
+
+    @field_validator("inductive_episodes")
+    @classmethod
+    def _have_an_interval(cls, episodes: int) -> int:
+        if episodes == 1:
+            raise ValueError("1 episode has no confidence interval: take 2 or more, or 0 for none")
+        return episodes
