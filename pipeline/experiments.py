@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.grid import Grid, Point, load_grid, points_of
 from pipeline.grid_run import Outcome, Runner, Task, child_environment, run_all
 from pipeline.grid_table import Results, markdown, summarize, table
+from pipeline.places import state_folder
 from pipeline.point_records import PointRecords, outside_files, point_key
 from pipeline.snapshot import Snapshot, WorkingCopy, cache_folder, take_snapshot
 from spm.atomic import atomic_path
@@ -35,7 +36,7 @@ def main() -> None:
     options, root = _options(), Path.cwd()
     if not (root / "params.yaml").is_file():
         raise InputError(f"{root} has no params.yaml: run this in the project's folder")
-    state = Path(os.environ.get("CLIP_SPM_STATE", ".state")).absolute()
+    state = state_folder(root=root)
     with locked(state / "experiments", message=_RUNS_ALREADY):
         outcomes = experiment(
             options.grid, root=root, state=state, jobs=0 if options.table else options.jobs

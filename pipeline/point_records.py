@@ -8,7 +8,6 @@ have in common, and a change of anything that matters makes a point new.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.grid import Point
+from pipeline.places import data_root
 from spm.config.dataset import BUILT_IN
 from spm.hashing import cheap_key, value_hash
 from spm.inventory import scan
@@ -64,12 +64,6 @@ def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
     """What may be the path of a file: weights can also be a tag of open_clip."""
     values = [parameters["model"]["init_from"], parameters["backbone"]["weights"]]
     return [value for value in values if value is not None]
-
-
-def data_root(given: str | None, *, root: Path) -> Path:
-    """The folder of the data sets, absolute: a copy of the project must find the same one."""
-    place = given or os.environ.get("CLIP_SPM_DATA") or "data/raw"
-    return root / Path(place).expanduser()
 
 
 class PointRecords:

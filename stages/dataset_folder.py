@@ -1,8 +1,8 @@
 """Where the videos of a data set are: it belongs to the machine, not to the experiment."""
 
-import os
 from pathlib import Path
 
+from pipeline.places import data_root
 from spm.config.dataset import BUILT_IN
 from spm.config.runtime import RuntimeConfig
 from stages import paths
@@ -12,5 +12,4 @@ def dataset_folder(name: str, *, runtime: RuntimeConfig) -> Path:
     """The folder of data set `name`. The built-in one is always where its stage writes it."""
     if name == BUILT_IN:
         return paths.RAW_BUILT_IN.absolute()
-    root = runtime.root or os.environ.get("CLIP_SPM_DATA") or paths.RAW
-    return Path(root).expanduser().absolute() / name
+    return data_root(runtime.root, root=Path.cwd()) / name

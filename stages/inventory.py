@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.places import inventory_cache
 from spm import inventory, manifest
 from spm.atomic import atomic_path
 from spm.clip_models import image_size
@@ -26,7 +27,7 @@ from spm.config.train import VALIDATION_SPLITS, TrainConfig
 from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
 from spm.feasibility import check_feasible
-from spm.hashing import cheap_key, value_hash
+from spm.hashing import cheap_key
 from stages import command, params, paths, split_lists
 from stages.dataset_folder import dataset_folder
 
@@ -86,7 +87,7 @@ def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str,
 def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Table:
     """The folder's files; the recorded ones where the folder is not on this machine."""
     folder = dataset_folder(dataset.name, runtime=runtime)
-    cache = paths.state_dir() / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"
+    cache = inventory_cache(folder, state=paths.state_dir())
     files = inventory.scan(folder, kind=dataset.kind, cache=cache) if folder.is_dir() else None
     about = {b"dataset": dataset.name.encode(), b"kind": dataset.kind.encode()}
     if files is not None and files.num_rows:

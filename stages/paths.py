@@ -1,9 +1,9 @@
 """Where the stages meet: the paths of dvc.yaml (a test compares the two) and the state folder."""
 
-import os
 from pathlib import Path
 
-RAW = Path("data/raw")
+from pipeline.places import RAW, state_folder
+
 RAW_BUILT_IN = RAW / "motion"
 INVENTORY = Path("data/inventory.parquet")
 WEIGHTS = Path("data/weights.json")
@@ -24,6 +24,6 @@ REPORT = Path("data/report")
 
 def state_dir() -> Path:
     """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute."""
-    folder = Path(os.environ.get("CLIP_SPM_STATE", ".state")).absolute()
+    folder = state_folder(root=Path.cwd())
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -12,7 +12,9 @@ from pipeline import experiments
 from pipeline.grid_run import Outcome
 from tests.import_closure import ROOT
 
-GRID = "{title: Small, baseline: full, seeds: [0], rows: {full: {}, none: {set: {model.spm: false}}}}"
+GRID = (
+    "{title: Small, baseline: full, seeds: [0], rows: {full: {}, none: {set: {model.spm: false}}}}"
+)
 
 
 @pytest.fixture
