@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.simulated import write_small_files
-from pipeline.snapshot import WorkingCopy, dvc_command, take_snapshot
+from pipeline.snapshot import WorkingCopy, dvc_command, outs_of, take_snapshot
 from spm.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -47,16 +47,11 @@ def _project(folder: Path) -> Path:
     (copy.folder / "data/raw/motion").mkdir(parents=True)
     for stage in ("inventory", "manifest"):
         _run([sys.executable, "-m", f"stages.{stage}"], project=copy.folder)
-    for out in _outs(copy.folder):
-        _stand_in(out)
+    for stage in read_yaml(copy.folder / "dvc.yaml")["stages"].values():
+        for out in outs_of(stage):
+            _stand_in(copy.folder / out)
     _run([*dvc_command(), "commit", "--quiet", "--force"], project=copy.folder)
     return copy.folder
-
-
-def _outs(project: Path) -> list[Path]:
-    stages = read_yaml(project / "dvc.yaml")["stages"].values()
-    outs = [out for stage in stages for kind in ("outs", "metrics") for out in stage.get(kind, [])]
-    return [project / (next(iter(out)) if isinstance(out, dict) else out) for out in outs]
 
 
 def _stand_in(path: Path) -> None:

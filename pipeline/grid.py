@@ -21,7 +21,8 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.parameters import apply, check, flatten, unknown
+from pipeline.dotted import flatten
+from pipeline.parameters import apply, check, unknown
 from pipeline.preset import PRESETS, load_preset
 from spm.config.base import Section, validate
 from spm.config.dataset import BenchmarkName

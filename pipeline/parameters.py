@@ -1,25 +1,14 @@
-"""Parameters under dotted names: `model.padm`. Setting them, checking them, naming the nearest."""
+"""Setting parameters by their dotted names, checking them, naming the nearest."""
 
 import copy
 from collections.abc import Iterable
 from typing import Any
 
+from pipeline.dotted import flatten, place_of
 from spm.config.base import validate
 from spm.config.sections import SECTIONS
 from spm.errors import ConfigError
 from spm.nearest import nearest
-
-_VALUES = {"dataset.class_texts", "dataset.split"}  # mappings that are one parameter's value
-
-
-def flatten(values: dict[str, Any], *, prefix: str = "") -> dict[str, Any]:
-    """{"model": {"padm": True}} -> {"model.padm": True}. Dotted keys stay as they are."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        nested = isinstance(value, dict) and name not in _VALUES
-        flat |= flatten(value, prefix=f"{name}.") if nested else {name: value}
-    return flat
 
 
 def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +18,8 @@ def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
     for name, value in overrides.items():
         if name not in known:
             raise unknown(name, known, where="override", kind="a parameter")
-        _set(changed, name, copy.deepcopy(value))
+        section, key = place_of(name, document=changed)
+        section[key] = copy.deepcopy(value)
     return changed
 
 
@@ -50,11 +40,3 @@ def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> Config
     names = list(known)
     hint = nearest(name, names, otherwise=f"There are: {', '.join(names)}")
     return ConfigError(f"{where} {name!r} is not {kind}.{hint}")
-
-
-def _set(document: dict[str, Any], name: str, value: Any) -> None:
-    *parents, last = name.split(".")
-    section = document
-    for parent in parents:
-        section = section[parent]
-    section[last] = value

@@ -21,7 +21,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from pipeline.benchmark_preset import BACKBONE, BACKBONES, SHOT, benchmark_preset
-from pipeline.parameters import apply, check, flatten
+from pipeline.dotted import flatten, place_of
+from pipeline.parameters import apply, check
 from spm.atomic import atomic_path
 from spm.config.dataset import BENCHMARKS
 from spm.errors import ConfigError, InputError
@@ -86,7 +87,7 @@ def with_values(text: str, values: dict[str, Any]) -> str:
     yaml = _round_trip()
     document = yaml.load(text)
     for name, value in values.items():
-        _set(document, name, value)
+        _set(*place_of(name, document=document), value)
     written = io.StringIO()
     yaml.dump(document, written)
     return written.getvalue()
@@ -115,18 +116,14 @@ _Representer.add_representer(type(None), _Representer.represent_none)
 _Representer.add_representer(float, _Representer.represent_float)
 
 
-def _set(document: dict[str, Any], name: str, value: Any) -> None:
+def _set(section: dict[str, Any], key: str, value: Any) -> None:
     """A list is filled in place: it stays in brackets where it was."""
-    *parents, last = name.split(".")
-    section = document
-    for parent in parents:
-        section = section[parent]
-    if section[last] == value:
+    if section[key] == value:
         return
-    if isinstance(value, list) and isinstance(section[last], list):
-        section[last][:] = value
+    if isinstance(value, list) and isinstance(section[key], list):
+        section[key][:] = value
     else:
-        section[last] = value
+        section[key] = value
 
 
 def main() -> None:

@@ -13,13 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from ruamel.yaml import YAML
+from typing import Any
 
 from pipeline.preset import with_values
 from spm.errors import InputError
+from spm.yaml_file import read_yaml
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,16 @@ def cache_folder(root: Path) -> Path:
     return Path(answer.stdout.strip())
 
 
+def outs_of(stage: Mapping[str, Any]) -> list[str]:
+    """Paths of what a stage of dvc.yaml writes; one with options is written {path: options}."""
+    outs = [*stage.get("outs", []), *stage.get("metrics", [])]
+    return [next(iter(out)) if isinstance(out, dict) else out for out in outs]
+
+
 def _deps(dvc_yaml: Path) -> set[str]:
     """Deps of `evaluate` and of all stages that it needs, less what stages write."""
-    stages = YAML(typ="safe").load(dvc_yaml)["stages"]
-    writer = {_path(out): name for name in stages for out in _outs(stages[name])}
+    stages = read_yaml(dvc_yaml)["stages"]
+    writer = {out: name for name in stages for out in outs_of(stages[name])}
     found: set[str] = set()
     waiting, seen = ["evaluate"], set()
     while waiting:
@@ -132,14 +139,6 @@ def _deps(dvc_yaml: Path) -> set[str]:
         found |= {dep for dep in deps if dep not in writer}
         waiting += [writer[dep] for dep in deps if dep in writer and writer[dep] not in seen]
     return found
-
-
-def _outs(stage: dict[str, list[object]]) -> list[object]:
-    return [*stage.get("outs", []), *stage.get("metrics", [])]
-
-
-def _path(out: object) -> str:
-    return str(next(iter(out)) if isinstance(out, dict) else out)
 
 
 def _git(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.dotted import flatten
 from spm.hashing import file_hash, value_hash
 from stages import paths
 
 _INDEX = "index.parquet"
-_AS_TEXT = {"dataset.class_texts"}  # its keys are class names, not parameters
 _LONGEST = 6000  # characters of a parameter that MLflow takes
 
 
@@ -35,20 +35,13 @@ def content_hash(path: Path) -> str:
     return value_hash([[_name(file, path), _mark(file, raw=raw)] for file in files])
 
 
-def flatten(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
-    """Nested parameters under dotted names; what is no string becomes JSON.
+def as_text(sections: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters under their dotted names; what is no string becomes JSON.
 
     {"train": {"lr": 3e-05, "betas": [0.9, 0.999]}}
         -> {"train.lr": "3e-05", "train.betas": "[0.9, 0.999]"}
     """
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value and name not in _AS_TEXT:
-            flat |= flatten(value, prefix=f"{name}.")
-        else:
-            flat[name] = _text(value)
-    return flat
+    return {name: _text(value) for name, value in flatten(sections).items()}
 
 
 def run_name(stage: str) -> str:

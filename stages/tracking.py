@@ -22,7 +22,7 @@ from spm.yaml_file import read_yaml
 from stages import params as params_file
 from stages import paths
 from stages.killed_runs import end_killed_runs, process_tag
-from stages.provenance import content_hash, flatten, path_key, run_name, stage_tags
+from stages.provenance import as_text, content_hash, path_key, run_name, stage_tags
 from stages.tracking_store import (
     artifact_folder,
     check_server,
@@ -68,7 +68,7 @@ class Run:
         self._try(lambda client: client.log_batch(self.run_id, metrics=metrics))
 
     def log_params(self, values: Mapping[str, str]) -> None:
-        """Flat parameters, as provenance.flatten makes them."""
+        """Flat parameters, as provenance.as_text makes them."""
         if self._client is None:
             return
         from mlflow.entities import Param
@@ -126,7 +126,7 @@ def stage_run(
     run = _start(
         stage, uri=tracking_uri(runtime), experiment=_experiment(document), contents=contents
     )
-    run.log_params(flatten(sections))
+    run.log_params(as_text(sections))
     try:
         yield run
     except BaseException as error:

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline import preset
 from pipeline.benchmark_preset import BACKBONES, benchmark_preset
-from pipeline.parameters import apply, check, flatten
+from pipeline.dotted import flatten
+from pipeline.parameters import apply, check
 from pipeline.preset import PRESETS, load_preset, set_preset
 from spm.benchmarks import load_benchmark
 from spm.clip_models import image_size

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.dotted import flatten
 from pipeline.grid import GRIDS, SEEDS, load_grid, points_of
-from pipeline.parameters import flatten
 from spm.errors import ConfigError
 from spm.paper_results import paper_accuracy
 from spm.yaml_file import read_yaml

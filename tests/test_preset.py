@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import preset
-from pipeline.parameters import flatten
+from pipeline.dotted import flatten
 from pipeline.preset import load_preset, set_preset
 from spm.errors import ConfigError
 from spm.released import released_spec

@@ -293,9 +293,19 @@ def test_content_hash_of_raw_clips_reads_none_of_them(workspace: Path) -> None:
     assert provenance.content_hash(folder) != before
 
 
+def test_parameters_have_the_names_that_a_grid_gives_them() -> None:
+    split = {"seed": 0, "train": 3}
+    values = {"dataset": {"split": split, "class_texts": {}, "motion": {"seed": 1}}}
+    assert provenance.as_text(values) == {
+        "dataset.split": '{"seed": 0, "train": 3}',
+        "dataset.class_texts": "{}",
+        "dataset.motion.seed": "1",
+    }
+
+
 def test_a_value_that_is_too_long_is_cut_but_stays_distinct() -> None:
     one, other = "a" * 7000, "a" * 6999 + "b"
-    cut = provenance.flatten({"x": one, "y": other})
+    cut = provenance.as_text({"x": one, "y": other})
     assert len(cut["x"]) == 6000
     assert cut["x"] != cut["y"]
 
