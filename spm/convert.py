@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from spm.atomic import atomic_path
 from spm.config.backbone import CONV
-from spm.errors import DataError, InputError
+from spm.errors import ConfigError, DataError, InputError
 from spm.model import WEIGHTS_FILE, ClipSPM
 from spm.model_spec import ModelSpec, load_spec, save_spec
 from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
@@ -54,8 +54,11 @@ def from_released(
     """Writes the model folder of a released checkpoint; returns what is in its config.json.
 
     The options are what no shape tells; `backbone` is RN50 or ViT-B/16 of OpenAI unless given.
-    Raises DataError that lists every key that is unknown or missing, and every shape that is wrong.
+    Raises DataError that lists every key that is unknown or missing, and every shape that is wrong;
+    ConfigError for an option that no model can have.
     """
+    if backbone == CONV:
+        raise ConfigError(f"backbone = {CONV!r}: released checkpoints hold CLIP's")
     state = _read(path)
     wrapped = _WRAPPED if any(key.startswith(_WRAPPED) for key in state) else _PLAIN
     options: dict[str, Any] = {
@@ -186,10 +189,13 @@ def _load(path: Path) -> tuple[State, str]:
     """Tensors as they were stored, and how the tower's names begin in the release."""
     if not path.is_file():
         raise DataError(f"{path.parent} is not a model folder: it has no {path.name}")
-    with safe_open(path, framework="pt") as file:
-        names: list[str] = file.keys()
-        metadata = file.metadata() or {}
-        return {name: file.get_tensor(name) for name in names}, metadata.get("backbone", "")
+    try:
+        with safe_open(path, framework="pt") as file:
+            names: list[str] = file.keys()
+            metadata = file.metadata() or {}
+            return {name: file.get_tensor(name) for name in names}, metadata.get("backbone", "")
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged: {error}") from None
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,16 +39,17 @@ def resolve_weights(name: str, weights: str) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in a safetensors file, a torch file or OpenAI's TorchScript archive."""
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
+    """The state dict in a safetensors file, a torch file or OpenAI's TorchScript archive.
 
-        return load_file(path)
-    if _is_torchscript(path):
-        state = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-    else:
-        state = _read_torch(path)
-    state = state.get("state_dict", state)
+    Raises ConfigError for a file that is damaged or holds anything else.
+    """
+    try:
+        content = _load(path)
+    except Exception as error:  # whatever unpickling a foreign file raises
+        raise ConfigError(f"{path} is damaged or holds no weights: {error}") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+        raise ConfigError(f"{path} holds no weights by name, but a {type(state).__name__}")
     return {
         key.removeprefix("module."): value
         for key, value in state.items()
@@ -55,12 +57,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever unpickling a foreign file raises
-        raise ConfigError(f"{path} is not a torch file with weights: {error}") from error
-    return state
+def _load(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    if _is_torchscript(path):
+        return torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _is_torchscript(path: Path) -> bool:

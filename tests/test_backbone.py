@@ -1,5 +1,7 @@
 """Visual towers: the small one, and open_clip's without their text towers."""
 
+import zipfile
+
 import open_clip
 import pytest
 import torch
@@ -107,12 +109,37 @@ def test_bfloat16_is_the_towers_alone():
         ({"name": "ViT-B-16-quickgelo"}, "near it: ViT-B-16-quickgelu"),
         ({"name": "RN50-quickgelu", "weights": "opnai"}, "tags: openai, yfcc15m, cc12m"),
         ({"image_size": 48}, "tiny-vit takes 32"),
-        ({"weights": __file__}, "is not a torch file with weights"),
+        ({"weights": __file__}, "is damaged or holds no weights"),
     ],
 )
 def test_what_cannot_be_built_says_what_can(changes, message):
     with pytest.raises(ConfigError, match=message):
         build_backbone(_config(**changes))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("list.pt", [torch.zeros(3)], r"list\.pt holds no weights by name, but a list"),
+        ("inner.pt", {"state_dict": 3}, r"inner\.pt holds no weights by name, but a int"),
+        ("numbers.pt", {0: torch.zeros(3)}, r"numbers\.pt holds no weights by name"),
+        ("tensor.pt", torch.zeros(3), r"tensor\.pt holds no weights by name, but a Tensor"),
+    ],
+)
+def test_a_torch_file_without_a_state_dict_is_named(tmp_path, file, content, message):
+    torch.save(content, tmp_path / file)
+    with pytest.raises(ConfigError, match=message):
+        build_backbone(_config(weights=str(tmp_path / file)))
+
+
+def test_damaged_weights_are_named(tmp_path):
+    (tmp_path / "clip.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ConfigError, match=r"clip\.safetensors is damaged or holds no weights"):
+        build_backbone(_config(weights=str(tmp_path / "clip.safetensors")))
+    with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
+        archive.writestr("clip/code/model.py", "nonsense")
+    with pytest.raises(ConfigError, match=r"script\.pt is damaged or holds no weights"):
+        build_backbone(_config(weights=str(tmp_path / "script.pt")))
 
 
 def test_weights_of_another_model_are_named(tmp_path):

@@ -13,8 +13,8 @@ from torch import Tensor
 import spm
 from spm.convert import EXTRAS_FILE, from_released, to_released
 from spm.convert import main as convert
-from spm.errors import DataError
-from spm.model import load_weights
+from spm.errors import ConfigError, DataError
+from spm.model import WEIGHTS_FILE, load_weights
 from spm.yaml_file import read_yaml
 from stages import params
 from tests import models, reference, tiny_clip
@@ -272,6 +272,29 @@ def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> Non
     checkpoint(tmp_path / "best.pt")
     with pytest.raises(DataError, match="48 channels, not a multiple of 7 heads"):
         from_released(tmp_path / "best.pt", tmp_path / "m", backbone=tiny_clip.NAME, heads=7)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backbone": "conv"}, r"backbone = 'conv': released checkpoints hold CLIP's"),
+        ({"heads": 0}, r"model\.heads = 0: .*greater than or equal to 1"),
+        ({"num_frames": 1}, r"frames\.num_segments = 1: .*greater than or equal to 2"),
+    ],
+)
+def test_options_that_no_model_can_have_are_refused(tmp_path: Path, options, message: str) -> None:
+    checkpoint(tmp_path / "best.pt")
+    with pytest.raises(ConfigError, match=message):
+        from_released(tmp_path / "best.pt", tmp_path / "model", **options)
+
+
+@pytest.mark.parametrize("file", [WEIGHTS_FILE, EXTRAS_FILE])
+def test_a_damaged_folder_is_named(tmp_path: Path, file: str) -> None:
+    checkpoint(tmp_path / "best.pt")
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    (tmp_path / "model" / file).write_bytes(b"nonsense")
+    with pytest.raises(DataError, match=f"{file} is damaged"):
+        to_released(tmp_path / "model", tmp_path / "back.pt")
 
 
 def test_templates_are_those_of_params_yaml(tmp_path: Path) -> None:
