@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from pipeline.grid import Grid, Point, load_grid, points_of
 from pipeline.grid_run import Outcome, Runner, Task, child_environment, run_all
 from pipeline.grid_table import Results, markdown, summarize, table
+from pipeline.outside_files import OutsideFiles
 from pipeline.places import state_folder
-from pipeline.point_records import PointRecords, outside_files, point_key
+from pipeline.point_records import PointRecords, point_key
 from pipeline.snapshot import Snapshot, WorkingCopy, cache_folder, take_snapshot
 from spm.atomic import atomic_path
 from spm.errors import InputError
@@ -53,7 +54,7 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
     document = read_yaml(root / "params.yaml")
     grid, snapshot = load_grid(name, document=document), take_snapshot(root)
     points = points_of(grid, document=document)
-    keys = _keys(points, snapshot=snapshot)
+    keys = _keys(points, snapshot=snapshot, outside=OutsideFiles(root=root, state=state))
     records = PointRecords(state / "experiments/points")
     tasks = _tasks(points, keys=keys, records=records, logs=state / "experiments" / grid.name)
     print(f"{grid.title}: {len(points)} points, {len(tasks)} to run", flush=True)
@@ -72,12 +73,12 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
     return outcomes
 
 
-def _keys(points: Sequence[Point], *, snapshot: Snapshot) -> dict[tuple[str, int], str]:
+def _keys(
+    points: Sequence[Point], *, snapshot: Snapshot, outside: OutsideFiles
+) -> dict[tuple[str, int], str]:
     code = snapshot.code()
     return {
-        (point.row, point.seed): point_key(
-            point, code=code, outside=outside_files(point.parameters, root=snapshot.root)
-        )
+        (point.row, point.seed): point_key(point, code=code, outside=outside.of(point.parameters))
         for point in points
     }
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.grid import Point
+from pipeline.outside_files import outside_paths
 from pipeline.places import data_root
-from pipeline.point_records import PointRecords, outside_paths
+from pipeline.point_records import PointRecords
 from pipeline.prefect_server import ensure_server
 from pipeline.snapshot import WorkingCopy, dvc_command
 

@@ -20,10 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.grid import Point
-from pipeline.places import data_root
-from spm.config.dataset import BUILT_IN
-from spm.hashing import cheap_key, value_hash
-from spm.inventory import scan
+from spm.hashing import value_hash
 
 _KEPT = ("data/train.json", "data/train_curves.csv", "data/results/evaluate.json")
 _KEPT += ("data/results/episodes.parquet",)
@@ -41,29 +38,9 @@ class Measured:
 
 
 def point_key(point: Point, *, code: Mapping[str, str], outside: Mapping[str, str]) -> str:
-    """`code`: path -> git hash; `outside`: as `outside_files` gives it."""
+    """`code`: path -> git hash; `outside`: as `OutsideFiles.of` gives it."""
     parameters = {k: v for k, v in point.parameters.items() if k not in _NOT_MEASURED}
     return value_hash({"parameters": parameters, "code": code, "outside": outside})[:24]
-
-
-def outside_files(parameters: Mapping[str, Any], *, root: Path) -> dict[str, str]:
-    """Name -> content key of what a point reads and neither git nor DVC holds.
-
-    `root` is the project's folder, which relative paths start from.
-    """
-    found = {path: _content(root / path) for path in outside_paths(parameters)}
-    name, kind = parameters["dataset"]["name"], parameters["dataset"]["kind"]
-    if name != BUILT_IN:
-        folder = data_root(parameters["runtime"]["root"], root=root) / name
-        clips = scan(folder, kind=kind).to_pylist() if folder.is_dir() else None
-        found["videos"] = "absent" if clips is None else value_hash(clips)
-    return {path: content for path, content in found.items() if content}
-
-
-def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
-    """What may be the path of a file: weights can also be a tag of open_clip."""
-    values = [parameters["model"]["init_from"], parameters["backbone"]["weights"]]
-    return [value for value in values if value is not None]
 
 
 class PointRecords:
@@ -94,10 +71,3 @@ class PointRecords:
             temporary.rename(self._folder / key)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _content(path: Path) -> str:
-    """ "" where there is nothing."""
-    if path.is_dir():
-        return value_hash({file.name: cheap_key(file) for file in path.iterdir() if file.is_file()})
-    return cheap_key(path) if path.is_file() else ""

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.grid import Point
 from pipeline.parameters import apply
-from pipeline.point_records import PointRecords, outside_files, point_key
+from pipeline.point_records import PointRecords, point_key
 from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
@@ -40,24 +40,6 @@ def test_where_and_how_it_runs_does_not(tmp_path):
     assert key({"runtime.workers": 7, "runtime.root": str(tmp_path), "report.queries": 1}) == key()
     renamed = replace(POINT, row="another", seed=5, overrides={"model.padm": True})
     assert point_key(renamed, code={"spm/a.py": "1"}, outside={}) == key()
-
-
-def test_files_from_outside_count_by_content(tmp_path, monkeypatch):
-    monkeypatch.delenv("CLIP_SPM_DATA", raising=False)
-    (tmp_path / "models/start").mkdir(parents=True)
-    (tmp_path / "models/start/config.json").write_text("{}")
-    (tmp_path / "videos/mine/a").mkdir(parents=True)
-    (tmp_path / "videos/mine/a/1.mp4").write_bytes(b"1")
-    names = {"model.init_from": "models/start", "backbone.weights": "openai"}
-    names |= {"dataset.name": "mine", "runtime.root": "videos"}
-    parameters = apply(DOCUMENT, names)
-    before = outside_files(parameters, root=tmp_path)
-    assert set(before) == {"models/start", "videos"}  # openai is a tag, no file
-    (tmp_path / "videos/mine/a/2.mp4").write_bytes(b"2")
-    more = outside_files(parameters, root=tmp_path)
-    assert more["videos"] != before["videos"]
-    (tmp_path / "models/start/config.json").write_text("[]")
-    assert outside_files(parameters, root=tmp_path)["models/start"] != before["models/start"]
 
 
 def test_a_record_gives_back_the_headline_shot(tmp_path):
