@@ -3,8 +3,8 @@
     experiments/points/<key>/   point.json  evaluate.json  episodes.parquet  train.json  …
 
 The key names all that decides the result: every parameter of the sections that are measured, the
-code, and the files from outside. So an edited grid finds its old points, two grids share what they
-have in common, and a change of anything that matters makes a point new.
+code, the versions of packages, and the files from outside. So an edited grid finds its old points,
+two grids share what they have in common, and a change of anything that matters makes a point new.
 """
 
 import json
@@ -20,7 +20,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.grid import Point
+from pipeline.shard_plan import decoding_packages
+from spm.counting_readers import check_installed
 from spm.hashing import value_hash
+from spm.versions import TRAINING, versions
 
 _KEPT = ("data/train.json", "data/train_curves.csv", "data/results/evaluate.json")
 _KEPT += ("data/results/episodes.parquet",)
@@ -38,9 +41,16 @@ class Measured:
 
 
 def point_key(point: Point, *, code: Mapping[str, str], outside: Mapping[str, str]) -> str:
-    """`code`: path -> git hash; `outside`: as `OutsideFiles.of` gives it."""
+    """`code`: path -> git hash; `outside`: as `OutsideFiles.of` gives it.
+
+    Raises ConfigError where the library that frames.reader names is not installed.
+    """
     parameters = {k: v for k, v in point.parameters.items() if k not in _NOT_MEASURED}
-    return value_hash({"parameters": parameters, "code": code, "outside": outside})[:24]
+    reader = parameters["frames"]["reader"]
+    check_installed(reader)
+    packages = decoding_packages(reader) | versions(TRAINING)
+    named = {"parameters": parameters, "code": code, "packages": packages, "outside": outside}
+    return value_hash(named)[:24]
 
 
 class PointRecords:

@@ -8,7 +8,6 @@ and parameters side by side.
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
@@ -31,8 +30,8 @@ import spm.video
 from spm.config.frames import FramesConfig
 from spm.counting_readers import LIBRARIES
 from spm.hashing import source_hash, value_hash
+from spm.versions import DECODING, versions
 
-_PACKAGES = ("av", "pillow", "simplejpeg")
 _MODULES = (
     pipeline.decode_worker,
     pipeline.isolated_reader,
@@ -76,6 +75,11 @@ def recipe_hash(frames: FramesConfig) -> str:
     return value_hash(_recipe(frames))
 
 
+def decoding_packages(reader: str) -> dict[str, str]:
+    """Package -> version, of those that decide what `reader` (frames.reader) returns."""
+    return versions([*DECODING, *([reader] if reader in LIBRARIES else [])])
+
+
 def _group(clip_id: str, *, num_shards: int) -> int:
     digest = hashlib.blake2b(clip_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % num_shards
@@ -91,6 +95,5 @@ def _recipe(frames: FramesConfig) -> dict[str, Any]:
     values = frames.model_dump(exclude={"num_shards"})
     if frames.storage == "raw":
         del values["jpeg_quality"]
-    chosen = [frames.reader] if frames.reader in LIBRARIES else []
-    packages = {name: version(name) for name in (*_PACKAGES, *chosen)}
+    packages = decoding_packages(frames.reader)
     return {"frames": values, "packages": packages, "source": source_hash(_MODULES)}

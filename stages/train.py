@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from spm.ranks import Ranks
 from spm.training import Schedule, TrainingInputs, train
 from spm.training_data import TrainingEpisodes
 from spm.validation import validation
+from spm.versions import TRAINING, versions
 from stages import command, params, paths, tracking
 from stages.launch import count_ranks, launch
 from stages.learning_curve import reporter, silence
@@ -207,7 +207,7 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
             "weights": file_hash(paths.WEIGHTS),
             "parameters": {name: section.model_dump() for name, section in sections.items()},
             "code": source_hash(ours),
-            "packages": {name: version(name) for name in ("numpy", "open_clip_torch", "torch")},
+            "packages": versions(TRAINING),
         }
     )[:32]
 

@@ -11,6 +11,8 @@ import pytest
 from pipeline.grid import Point
 from pipeline.parameters import apply
 from pipeline.point_records import PointRecords, point_key
+from spm import counting_readers, versions
+from spm.errors import ConfigError
 from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
@@ -34,6 +36,29 @@ def key(overrides=None, *, code=None, outside=None) -> str:
 )
 def test_what_decides_a_result_makes_a_new_point(changed):
     assert key(**changed) != key()
+
+
+@pytest.mark.parametrize(
+    ("package", "reader", "decides"),
+    [
+        *((name, "auto", True) for name in (*versions.TRAINING, *versions.DECODING)),
+        ("decord", "decord", True),
+        ("decord", "auto", False),
+    ],
+)
+def test_a_version_that_decides_a_result_makes_a_new_point(monkeypatch, package, reader, decides):
+    point, installed = {"frames.reader": reader}, versions.version
+    before = key(point)
+    monkeypatch.setattr(
+        versions, "version", lambda name: "0.1" if name == package else installed(name)
+    )
+    assert (key(point) != before) == decides
+
+
+def test_a_reader_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setitem(counting_readers.LIBRARIES, "torchcodec", "no_such_module")
+    with pytest.raises(ConfigError, match=r"frames\.reader = 'torchcodec' cannot be imported"):
+        key({"frames.reader": "torchcodec"})
 
 
 def test_where_and_how_it_runs_does_not(tmp_path):

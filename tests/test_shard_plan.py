@@ -5,6 +5,7 @@ import pytest
 
 from pipeline import shard_plan
 from pipeline.shard_plan import plan_shards
+from spm import versions
 from tests.manifests import frames_config
 
 
@@ -80,7 +81,7 @@ def test_jpeg_quality_counts_for_jpeg_only():
 
 def test_code_and_versions_are_in_the_names(monkeypatch):
     before = names(manifest(10))
-    monkeypatch.setattr(shard_plan, "version", lambda name: "0")
+    monkeypatch.setattr(versions, "version", lambda name: "0")
     other_versions = names(manifest(10))
     assert not before & other_versions
     monkeypatch.setattr(shard_plan, "source_hash", lambda modules: "other code")
