@@ -121,20 +121,24 @@ def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
 
 
 def _difference(row: Row, ours: Mapping[int, Measured], *, results: Results) -> Difference | None:
-    """Over the seeds that both rows have, where both saw the same data."""
+    """Over the seeds that both rows have, where both were asked the same episodes.
+
+    How their frames are stored or sampled may differ; if clips that decoding rejected do, there is
+    nothing to compare.
+    """
     pairs = [
         (ours[seed], results[row.baseline, seed])
         for seed in ours
         if (row.baseline, seed) in results
-        and _data(results[row.baseline, seed]) == _data(ours[seed])
+        and _episodes(results[row.baseline, seed]) == _episodes(ours[seed])
     ]
     if not pairs:
         return None
     return paired_difference([a.accuracies for a, _ in pairs], [b.accuracies for _, b in pairs])
 
 
-def _data(measured: Measured) -> str:
-    return str(measured.results["hashes"]["data"])
+def _episodes(measured: Measured) -> str:
+    return str(measured.results["hashes"]["episodes"])
 
 
 def _record(summary: Summary, *, columns: Sequence[str]) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class Conditions:
     coverage: dict[str, Any]
     """The data: see spm.coverage.measured_on."""
     hashes: dict[str, str]
-    """Of data, model and parameters."""
+    """Of data, episodes, model and parameters. `episodes` is the headline shot's: where two results
+    have the same, they can be compared episode by episode."""
 
 
 def document(measurements: dict[int, Measurement], *, conditions: Conditions) -> dict[str, Any]:

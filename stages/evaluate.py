@@ -174,10 +174,19 @@ def _conditions(
         coverage=measured_on(pq.read_table(paths.FRAMES / INDEX, columns=list(COLUMNS))),
         hashes={
             "data": store.identity,
+            "episodes": _episodes_hash(store, evaluate, way=episode.way),
             "model": _model_hash(),
             "parameters": value_hash([episode.model_dump(), evaluate.model_dump()]),
         },
     )
+
+
+def _episodes_hash(store: FrameStore, evaluate: EvaluateConfig, *, way: int) -> str:
+    """Of all that the headline's episodes are drawn from, and how; not of how clips are stored."""
+    ids = store.clips["id"]
+    clips = [[name, ids.take(found).to_pylist()] for name, found in store.classes(SPLIT).items()]
+    how = {"way": way, "shot": evaluate.shots[0], "query": evaluate.query, "seed": evaluate.seed}
+    return value_hash([clips, how, evaluate.episodes])
 
 
 def _model_hash() -> str:

@@ -13,9 +13,13 @@ from pipeline.point_records import Measured
 PAPER = PaperColumns(table="Table 9", columns=["HMDB51", "SSv2"])
 
 
+def hashes(**changes: str) -> dict[str, str]:
+    return {"data": "d", "episodes": "e"} | changes
+
+
 def measured(accuracies: list[float], **results) -> Measured:
     about = {"dataset": "motion", "backbone": "conv", "way": 5, "query": 4, "episodes": 4}
-    about |= {"text": "untrained", "protocol": "transductive: …", "hashes": {"data": "d"}}
+    about |= {"text": "untrained", "protocol": "transductive: …", "hashes": hashes()}
     return Measured(about | results, np.array(accuracies, dtype=float))
 
 
@@ -63,9 +67,14 @@ def test_a_difference_is_over_the_seeds_that_both_have():
     assert missing.difference is None
 
 
-def test_other_data_are_not_compared():
-    results = RESULTS | {("none", s): measured([1] * 4, hashes={"data": "e"}) for s in (0, 1)}
-    assert summarize(grid(), results)[1].difference is None
+def test_the_same_episodes_are_compared_however_their_frames_are_stored():
+    jpeg = {("none", s): measured([1] * 4, hashes=hashes(data="as JPEG")) for s in (0, 1)}
+    assert summarize(grid(), RESULTS | jpeg)[1].difference.by_seed == [-79, -69]
+
+
+def test_other_episodes_are_not_compared():
+    others = {("none", s): measured([1] * 4, hashes=hashes(episodes="others")) for s in (0, 1)}
+    assert summarize(grid(), RESULTS | others)[1].difference is None
 
 
 def test_inductive_accuracy_is_averaged_where_all_seeds_have_it():

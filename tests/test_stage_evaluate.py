@@ -102,6 +102,51 @@ def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
     assert before["model"] != after["model"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "others"),
+    [
+        ({"evaluate": {"seed": 1}}, True),
+        ({"evaluate": {"query": 1}}, True),
+        ({"evaluate": {"episodes": 11}}, True),
+        ({"evaluate": {"shots": [2, 1]}}, True),
+        ({"episode": {"way": 4}}, True),
+        ({"evaluate": {"shots": [1]}}, False),  # the headline is still 1-shot
+        ({"evaluate": {"batch": 3, "inductive_episodes": 2}}, False),
+    ],
+)
+def test_the_hash_of_the_episodes_names_what_decides_them(
+    workspace: Path, changed: dict, others: bool
+) -> None:
+    before = episodes_hash()
+    document = read_yaml(params.PARAMS)
+    for section, values in changed.items():
+        document[section] |= values
+    write(document)
+    assert (episodes_hash() != before) == others
+
+
+def test_the_hash_of_the_episodes_is_that_of_the_test_clips_not_of_their_frames(
+    workspace: Path,
+) -> None:
+    before = episodes_hash()
+    index = paths.FRAMES / "index.parquet"
+    table = pq.read_table(index)
+    (paths.FRAMES / "shard.h5").rename(paths.FRAMES / "other.h5")
+    place = table.schema.get_field_index("shard")
+    renamed = table.set_column(place, "shard", pa.array(["other.h5"] * len(table)))
+    pq.write_table(renamed, index)
+    assert episodes_hash() == before
+    for split, others in (("train", False), ("test", True)):
+        ids = [name.replace(f"{split}_class0/000", "a") for name in table["id"].to_pylist()]
+        pq.write_table(renamed.set_column(0, "id", pa.array(ids)), index)
+        assert (episodes_hash() != before) == others
+
+
+def episodes_hash() -> str:
+    evaluate.main()
+    return json.loads(paths.EVALUATION.read_text())["hashes"]["episodes"]
+
+
 def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
     document = read_yaml(params.PARAMS)
     document["evaluate"]["inductive_episodes"] = 7
