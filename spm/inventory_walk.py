@@ -45,9 +45,10 @@ class Found(NamedTuple):
 def walk(folder: Path, *, kind: ClipKind) -> Iterator[Found]:
     """Hidden files and hidden folders are skipped, links followed, broken ones listed.
 
-    Raises DataError for a name that is not UTF-8.
+    A link to a folder that it lies in is not followed: it would show itself again, without end.
+    Raises DataError for a name that is not UTF-8, and for a folder that cannot be read.
     """
-    return _walk(folder, below="", depth=0, kind=kind)
+    return _walk(folder, below="", depth=0, kind=kind, way=(os.path.realpath(folder),))
 
 
 def frames_in(folder: Path | str) -> list[os.DirEntry[str]]:
@@ -55,8 +56,16 @@ def frames_in(folder: Path | str) -> list[os.DirEntry[str]]:
     return [entry for entry in _listing(folder)[0] if is_image(entry.name)]
 
 
-def _walk(folder: Path | str, *, below: str, depth: int, kind: ClipKind) -> Iterator[Found]:
-    files, folders = _listing(folder)
+def _walk(
+    folder: Path | str, *, below: str, depth: int, kind: ClipKind, way: tuple[str, ...]
+) -> Iterator[Found]:
+    """`way`: real paths of the folders that the links on the way here lie in, and of `folder`."""
+    try:
+        files, folders = _listing(folder)
+    except OSError as error:
+        raise DataError(
+            f"the folder {folder} cannot be read: {error.strerror}. Mend it, or take it away"
+        ) from None
     if kind == "frame_folders" and depth:
         frames = [entry for entry in files if is_image(entry.name)]
         # A class that has no clips is one; a clip that has no frames has lost them.
@@ -68,7 +77,18 @@ def _walk(folder: Path | str, *, below: str, depth: int, kind: ClipKind) -> Iter
         what = "file" if kind == "videos" else "stray"
         yield Found(_utf8(prefix + entry.name), _stamp(entry), what)
     for entry in folders:
-        yield from _walk(entry.path, below=prefix + entry.name, depth=depth + 1, kind=kind)
+        further = (*way[:-1], f"{way[-1]}/{entry.name}")
+        if entry.is_symlink():
+            further = (*way, os.path.realpath(entry.path))
+            if _holds_one_of(further[-1], way):
+                continue
+        name = prefix + entry.name
+        yield from _walk(entry.path, below=name, depth=depth + 1, kind=kind, way=further)
+
+
+def _holds_one_of(folder: str, others: tuple[str, ...]) -> bool:
+    """Whether `folder` is one of `others` or above one; all are real paths."""
+    return any(other == folder or other.startswith(f"{folder.rstrip('/')}/") for other in others)
 
 
 def _listing(folder: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
@@ -78,11 +98,19 @@ def _listing(folder: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEnt
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(entry)
-            elif entry.is_file() or entry.is_symlink():
+            elif entry.is_symlink() or entry.is_file():
                 files.append(entry)
     return files, folders
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Not where a link leads to itself or into a folder that is closed: it is a broken one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _stamp(entry: os.DirEntry[str]) -> Stamp:

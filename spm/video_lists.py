@@ -30,9 +30,9 @@ _FEW_SHOT = "{split}_few_shot.txt"
 def read_clips(folder: Path, *, benchmark: Benchmark) -> list[ListedClip]:
     """The clips that the lists in `folder` name, or SSv2's label files there.
 
-    Raises ConfigError, with file and line, for what is no list or not whole, for two kinds of lists
-    in one folder, a class that is not the benchmark's or is in another split, a clip that is listed
-    twice, and a class that nothing is listed of.
+    Raises ConfigError, with file and line, for what is no list, no UTF-8 or not whole, for two
+    kinds of lists in one folder, a class that is not the benchmark's or is in another split, a clip
+    that is listed twice, and a class that nothing is listed of.
     """
     styles = [style for style in (_CLASS_CLIP, _FEW_SHOT) if _lists(folder, style)]
     labels = label_files(folder) if benchmark.lists == "or_labels" else {}
@@ -80,9 +80,18 @@ def _lines(folder: Path, *, style: str) -> Iterator[tuple[str, str, str]]:
                 f"{folder}: one list for {split} is needed, {style.format(split=split)}; found: "
                 f"{found}"
             )
-        for number, line in enumerate(paths[0].read_text().splitlines(), start=1):
+        for number, line in enumerate(_read(paths[0]).splitlines(), start=1):
             if line.strip():
                 yield split, f"{paths[0]}, line {number}", line.strip()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8: {error}. Save it as UTF-8 text") from None
 
 
 def _parts(line: str, *, style: str, benchmark: Benchmark, where: str) -> tuple[str, str]:
@@ -108,11 +117,14 @@ def _classes_by_label(folder: Path, *, style: str, benchmark: Benchmark) -> dict
 
 
 def _labels_of_numbers(path: Path, *, classes: dict[str, str]) -> dict[str, str]:
-    numbers = read_json(path, kind=dict)
-    try:
-        return {number: classes[normalised(label)] for number, label in numbers.items()}
-    except KeyError as unknown:
-        raise ConfigError(f"{path}: the benchmark has no class {unknown}") from None
+    named = {}
+    for number, label in read_json(path, kind=dict).items():
+        name = classes.get(normalised(str(label)))
+        if name is None:
+            hint = nearest(str(label), classes.values())
+            raise ConfigError(f"{path}: the benchmark has no class {label!r}.{hint}")
+        named[number] = name
+    return named
 
 
 def _check_no_clip_is_listed_twice(clips: Collection[ListedClip], *, folder: Path) -> None:

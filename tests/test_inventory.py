@@ -1,5 +1,6 @@
 """spm.inventory: what is listed, in which order, and what the cache may and may not remember."""
 
+import errno
 import os
 
 import pytest
@@ -54,6 +55,38 @@ def test_links_are_followed_and_broken_ones_listed_as_unreadable(tmp_path):
     table = inventory.scan(tmp_path / "data")
     assert rows(table) == [("gone.mp4", -1), ("linked/1.mp4", 5)]
     assert table["key"].to_pylist()[0] == ""
+
+
+def test_a_link_that_leads_back_is_not_followed(tmp_path):
+    write(tmp_path, "data/a/1.mp4")
+    write(tmp_path, "data/b/2.mp4")
+    (tmp_path / "data" / "a" / "up").symlink_to("..")
+    (tmp_path / "data" / "a" / "above").symlink_to(tmp_path)
+    (tmp_path / "data" / "a" / "beside").symlink_to("../b")
+    (tmp_path / "data" / "b" / "back").symlink_to("../a")
+    (tmp_path / "data" / "b" / "itself.mp4").symlink_to("itself.mp4")
+    assert rows(inventory.scan(tmp_path / "data")) == [
+        ("a/1.mp4", 5),
+        ("a/beside/2.mp4", 5),
+        ("a/beside/itself.mp4", -1),
+        ("b/2.mp4", 5),
+        ("b/back/1.mp4", 5),
+        ("b/itself.mp4", -1),
+    ]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    closed = write(tmp_path, "closed/1.mp4").parent
+    scandir = os.scandir
+
+    def with_rights(folder):
+        if os.fspath(folder) == str(closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", with_rights)  # root may read everything
+    with pytest.raises(DataError, match=r"the folder \S+/closed cannot be read: Permission denied"):
+        inventory.scan(tmp_path)
 
 
 def test_a_name_that_is_not_utf8_is_an_error(tmp_path):

@@ -167,6 +167,12 @@ def test_what_is_refused(tmp_path, changes, message):
         read_clips(tmp_path, benchmark=toy())
 
 
+def test_a_list_that_is_not_utf8_is_refused(tmp_path):
+    (write(tmp_path, **CLASS_CLIP) / "vallist03.txt").write_bytes(b"HandStand/\xff")
+    with pytest.raises(ConfigError, match=r"vallist03\.txt is not UTF-8: .* Save it as UTF-8"):
+        read_clips(tmp_path, benchmark=toy())
+
+
 def test_a_split_without_list_is_refused(tmp_path):
     (write(tmp_path, **CLASS_CLIP) / "vallist03.txt").unlink()
     with pytest.raises(ConfigError, match=r"one list for val is needed, vallist\*\.txt; found: no"):
@@ -180,7 +186,12 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [('{"train9": "ran"}', "the benchmark has no class 'ran'"), ("[]", "must hold a JSON dict")],
+    [
+        ('{"train9": "Foo [bar] baz"}', r"the benchmark has no class 'Foo \[bar\] baz'\.$"),
+        ('{"train9": "rnu"}', r"no class 'rnu'\. Did you mean 'run'\?"),
+        ('{"train9": 3}', r"the benchmark has no class 3\.$"),
+        ("[]", "must hold a JSON dict"),
+    ],
 )
 def test_numbers_that_are_not_explained(tmp_path, labels, message):
     write(tmp_path, **NUMBERED_CLASS_CLIP, cls2realC__json=labels)
