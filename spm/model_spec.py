@@ -14,6 +14,15 @@ from spm.errors import DataError
 
 FILE = "config.json"
 
+_WITHOUT_EFFECT = {
+    "backbone": {"weights", "batch_norm", "seed"},
+    "model": {
+        *("init_from", "lambda3", "learn_lambda3", "lambda4", "consistency"),
+        *("consistency_reduction", "attention_dropout", "dropout", "seed"),
+    },
+}
+"""What only building or training reads: not what given weights make of clips and texts."""
+
 
 class ModelSpec(Section):
     """All that is needed to rebuild a model and to prepare clips and texts as it saw them."""
@@ -24,6 +33,22 @@ class ModelSpec(Section):
     prompts: PromptsConfig
     selection: Literal["validation", "test"]
     """The split on which its weights were selected, or those that it was started from."""
+
+
+def differences(saved: ModelSpec, used: ModelSpec) -> list[str]:
+    """A line for each value of backbone and model by which the same weights compute otherwise.
+
+    ["model.alpha: 0.228 there, 0.2 here"]
+    """
+    lines = []
+    for section, without_effect in _WITHOUT_EFFECT.items():
+        theirs, ours = (getattr(spec, section).model_dump() for spec in (saved, used))
+        lines += [
+            f"{section}.{key}: {value!r} there, {ours[key]!r} here"
+            for key, value in theirs.items()
+            if key not in without_effect and value != ours[key]
+        ]
+    return lines
 
 
 def save_spec(spec: ModelSpec, folder: Path) -> None:

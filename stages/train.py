@@ -32,7 +32,7 @@ from spm.frame_store import FrameStore
 from spm.hashing import file_hash, source_hash, value_hash
 from spm.history import History
 from spm.model import ClipSPM, load_weights, save_model
-from spm.model_spec import ModelSpec, load_spec
+from spm.model_spec import ModelSpec, differences, load_spec
 from spm.prompts import PromptFeatures
 from spm.ranks import Ranks
 from spm.training import Schedule, TrainingInputs, train
@@ -180,11 +180,27 @@ def _tracked(sections: dict[str, Section]) -> AbstractContextManager[tracking.Ru
 
 def _spec(sections: dict[str, Section]) -> ModelSpec:
     """A model that starts from one that was selected on the test split has seen that split too."""
-    init_from, selection = sections["model"].init_from, sections["train"].selection
-    if init_from is not None and load_spec(Path(init_from)).selection == "test":
-        selection = "test"
     parts = ("backbone", "model", "frames", "prompts")
-    return ModelSpec(**{name: sections[name] for name in parts}, selection=selection)
+    spec = ModelSpec(
+        **{name: sections[name] for name in parts}, selection=sections["train"].selection
+    )
+    if spec.model.init_from is None:
+        return spec
+    start = load_spec(Path(spec.model.init_from))
+    _warn_of_differences(start, spec)
+    return spec.model_copy(update={"selection": "test"}) if start.selection == "test" else spec
+
+
+def _warn_of_differences(start: ModelSpec, spec: ModelSpec) -> None:
+    """No error: fine-tuning may well go on in another way."""
+    lines = differences(start, spec)
+    if lines:
+        print(
+            f"warning: the weights of model.init_from = {spec.model.init_from!r} will compute "
+            "otherwise than where they were saved. There: its config.json; here: params.yaml, "
+            "which holds:\n" + "\n".join(f"  {line}" for line in lines),
+            file=sys.stderr,
+        )
 
 
 def _initial_model(spec: ModelSpec) -> ClipSPM:

@@ -104,6 +104,38 @@ def test_a_model_that_starts_from_one_selected_on_test_says_so_too() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_wiring_that_differs_from_where_the_weights_were_saved_is_warned_of_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backbone = {"image_size": 32, "embed_dim": 16, "normalize": False}
+    start = models.build(backbone=backbone, alpha=0.228, dropout=0.5, seed=7, **SIZES).float()
+    save_model(start, Path("models/start"))
+    change("model", init_from="models/start")
+    change("train", episodes=0)
+    train.main()
+    said = capsys.readouterr().err
+    assert said.count("warning: the weights of model.init_from = 'models/start'") == 1
+    lines = [line.strip() for line in said.splitlines() if " there, " in line]
+    assert lines == [
+        "backbone.normalize: False there, True here",
+        "model.alpha: 0.228 there, 0.2 here",
+    ]
+    assert load_spec(paths.MODEL).model.alpha == 0.2
+
+
+@pytest.mark.usefixtures("workspace")
+def test_weights_that_start_where_they_were_saved_are_not_warned_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = models.build(backbone={"image_size": 32, "embed_dim": 16}, dropout=0.5, **SIZES).float()
+    save_model(start, Path("models/start"))
+    change("model", init_from="models/start")
+    change("train", episodes=0)
+    train.main()
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(("lambda4", "warnings"), [(10.0, 1), (0.0, 0)])
 def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
     lambda4: float, warnings: int, capsys: pytest.CaptureFixture[str]

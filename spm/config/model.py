@@ -14,7 +14,8 @@ class ModelConfig(Section):
     """Components, wiring and sizes of CLIP-SPM's head."""
 
     init_from: str | None
-    """A model folder to start from; null: from the backbone's weights."""
+    """A model folder whose weights to start from, with the values that stand here; null: from the
+    backbone's weights."""
 
     hsmr: bool
     """Hierarchical Synergistic Motion Refinement (Eq. 7): a loss term, nothing at test."""
