@@ -2,14 +2,18 @@
 
 The peers' way: an episode at a time, all of its clips through the visual tower, OTAM cell by cell.
 Both sides are measured on a few episodes and clips, and added up for the whole of a test.
+
+python -m bench.evaluation    episodes a second, and their share of this machine's rate of GEMM
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from bench.models import QUERY, WAY, build, features, pixels
+from bench.models import BACKBONES, QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
 from bench.timing import Line, interleaved
 from spm.model import ClipSPM
@@ -27,6 +31,28 @@ def lines() -> Iterator[Line]:
     """Seconds of 10,000 episodes, one thread."""
     yield _line("motion", build(), clips=MOTION_CLIPS)
     yield _line("HMDB51, ViT-B/16", build("ViT-B-16-quickgelu"), clips=HMDB51_CLIPS)
+
+
+def rates() -> Iterator[dict[str, Any]]:
+    """How near the head comes to what one thread can multiply here."""
+    square = torch.randn(2048, 2048)
+    for name in (None, *BACKBONES.values()):
+        model = build(name)
+        head = _our_episodes(model)
+        with torch.no_grad():
+            with FlopCounterMode(display=False) as counted:
+                head()
+            variants = {"head": head, "GEMM": lambda: square @ square}
+            seconds = interleaved(variants, rounds=5)
+        operations = counted.get_total_flops()
+        gemm_rate = 2 * len(square) ** 3 / seconds["GEMM"]
+        yield {
+            "head of": name or "params.yaml",
+            "C": model.channels,
+            "GFLOP an episode": round(operations / _BATCH / 1e9, 2),
+            "episodes a second": round(_BATCH / seconds["head"], 1),
+            "% of GEMM": round(100 * operations / seconds["head"] / gemm_rate),
+        }
 
 
 def _line(name: str, model: ClipSPM, *, clips: int) -> Line:
@@ -72,3 +98,9 @@ def _their_episode(model: ClipSPM) -> Callable[[], object]:
             model.classify(support, _LABELS, query, text)
 
     return classify
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for row in rates():
+        print(" · ".join(f"{name} {value}" for name, value in row.items()), flush=True)
