@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +24,12 @@ def file_hash(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def folder_hash(folder: Path, *, of: Callable[[Path], str] = file_hash) -> str:
+    """Of the names of all files below `folder`, and of each what `of` says: their contents."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return value_hash([[path.relative_to(folder).as_posix(), of(path)] for path in files])
 
 
 def cheap_key(path: Path) -> str:

@@ -31,7 +31,7 @@ from spm.evaluation import (
     prepare_clips,
 )
 from spm.frame_store import INDEX, FrameStore
-from spm.hashing import file_hash, value_hash
+from spm.hashing import folder_hash, value_hash
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
 from spm.ranks import Ranks
@@ -175,7 +175,7 @@ def _conditions(
         hashes={
             "data": store.identity,
             "episodes": _episodes_hash(store, evaluate, way=episode.way),
-            "model": _model_hash(),
+            "model": folder_hash(paths.MODEL),
             "parameters": value_hash([episode.model_dump(), evaluate.model_dump()]),
         },
     )
@@ -187,12 +187,6 @@ def _episodes_hash(store: FrameStore, evaluate: EvaluateConfig, *, way: int) -> 
     clips = [[name, ids.take(found).to_pylist()] for name, found in store.classes(SPLIT).items()]
     how = {"way": way, "shot": evaluate.shots[0], "query": evaluate.query, "seed": evaluate.seed}
     return value_hash([clips, how, evaluate.episodes])
-
-
-def _model_hash() -> str:
-    """The same as the tag out.data/model of the run that trained it."""
-    files = sorted(paths.MODEL.iterdir())
-    return value_hash([[file.name, file_hash(file)] for file in files])
 
 
 def _write(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.dotted import flatten
-from spm.hashing import file_hash, value_hash
+from spm.hashing import file_hash, folder_hash, value_hash
 from stages import paths
 
 _INDEX = "index.parquet"
@@ -30,9 +30,8 @@ def content_hash(path: Path) -> str:
         return "absent"
     if (path / _INDEX).is_file():
         return file_hash(path / _INDEX)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
     raw = paths.RAW.absolute() in path.absolute().parents
-    return value_hash([[_name(file, path), _mark(file, raw=raw)] for file in files])
+    return folder_hash(path, of=_size if raw else file_hash)
 
 
 def as_text(sections: Mapping[str, Any]) -> dict[str, str]:
@@ -65,12 +64,8 @@ def path_key(path: Path) -> str:
     return "".join(letter if letter.isalnum() or letter in "_-. /" else "_" for letter in text)
 
 
-def _name(file: Path, folder: Path) -> str:
-    return file.relative_to(folder).as_posix()
-
-
-def _mark(file: Path, *, raw: bool) -> str:
-    return str(file.stat().st_size) if raw else file_hash(file)
+def _size(file: Path) -> str:
+    return str(file.stat().st_size)
 
 
 def _text(value: Any) -> str:
