@@ -182,10 +182,8 @@ def _disagrees(ranks: Ranks, device: torch.device) -> None:
 def test_ranks_that_do_not_train_the_same_stop(capfd):
     with pytest.raises(SystemExit, match=r"^rank 1 of 2 \(process \d+\) gave up"):
         launch(_disagrees, _runtime())
-    assert (
-        "rank 1: error: rank 1 has the training fingerprint1, rank 0 fingerprint0: "
-        in capfd.readouterr().err
-    )
+    said = "rank 1: error: rank 1 has the training fingerprint1, rank 0 fingerprint0: "
+    assert said in capfd.readouterr().err
 
 
 def _kills_itself(ranks: Ranks, device: torch.device) -> None:
