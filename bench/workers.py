@@ -17,13 +17,13 @@ from pipeline.shard_decoder import DecodeJob
 from pipeline.shard_plan import PlannedShard
 from spm.video import read_clip
 
-_SHARDS, _CLIPS = 8, 192
+_SHARDS, _CLIPS = 8, 384
 _FRAMES = FRAMES.model_copy(update={"short_side": 256, "storage": "jpeg"})
 _TARGET = 1.8
 
 
 def lines() -> Iterator[Line]:
-    """Seconds of 192 clips. The processes of the second line read them and do nothing else."""
+    """Seconds of 384 clips. The processes of the second line read them and do nothing else."""
     with tempfile.TemporaryDirectory() as folder, _pool() as pool:
         clip = Moving("clip.mp4", (320, 240), 250, 12).write(Path(folder))
         ensure_server(Path(folder) / "prefect")
@@ -34,7 +34,7 @@ def lines() -> Iterator[Line]:
                 "one process": partial(_read_in, pool, clip, processes=1),
                 "two processes": partial(_read_in, pool, clip, processes=2),
             },
-            rounds=3,
+            rounds=2,
         )
     for one, two, target in (
         ("one worker", "two workers", _TARGET),

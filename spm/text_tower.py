@@ -5,13 +5,14 @@ tell classes apart but know nothing of what words mean, and everything measured 
 "text: untrained".
 """
 
+import math
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from spm.clip_models import describe
-from spm.config.backbone import CONV, CONV_TEXT_HEADS, BackboneConfig
+from spm.config.backbone import CONV, BackboneConfig
 from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.errors import ConfigError
 from spm.prompts import PromptFeatures
@@ -56,13 +57,13 @@ def encode_sentences(sentences: list[str], *, backbone: BackboneConfig) -> Tenso
 def _seeded_tower(backbone: BackboneConfig) -> nn.Module:
     from open_clip.transformer import TextTransformer
 
+    channels = backbone.embed_dim
+    assert channels is not None, "conv has one"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(backbone.seed)
+        heads = math.gcd(4, channels)  # they must divide the width
         tower: nn.Module = TextTransformer(
-            width=backbone.embed_dim,
-            heads=CONV_TEXT_HEADS,
-            layers=2,
-            output_dim=backbone.embed_dim,
+            width=channels, heads=heads, layers=2, output_dim=channels
         )
     return tower.eval()
 

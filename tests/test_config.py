@@ -50,7 +50,6 @@ def test_the_file_in_the_repository_is_valid():
         ("evaluate.shots", [5, 5], r"names a shot twice"),
         ("train.betas", [0.9, 1.5], r"train\.betas\.1 = 1\.5: .*less than 1"),
         ("evaluate.inductive_episodes", 1, r"inductive_episodes: 1 episode has no confidence int"),
-        ("backbone.embed_dim", 130, r"embed_dim must be a multiple of 4, .* \(got 130\)"),
         ("dataset.class_texts", {"tea": ""}, r"class_texts: 'tea' has no text \(got ''\)"),
         ("dataset.class_texts", {"tea": " \t"}, r"class_texts: 'tea' has no text"),
         ("evaluate", 3, r"evaluate: expected a section with the keys episodes, shots"),

@@ -57,6 +57,11 @@ def test_the_stand_in_tower_tells_classes_apart_and_says_that_it_is_untrained():
     assert torch.cosine_similarity(push, fall, dim=0) < 0.99
 
 
+@pytest.mark.parametrize("channels", [5, 130])
+def test_the_stand_in_tower_has_any_width(channels):
+    assert _encode(embed_dim=channels).features.shape[-1] == channels
+
+
 def test_pretrained_text_weights_are_used(tmp_path, monkeypatch):
     models = tmp_path / "models"
     models.mkdir()

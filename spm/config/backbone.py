@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 from spm.config.base import Section
 
 CONV = "conv"
-CONV_TEXT_HEADS = 4
-"""Attention heads of the text tower that stands in beside `conv`."""
 BatchNormStatistics = Literal["running", "batch", "running-then-batch"]
 Precision = Literal["float32", "bfloat16"]
 
@@ -23,7 +21,7 @@ class BackboneConfig(Section):
     image_size: int | None = Field(ge=16)
     """Side of the square crop in pixels; null: the open_clip model's own."""
     embed_dim: int | None = Field(ge=1)
-    """C for `conv`, a multiple of 4; null for an open_clip model, which brings its own."""
+    """C for `conv`; null for an open_clip model, which brings its own."""
     batch_norm: BatchNormStatistics
     """Statistics in training: `running` keeps the pretrained ones, `batch` learns them;
     `running-then-batch`, the release's, keeps them up to the first validation, then learns."""
@@ -39,11 +37,6 @@ class BackboneConfig(Section):
     def _fits_the_name(self) -> "BackboneConfig":
         if self.name == CONV and (self.image_size is None or self.embed_dim is None):
             raise ValueError("conv needs image_size and embed_dim")
-        if self.name == CONV and self.embed_dim and self.embed_dim % CONV_TEXT_HEADS:
-            raise ValueError(
-                f"embed_dim must be a multiple of {CONV_TEXT_HEADS}, the heads of the text tower "
-                f"that goes with conv (got {self.embed_dim})"
-            )
         if self.name == CONV and self.weights is not None:
             raise ValueError(
                 f"conv has no pretrained weights: set backbone.weights to null (got "
