@@ -3,7 +3,7 @@
 # make test-slow  the rest: kills, clusters, remotes, every benchmark's layout
 # make bench   measures ours against references, side by side
 # make gc      frees what the current results do not need
-# make ui      MLflow on http://127.0.0.1:5000
+# make ui      MLflow: prints the address of the runs
 #
 # TORCH_INDEX=URL takes torch from another package index, for example that of the CPU-only builds.
 

@@ -7,6 +7,9 @@ import sys
 from spm.config.runtime import RuntimeConfig
 from stages import command, params, tracking_store
 
+_EXPERIMENTS = "#/experiments?workflowType=machine_learning"
+"""MLflow's own first page is for language models, and shows no runs."""
+
 
 def main() -> None:
     """Becomes `mlflow ui` on the store that the stages write to."""
@@ -17,7 +20,8 @@ def main() -> None:
         print(f"The runs are on a server: {uri}")
         return
     tracking_store.prepare_environment()
-    print(f"MLflow: http://127.0.0.1:{port} shows {uri} (Ctrl+C ends it)", flush=True)
+    print(f"MLflow shows {uri} (Ctrl+C ends it). Open this:", flush=True)
+    print(f"\n    http://127.0.0.1:{port}/{_EXPERIMENTS}\n", flush=True)
     options = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
     options += ["--default-artifact-root", tracking_store.artifact_folder().as_uri()]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options])
