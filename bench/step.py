@@ -39,27 +39,28 @@ def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
         seconds = interleaved(
             {
                 "read": lambda: read[0],
-                "encode": _backbone(model, backward=False),
-                "encode, backward": _backbone(model, backward=True),
+                "backbone": _backbone(model),
                 **_head(model, episode),
                 "optimizer": optimizer.step,
             },
             rounds=3,
         )
-    encode, step = seconds["encode"], seconds["classify, losses, backward"]
-    backbone = {
-        "backbone, forward": episode.clips * encode,
-        "backbone, backward": episode.clips * (seconds["encode, backward"] - encode),
-    }
+    backbone = episode.clips * seconds["backbone"]
     rest = {
         "head": seconds["classify"],
         "losses": seconds["classify, losses"] - seconds["classify"],
-        "head and losses, backward": step - seconds["classify, losses"],
+        "head and losses, backward": (
+            seconds["classify, losses, backward"] - seconds["classify, losses"]
+        ),
         "optimizer": seconds["optimizer"] / _ACCUMULATE,
     }
-    outside, inside = sum(rest.values()), sum(backbone.values())
-    share = {"outside the backbone, %": 100 * outside / (inside + outside)}
-    return backbone | rest | share | {"reading, beside it": seconds["read"]}
+    outside = sum(rest.values())
+    return {
+        "forward and backward": backbone,
+        **rest,
+        "outside the backbone, %": 100 * outside / (backbone + outside),
+        "reading, beside it": seconds["read"],
+    }
 
 
 def _head(model: ClipSPM, episode: Episode) -> dict[str, Callable[[], Any]]:
@@ -74,15 +75,9 @@ def _head(model: ClipSPM, episode: Episode) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _backbone(model: ClipSPM, *, backward: bool) -> Callable[[], None]:
+def _backbone(model: ClipSPM) -> Callable[[], None]:
     clip = pixels(1, size=model.image_size)
-
-    def run() -> None:
-        encoded = model.encode_video(clip)
-        if backward:
-            encoded.sum().backward()
-
-    return run
+    return lambda: model.encode_video(clip).sum().backward()
 
 
 def main() -> None:
