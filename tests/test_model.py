@@ -1,6 +1,7 @@
 """The head's properties, and what its public functions promise."""
 
 import inspect
+from functools import partial
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 import spm
 from spm.errors import DataError
+from spm.head.consistency import consistency_distance
+from spm.head.otam import sequence_distance
 from tests.models import Features, build, features
 
 COMPONENTS = [
@@ -134,6 +137,19 @@ def test_losses_are_the_weighted_sum():
     torch.testing.assert_close(losses.cross_entropy, cross_entropy)
     assert losses.motion > 0
     assert losses.semantic > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_distances_do_not_see_an_autocast(dtype):
+    x, y = torch.randn(2, 3, 4, 8, 16, generator=torch.Generator().manual_seed(0)).to(dtype)
+    outside = sequence_distance(x.float(), y.float(), lam=0.5), _distance(x.float(), y.float())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = sequence_distance(x, y, lam=0.5), _distance(x, y)
+    for one, other in zip(outside, inside, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+_distance = partial(consistency_distance, kind="euclidean")
 
 
 def test_a_learnable_scalar_on_lambda3_starts_at_one_and_can_only_shrink():

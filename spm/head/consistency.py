@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from spm.head.precision import at_least_float32
+
 Distance = Literal["euclidean", "squared"]
 
 
@@ -13,8 +15,9 @@ def consistency_distance(x: Tensor, y: Tensor, *, kind: Distance) -> Tensor:
 
     By `vector_norm`, whose gradient at zero is 0; a square root written out gives NaN there.
     """
-    norm: Tensor = torch.linalg.vector_norm(x - y, dim=(-2, -1))
-    return norm if kind == "euclidean" else norm.square()
+    with at_least_float32(x, y) as (x, y):
+        norm: Tensor = torch.linalg.vector_norm(x - y, dim=(-2, -1))
+        return norm if kind == "euclidean" else norm.square()
 
 
 def reduce_clips(*distances: Tensor, how: Literal["sum", "mean"]) -> Tensor:

@@ -14,6 +14,7 @@ from einops import rearrange
 from torch import Tensor
 
 from spm.head.alignment_table import AlignmentTable
+from spm.head.precision import at_least_float32
 
 EPSILON = 0.01
 
@@ -23,7 +24,8 @@ def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
 
     The alignment of x onto y plus that of y onto x.
     """
-    return otam(frame_distance(x, y), lam=lam)
+    with at_least_float32(x, y) as (x, y):
+        return otam(frame_distance(x, y), lam=lam)
 
 
 def frame_distance(x: Tensor, y: Tensor) -> Tensor:
