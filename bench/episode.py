@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,9 +43,14 @@ def head_loss(model: ClipSPM, features: Tensor, drawn: EpisodePixels, text: Tens
     return losses.total
 
 
-def head_step(model: ClipSPM, episode: Episode) -> Callable[[], None]:
-    """The head, forward and backward, down to the features."""
+def head_steps(model: ClipSPM, episode: Episode) -> dict[str, Callable[[], Any]]:
+    """The head on random features, each with what comes before it: logits, losses, backward."""
     drawn = episode.pixels(1)
     features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
-    text = torch.randn(episode.way, model.channels)
-    return lambda: head_loss(model, features, drawn, text).backward()
+    text, num_support = torch.randn(episode.way, model.channels), len(drawn.support_labels)
+    support, query = features[:num_support], features[num_support:]
+    return {
+        "logits": lambda: model.classify(support, drawn.support_labels, query, text),
+        "losses": lambda: head_loss(model, features, drawn, text),
+        "backward": lambda: head_loss(model, features, drawn, text).backward(),
+    }

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.models import BACKBONES, QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
-from bench.timing import Line, interleaved
+from bench.timing import Line, in_words, interleaved
 from spm.model import ClipSPM
 from spm.prepared import classify_prepared, prepare
 
@@ -49,9 +49,9 @@ def rates() -> Iterator[dict[str, Any]]:
         yield {
             "head of": name or "params.yaml",
             "C": model.channels,
-            "GFLOP an episode": round(operations / _BATCH / 1e9, 2),
-            "episodes a second": round(_BATCH / seconds["head"], 1),
-            "% of GEMM": round(100 * operations / seconds["head"] / gemm_rate),
+            "GFLOP an episode": operations / _BATCH / 1e9,
+            "episodes a second": _BATCH / seconds["head"],
+            "% of GEMM": 100 * operations / seconds["head"] / gemm_rate,
         }
 
 
@@ -103,4 +103,4 @@ def _their_episode(model: ClipSPM) -> Callable[[], object]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for row in rates():
-        print(" · ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        print(in_words(row), flush=True)

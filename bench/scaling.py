@@ -13,7 +13,7 @@ from functools import partial
 import torch
 
 from bench.counted import Cost, cost, kept_with_checkpointing
-from bench.episode import Episode, head_step
+from bench.episode import Episode, head_steps
 from bench.gpu_case import evaluation_seconds
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build
 from bench.timing import interleaved
@@ -48,7 +48,7 @@ def _variants(points: list[tuple[Episode, int]]) -> Iterator[tuple[str, Callable
     for number, (episode, channels) in enumerate(points):
         model = build(channels=channels).train()
         yield f"tower {number}", _tower(model, episode)
-        yield f"head {number}", head_step(model, episode)
+        yield f"head {number}", head_steps(model, episode)["backward"]
 
 
 def evaluation() -> Iterator[str]:

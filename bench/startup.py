@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.timing import Line, interleaved
+from pipeline.snapshot import dvc_command
 
 _ROOT = Path(__file__).parent.parent
 _IMPORTS = {"spm": 0.5, "spm.model": 3.0}
@@ -16,19 +17,19 @@ _NO_OP = 4.0
 
 def lines() -> Iterator[Line]:
     """Seconds, against a limit instead of a reference."""
-    imports = {name: _run("-c", f"import {name}") for name in _IMPORTS}
+    imports = {name: _run(sys.executable, "-c", f"import {name}") for name in _IMPORTS}
     for name, seconds in interleaved(imports, rounds=3).items():
         yield Line(f"import {name}", "the limit", seconds, _IMPORTS[name], 1.0)
     if _stale_stages() != ["inventory"]:  # which always looks for new clips
         print("dvc repro with nothing to do: not measured, run `dvc repro` first")
         return
-    seconds = interleaved({"repro": _run("-m", "dvc", "repro", "-q")}, rounds=3)["repro"]
+    seconds = interleaved({"repro": _run(*dvc_command(), "repro", "-q")}, rounds=3)["repro"]
     yield Line("dvc repro with nothing to do", "the limit", seconds, _NO_OP, 1.0)
 
 
 def _stale_stages() -> list[str]:
     status = subprocess.run(
-        [sys.executable, "-m", "dvc", "status", "--json"],
+        [*dvc_command(), "status", "--json"],
         cwd=_ROOT,
         env=_environment(),
         check=True,
@@ -38,8 +39,7 @@ def _stale_stages() -> list[str]:
     return list(json.loads(status.stdout))
 
 
-def _run(*arguments: str) -> Callable[[], object]:
-    command = [sys.executable, *arguments]
+def _run(*command: str) -> Callable[[], object]:
     return lambda: subprocess.run(command, cwd=_ROOT, env=_environment(), check=True)
 
 

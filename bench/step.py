@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from bench.episode import Episode, head_loss
+from bench.episode import Episode, head_steps
 from bench.episodes import training_episodes
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build, pixels
-from bench.timing import interleaved
+from bench.timing import in_words, interleaved
 from spm.model import ClipSPM
 
 SHOTS = (1, 5)
@@ -40,18 +40,16 @@ def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
             {
                 "read": lambda: read[0],
                 "backbone": _backbone(model),
-                **_head(model, episode),
+                **head_steps(model, episode),
                 "optimizer": optimizer.step,
             },
             rounds=3,
         )
     backbone = episode.clips * seconds["backbone"]
     rest = {
-        "head": seconds["classify"],
-        "losses": seconds["classify, losses"] - seconds["classify"],
-        "head and losses, backward": (
-            seconds["classify, losses, backward"] - seconds["classify, losses"]
-        ),
+        "head": seconds["logits"],
+        "losses": seconds["losses"] - seconds["logits"],
+        "head and losses, backward": seconds["backward"] - seconds["losses"],
         "optimizer": seconds["optimizer"] / _ACCUMULATE,
     }
     outside = sum(rest.values())
@@ -63,18 +61,6 @@ def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
     }
 
 
-def _head(model: ClipSPM, episode: Episode) -> dict[str, Callable[[], Any]]:
-    labels = episode.pixels(1)
-    features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
-    text = torch.randn(episode.way, model.channels)
-    support, query = features[: len(labels.support_labels)], features[len(labels.support_labels) :]
-    return {
-        "classify": lambda: model.classify(support, labels.support_labels, query, text),
-        "classify, losses": lambda: head_loss(model, features, labels, text),
-        "classify, losses, backward": lambda: head_loss(model, features, labels, text).backward(),
-    }
-
-
 def _backbone(model: ClipSPM) -> Callable[[], None]:
     clip = pixels(1, size=model.image_size)
     return lambda: model.encode_video(clip).sum().backward()
@@ -83,8 +69,7 @@ def _backbone(model: ClipSPM) -> Callable[[], None]:
 def main() -> None:
     torch.set_num_threads(1)
     for row in rows():
-        shown = (f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
-        print(" · ".join(shown), flush=True)
+        print(in_words(row), flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ class Line:
         return self.theirs / self.ours
 
 
+def in_words(row: Mapping[str, Any]) -> str:
+    """A row of figures as a line: `head 0.194 · losses 0.214`."""
+    shown = (f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
+    return " · ".join(shown)
+
+
 def interleaved(
     variants: Mapping[str, Callable[[], Any]],
     *,
@@ -35,8 +41,7 @@ def interleaved(
 ) -> dict[str, float]:
     """Median seconds of each variant: A B A B …, so that a slow spell hits all of them alike.
 
-    The first round warms up and is not counted; `repeats` calls are timed together, by
-    `clock`.
+    The first round warms up and is not counted.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(rounds + 1):

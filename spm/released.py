@@ -13,6 +13,8 @@
 α is no tensor of theirs: the release sets it per data set, and so it is an option of the converter.
 """
 
+from typing import Any
+
 from spm.config.base import validate
 from spm.model_spec import ModelSpec
 
@@ -74,6 +76,52 @@ def _translate(name: str, names: dict[str, str]) -> str:
     return name
 
 
+_FIXED: dict[str, dict[str, Any]] = {
+    "backbone": {
+        "weights": "openai",
+        "image_size": None,
+        "embed_dim": None,
+        "batch_norm": "running-then-batch",
+        "normalize": False,
+        "precision": "float32",
+        "seed": 0,
+    },
+    "model": {
+        "init_from": None,
+        "hsmr": True,
+        "spm": True,
+        "padm": True,
+        "fusion": "gate+sum+concat",
+        "consistency": "both",
+        "lambda1": 1.0,
+        "lambda2": 0.5,
+        "lambda3": 0.001,
+        "learn_lambda3": True,
+        "lambda4": 0.0,
+        "otam_lambda": 0.5,
+        "text_ensemble": "mean",
+        "motion_reduction": "mean",
+        "prompt_visual_mean": "time+channels",
+        "distance": "squared",
+        "consistency_reduction": "mean",
+        "attention_dropout": 0.2,
+        "dropout": 0.05,
+        "seed": 0,
+    },
+    "frames": {
+        "samples_per_segment": 1,
+        "short_side": 256,
+        "keep_aspect": False,
+        "short_clips": "reject",
+        "storage": "raw",
+        "jpeg_quality": 95,
+        "reader": "auto",
+        "num_shards": 16,
+    },
+}
+"""The values of the release that no checkpoint changes (docs: its departures from the paper)."""
+
+
 def released_spec(
     *,
     backbone: str,
@@ -86,61 +134,23 @@ def released_spec(
     gate_slope: float,
     num_frames: int,
 ) -> ModelSpec:
-    """The release's values (docs: the table of its departures from the paper), these sizes.
+    """The release's values, these sizes.
 
     Raises ConfigError for one that is not allowed.
     """
     values = {
-        "backbone": {
-            "name": backbone,
-            "weights": "openai",
-            "image_size": None,
-            "embed_dim": None,
-            "batch_norm": "running-then-batch",
-            "normalize": False,
-            "precision": "float32",
-            "seed": 0,
-        },
-        "model": {
-            "init_from": None,
-            "hsmr": True,
-            "spm": True,
-            "padm": True,
-            "fusion": "gate+sum+concat",
-            "consistency": "both",
-            "lambda1": 1.0,
-            "lambda2": 0.5,
-            "lambda3": 0.001,
-            "learn_lambda3": True,
-            "lambda4": 0.0,
-            "otam_lambda": 0.5,
-            "text_ensemble": "mean",
-            "motion_reduction": "mean",
-            "prompt_visual_mean": "time+channels",
-            "distance": "squared",
-            "consistency_reduction": "mean",
-            "alpha": alpha,
-            "gate_visual_ratio": gate_visual_ratio,
-            "gate_prompt_ratio": gate_prompt_ratio,
-            "gate_slope": gate_slope,
+        "backbone": _FIXED["backbone"] | {"name": backbone},
+        "model": _FIXED["model"]
+        | {
             "heads": heads,
             "head_dim": head_dim,
             "hidden_dim": hidden_dim,
-            "attention_dropout": 0.2,
-            "dropout": 0.05,
-            "seed": 0,
+            "gate_visual_ratio": gate_visual_ratio,
+            "gate_prompt_ratio": gate_prompt_ratio,
+            "alpha": alpha,
+            "gate_slope": gate_slope,
         },
-        "frames": {
-            "num_segments": num_frames,
-            "samples_per_segment": 1,
-            "short_side": 256,
-            "keep_aspect": False,
-            "short_clips": "reject",
-            "storage": "raw",
-            "jpeg_quality": 95,
-            "reader": "auto",
-            "num_shards": 16,
-        },
+        "frames": _FIXED["frames"] | {"num_segments": num_frames},
         "prompts": {"num_templates": len(_TEMPLATES), "templates": _TEMPLATES},
         "selection": "test",
     }

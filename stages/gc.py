@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from spm.checkpoint import hold
 from spm.errors import InputError
+from spm.frame_store import INDEX
 from spm.lock import locked
 from stages import command, paths
 
-_INDEX = paths.FRAMES / "index.parquet"
+_INDEX = paths.FRAMES / INDEX
 _FRESH_SECONDS = 3600
 _GRID_RUNS = (
     "a grid runs, in process {process}, and its points need shards and checkpoints that no result "
