@@ -7,7 +7,7 @@
 #
 # TORCH_INDEX=URL takes torch from another package index, for example that of the CPU-only builds.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 TORCH_INDEX ?=
 PORT ?= 5000
 BIN := $(CURDIR)/.venv/bin
@@ -42,15 +42,19 @@ ui: .venv/installed
 gc: .venv/installed
 	python -m stages.gc
 
+# CUDA's own packages are left out: torch pins those that it needs, a CPU-only torch needs none.
+# So are markers that hold wherever the project runs.
 lock: .venv/installed
-	{ sed -n '/^#/p' requirements.lock; \
-	  pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' | grep -viE '^(nvidia|cuda|triton)'; } > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --no-header --no-annotate --quiet --output-file requirements.lock $(LOCK_FLAGS)
+	sed -i -E -e '/^(nvidia|cuda|triton)/d' -e "s/ python_full_version < '3.14' and//" \
+	  -e "s/ (;|and) sys_platform == 'linux'//g" requirements.lock
+	sed -i '1i # Every package at the version that the project was tested with, on Linux, Python 3.11 to 3.13.\n# `make lock` writes it (LOCK_FLAGS=--upgrade: with newer versions).' requirements.lock
 
 .venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	  { echo "Python 3.11 is needed; make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
 	$(if $(TORCH_INDEX),pip install --index-url $(TORCH_INDEX) \
 	  $$(grep -E '^(torch|torchvision)==' requirements.lock),)
 	pip install -r requirements.lock
