@@ -51,6 +51,14 @@ lock: .venv/installed
 	  -e "s/ (;|and) sys_platform == 'linux'//g" requirements.lock
 	sed -i '1i # Every package at the version that the project was tested with, on Linux, Python 3.11 to 3.13.\n# `make lock` writes it (LOCK_FLAGS=--upgrade: with newer versions).' requirements.lock
 
+# A .venv of another Python than the one that is asked for is made anew.
+ifeq ($(origin PYTHON),command line)
+ifneq ($(shell $(PYTHON) --version),$(shell $(BIN)/python --version 2>/dev/null))
+.venv/installed: FORCE
+endif
+endif
+FORCE:
+
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."; exit 1; }
