@@ -16,11 +16,11 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from bench.burnt import numbers, write_clip
 from pipeline.isolated_reader import IsolatedReader, Limits
 from spm.clip import Clip, Frames
 from spm.config.frames import FramesConfig, Reader
 from spm.errors import DataError, TransientError
-from tests.burnt import numbers, write_clip
 
 Read = Callable[[Path], Clip]
 NUM_FRAMES = 80

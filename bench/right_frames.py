@@ -1,4 +1,4 @@
-"""Which reader returns the right frames of which kind of clip (tests/catalogue.py)."""
+"""Which reader returns the right frames of which kind of clip (bench/catalogue.py)."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.bare_readers import READERS, Read
+from bench.burnt import numbers
+from bench.catalogue import CATALOGUE
 from spm.clip import Frames, Pick
 from spm.config.frames import Reader
 from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
 from spm.video import read_frames
-from tests.burnt import numbers
-from tests.catalogue import CATALOGUE
 
 RIGHT, REFUSED = "right", "refused"
 _SECONDS = 20

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.burnt import write_clip
 from spm.benchmarks import load_benchmark
-from tests.burnt import write_clip
 from tests.toy_benchmark import write
 
 CLIPS = 2

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from bench import noticed_damage, reader_speed, readers, right_frames
+from bench.catalogue import CATALOGUE
 from bench.moving import Moving
-from tests.catalogue import CATALOGUE
 
 FEW = [s for s in CATALOGUE if s.name in ("h264.mp4", "hevc-open.mp4", "mpeg4-over-declared.avi")]
 

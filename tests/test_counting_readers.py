@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from bench.burnt import numbers, write_clip
+from bench.remade import hide_every_tenth, remux
 from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
 from spm.video import read_frames
-from tests.burnt import numbers, write_clip
-from tests.remade import hide_every_tenth, remux
 
 
 class VideoDecoder:

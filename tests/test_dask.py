@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.burnt import write_clip
 from pipeline import decode
 from pipeline.dask_cluster import own_address
 from pipeline.isolated_reader import Limits
@@ -17,7 +18,6 @@ from pipeline.shard_plan import plan_shards
 from spm.config.base import validate
 from spm.config.runtime import RuntimeConfig
 from spm.errors import ConfigError, DataError
-from tests.burnt import write_clip
 from tests.import_closure import ROOT
 from tests.manifests import frames_config, make_manifest, runtime_config
 from tests.project import wait_until

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from bench.burnt import numbers, write_clip
 from pipeline import decode
 from pipeline.decode import fill_store
 from pipeline.frames_folder import INTEGRITY, write_folder
@@ -19,7 +20,6 @@ from pipeline.shard_plan import plan_shards
 from spm.errors import DataError
 from spm.frame_store import INDEX, FrameStore
 from spm.hashing import file_hash
-from tests.burnt import numbers, write_clip
 from tests.manifests import frames_config, make_manifest, runtime_config
 
 ROOT = Path(__file__).parent.parent

@@ -5,9 +5,9 @@ import io
 import av
 import pytest
 
+from bench.burnt import write_clip
 from spm.ebml import check_matroska
 from spm.errors import DataError
-from tests.burnt import write_clip
 
 VP8 = {"deadline": "realtime", "cpu-used": "8"}
 CLUSTER = bytes.fromhex("1f43b675")

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from bench.burnt import write_clip
 from spm.errors import DataError
 from spm.frame_folder import ordered_frames
 from spm.video import read_clip
-from tests.burnt import write_clip
 from tests.manifests import frames_config
 
 

@@ -9,10 +9,10 @@ import time
 import psutil
 import pytest
 
+from bench.burnt import write_clip
 from pipeline.isolated_reader import IsolatedReader, Limits, Readers
 from spm.errors import DataError, TransientError
 from spm.video import read_clip
-from tests.burnt import write_clip
 from tests.import_closure import ROOT
 from tests.manifests import frames_config
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.burnt import write_clip
+from bench.remade import VOP
 from spm.errors import DataError
 from spm.packets import Video, open_packets
-from tests.burnt import write_clip
-from tests.remade import VOP
 
 
 class Packet(SimpleNamespace):

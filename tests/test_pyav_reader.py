@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bench.burnt import numbers, write_clip
+from bench.remade import flag_keyframe, in_storing_order, remux
 from spm.errors import DataError
 from spm.packets import Video
 from spm.pyav_reader import _decode_run, _needed, _runs, _UnexpectedFrameError, read_with_pyav
 from spm.video import resize
-from tests.burnt import numbers, write_clip
-from tests.remade import flag_keyframe, in_storing_order, remux
 from tests.test_packets import OPEN
 
 EIGHT = partial(np.linspace, 0, num=8, endpoint=False, dtype=np.int64)

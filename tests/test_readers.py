@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.burnt import numbers
+from bench.catalogue import CATALOGUE
 from spm.errors import DataError
 from spm.packets import open_packets
 from spm.video import read_frames
-from tests.burnt import numbers
-from tests.catalogue import CATALOGUE
 
 IN_SEQUENCE = {
     "h264-open-gop.mp4": "its keyframes need frames before them",

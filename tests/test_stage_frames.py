@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
+from bench.burnt import write_clip
 from pipeline import decode
 from spm.errors import DataError
 from spm.frame_store import FrameStore
 from spm.rejections import check_rejected
 from spm.shards import REBUILD
 from stages import frames, paths
-from tests.burnt import write_clip
 from tests.manifests import make_manifest
 
 ROOT = Path(__file__).parent.parent

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.burnt import numbers, picture, write_audio, write_clip
+from bench.remade import remux, rotate, truncate
 from spm.errors import DataError
 from spm.sampling import segment_frames
 from spm.video import read_frames, resize
-from tests.burnt import numbers, picture, write_audio, write_clip
-from tests.remade import remux, rotate, truncate
 
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.burnt import BITS, write_clip
-from tests.remade import (
+from bench.burnt import BITS, write_clip
+from bench.remade import (
     cut,
     declare_more,
     drop_b_frame,
