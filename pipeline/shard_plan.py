@@ -8,46 +8,20 @@ and parameters side by side.
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import pipeline.decode_worker
-import pipeline.isolated_reader
-import spm.container
-import spm.counting_readers
-import spm.ebml
-import spm.frame_folder
-import spm.nal_units
-import spm.packet_checks
-import spm.packets
-import spm.pyav_reader
-import spm.sampling
-import spm.shard_writer
-import spm.shards
-import spm.video
 from spm.config.frames import FramesConfig
 from spm.counting_readers import LIBRARIES
-from spm.hashing import source_hash, value_hash
+from spm.hashing import value_hash
+from spm.source import code_hash
 from spm.versions import DECODING, versions
 
-_MODULES = (
-    pipeline.decode_worker,
-    pipeline.isolated_reader,
-    spm.container,
-    spm.counting_readers,
-    spm.ebml,
-    spm.frame_folder,
-    spm.nal_units,
-    spm.packet_checks,
-    spm.packets,
-    spm.pyav_reader,
-    spm.sampling,
-    spm.shard_writer,
-    spm.shards,
-    spm.video,
-)
+_DECODER = "pipeline.shard_decoder"
+"""What turns clips into a shard."""
 
 
 @dataclass(frozen=True)
@@ -96,4 +70,10 @@ def _recipe(frames: FramesConfig) -> dict[str, Any]:
     if frames.storage == "raw":
         del values["jpeg_quality"]
     packages = decoding_packages(frames.reader)
-    return {"frames": values, "packages": packages, "source": source_hash(_MODULES)}
+    return {"frames": values, "packages": packages, "source": _code()}
+
+
+@cache
+def _code() -> str:
+    """Read once: a worker that lives long is to say what it runs, not what lies there by now."""
+    return code_hash(_DECODER, packages=("pipeline", "spm"))

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 from spm.errors import DataError
 
+VALIDATION_SPLITS = {"validation": "val", "test": "test"}
+"""`train.selection` -> the split whose accuracy it picks the weights by."""
+
 
 def check_feasible(
     counts: Mapping[str, Mapping[str, int]], *, way: int, shot: int, query: int, split: str

@@ -1,10 +1,9 @@
-"""Names for contents: files, plain values and source code."""
+"""Names for contents: files and plain values."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 _BLOCK = 1 << 20
@@ -43,13 +42,4 @@ def cheap_key(path: Path) -> str:
         digest.update(file.read(_SAMPLE))
         file.seek(max(size - _SAMPLE, file.tell()))
         digest.update(file.read(_SAMPLE))
-    return digest.hexdigest()
-
-
-def source_hash(modules: Iterable[ModuleType]) -> str:
-    """Of the modules' source: a store that outlives the code is keyed by the code as well."""
-    digest = hashlib.sha256()
-    for module in modules:
-        assert module.__file__ is not None
-        digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()

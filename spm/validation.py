@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from spm.config.train import VALIDATION_SPLITS, TrainConfig
+from spm.config.train import TrainConfig
 from spm.episodes import EpisodeSampler
 from spm.evaluation import encode_clips, measure, of_model, prepare_clips
+from spm.feasibility import VALIDATION_SPLITS
 from spm.frame_store import FrameStore
 from spm.model import ClipSPM
 from spm.prompts import PromptFeatures

@@ -23,10 +23,10 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.sections import SECTIONS
-from spm.config.train import VALIDATION_SPLITS, TrainConfig
+from spm.config.train import TrainConfig
 from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
-from spm.feasibility import check_feasible
+from spm.feasibility import VALIDATION_SPLITS, check_feasible
 from spm.hashing import cheap_key
 from stages import command, params, paths, split_lists
 from stages.dataset_folder import dataset_folder

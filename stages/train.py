@@ -29,12 +29,13 @@ from spm.episodes import EpisodeSampler
 from spm.errors import ConfigError
 from spm.feasibility import check_feasible
 from spm.frame_store import FrameStore
-from spm.hashing import file_hash, source_hash, value_hash
+from spm.hashing import file_hash, value_hash
 from spm.history import History
 from spm.model import ClipSPM, load_weights, save_model
 from spm.model_spec import ModelSpec, differences, load_spec
 from spm.prompts import PromptFeatures
 from spm.ranks import Ranks
+from spm.source import code_hash
 from spm.training import Schedule, TrainingInputs, train
 from spm.training_data import TrainingEpisodes
 from spm.validation import validation
@@ -214,15 +215,13 @@ def _initial_model(spec: ModelSpec) -> ClipSPM:
 
 def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
     """Names everything that determines the weights: data, texts, parameters, code."""
-    ours = [module for name, module in sorted(sys.modules.items()) if name.startswith("spm.")]
-    ours.append(sys.modules[__name__])
     return value_hash(
         {
             "frames": store.identity,
             "prompts": file_hash(paths.PROMPTS),
             "weights": file_hash(paths.WEIGHTS),
             "parameters": {name: section.model_dump() for name, section in sections.items()},
-            "code": source_hash(ours),
+            "code": code_hash("stages.train", packages=["spm"]),
             "packages": versions(TRAINING),
         }
     )[:32]

@@ -1,6 +1,5 @@
 """The house rules that a reader relies on: imports go one way, light things stay light."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -47,15 +46,7 @@ def test_neither_the_project_nor_the_measurements_import_tests():
     """`bench` is run without pytest, and the tests may use what it makes."""
     for package in (*PACKAGES, "bench"):
         for path in _files(package):
-            assert "tests" not in {name.split(".")[0] for name in _imported(path)}, path
-
-
-def _imported(path: Path) -> set[str]:
-    nodes = list(ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
-    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    return named | {
-        alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
-    }
+            assert not imports(path, of=("tests",)), path
 
 
 FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel", "distributed"]

@@ -84,5 +84,5 @@ def test_code_and_versions_are_in_the_names(monkeypatch):
     monkeypatch.setattr(versions, "version", lambda name: "0")
     other_versions = names(manifest(10))
     assert not before & other_versions
-    monkeypatch.setattr(shard_plan, "source_hash", lambda modules: "other code")
+    monkeypatch.setattr(shard_plan, "_code", lambda: "other code")
     assert not other_versions & names(manifest(10))

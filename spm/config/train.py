@@ -6,9 +6,6 @@ from pydantic import Field, model_validator
 
 from spm.config.base import Section
 
-VALIDATION_SPLITS = {"validation": "val", "test": "test"}
-"""`selection` -> the split's name in the manifest."""
-
 
 class TrainConfig(Section):
     """Adam on accumulated episodes; the weights that validate best are kept."""
