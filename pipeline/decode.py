@@ -5,10 +5,10 @@ Clips are read in other processes (pipeline.isolated_reader): whatever a file do
 the rest goes on.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.checked_shards import sound_shards
 from pipeline.dask_cluster import own_address
 from pipeline.decode_flow import decode_here, decode_in_cluster
 from pipeline.isolated_reader import Limits
@@ -36,7 +36,8 @@ def fill_store(
     the reason. A shard with clips that ran out of time or memory is decoded once more, alone, and
     again at the next call. Raises DataError where videos are missing, before anything is decoded.
     """
-    missing = [shard for shard in shards if not _is_sound(store / shard.name)]
+    sound = sound_shards([shard.name for shard in shards], store=store)
+    missing = [shard for shard in shards if shard.name not in sound]
     if not missing:
         return 0
     _check_videos(missing, videos=videos)
@@ -68,20 +69,6 @@ def _decode_unsure_again(shards: Sequence[PlannedShard], *, job: DecodeJob) -> N
     if unsure:
         print(f"clips of {len(unsure)} shards ran out of time or memory: once more, alone")
         decode_here(unsure, job=job, workers=1)
-
-
-def _is_sound(path: Path) -> bool:
-    """Whether the store has this shard, final, and undamaged: it is read whole, with checksums."""
-    if not path.exists():
-        return False
-    try:
-        shard = Shard(path)
-        shard.check()
-    except DataError:
-        print(f"warning: {path} is damaged: decoding its clips again", file=sys.stderr)
-        path.chmod(0o644)  # DVC's cache may share the file, and checks only what is writable
-        return False
-    return shard.is_final
 
 
 def _check_videos(shards: Sequence[PlannedShard], *, videos: Path) -> None:

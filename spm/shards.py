@@ -28,8 +28,9 @@ from spm.errors import DataError
 Storage = Literal["raw", "jpeg"]
 
 REBUILD = "dvc repro -f frames"
-REBUILD_DAMAGED = "chmod u+w {path} && " + REBUILD
-"""DVC's cache shares the damaged file, and would give it back: it trusts what is read-only."""
+REBUILD_DAMAGED = "touch {path} && chmod u+w {path} && " + REBUILD
+"""The store and DVC's cache share the damaged file, and would give it back. The stage `frames`
+trusts a file whose time is as it was, DVC one that is read-only."""
 
 FRAME = np.dtype([("end", "<i8"), ("crc32", "<u4")])
 TABLES = ("frames", "clips", "rejected")
