@@ -47,6 +47,7 @@ from spm.results import (
 from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
 from stages import command, params, paths, tracking
 from stages.launch import launch
+from stages.provenance import machine_tags
 
 SPLIT = "test"
 
@@ -89,6 +90,7 @@ def _evaluate(
         params={"episode": episode, "evaluate": evaluate},
         deps=[paths.MANIFEST, paths.FRAMES, paths.PROMPTS, paths.MODEL],
         outs=[paths.EVALUATION, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION],
+        tags=machine_tags(device, ranks=ranks.count),
         whole_chain=True,
     ) as run:
         measurements = measured(ranks=ranks)

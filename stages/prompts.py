@@ -1,11 +1,13 @@
 """Stage `prompts`: every template × every class text through the frozen text tower, once."""
 
 import pyarrow.parquet as pq
+import torch
 
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
 from spm.text_tower import encode_classes
 from stages import command, params, paths, tracking
+from stages.provenance import machine_tags
 
 
 def main() -> None:
@@ -15,6 +17,7 @@ def main() -> None:
         params={"prompts": prompts, "backbone": backbone},
         deps=[paths.MANIFEST, paths.WEIGHTS],
         outs=[paths.PROMPTS],
+        tags=machine_tags(torch.device("cpu"), ranks=1),
     ) as run:
         features = encode_classes(_class_texts(), prompts=prompts, backbone=backbone)
         features.save(paths.PROMPTS)

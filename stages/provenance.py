@@ -8,11 +8,14 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.dotted import flatten
 from spm.hashing import file_hash, folder_hash, value_hash
 from stages import paths
+
+if TYPE_CHECKING:
+    import torch
 
 _INDEX = "index.parquet"
 _LONGEST = 6000  # characters of a parameter that MLflow takes
@@ -55,6 +58,27 @@ def stage_tags(stage: str) -> dict[str, str]:
     experiment, parent = os.environ.get("DVC_EXP_NAME"), os.environ.get("CLIP_SPM_PARENT_RUN")
     tags |= {"dvc.experiment": experiment} if experiment else {}
     return tags | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def machine_tags(device: "torch.device", *, ranks: int) -> dict[str, str]:
+    """What alters the rounding of a result and is no parameter of it.
+
+    {"device": "cpu: AVX2", "ranks": "2", "threads": "1", "torch": "2.14.1+cpu"}
+
+    Device and threads are those of the first rank. A CPU's instruction set chooses its kernels.
+    """
+    import torch
+
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = torch.backends.cpu.get_cpu_capability()
+    return {
+        "device": f"{device.type}: {name}",
+        "ranks": str(ranks),
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+    }
 
 
 def path_key(path: Path) -> str:

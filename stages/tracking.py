@@ -106,13 +106,14 @@ def stage_run(
     params: Mapping[str, Section],
     deps: Sequence[Path] = (),
     outs: Sequence[Path] = (),
+    tags: Mapping[str, str] | None = None,
     whole_chain: bool = False,
 ) -> Iterator[Run]:
     """The MLflow run of `stage`, from its first line to its last; FAILED if an exception leaves it.
 
     `params` are the sections that the stage reads. `whole_chain` logs all sections instead, so
-    that one table relates any parameter to the result. Raises InputError for a store that does
-    not answer.
+    that one table relates any parameter to the result. `tags` are the stage's own. Raises
+    InputError for a store that does not answer.
     """
     (runtime,) = params_file.load(runtime=RuntimeConfig)
     if not runtime.tracking:
@@ -124,7 +125,11 @@ def stage_run(
         sections = {name: value for name, value in document.items() if name != "runtime"}
     contents = {path: content_hash(path) for path in deps}
     run = _start(
-        stage, uri=tracking_uri(runtime), experiment=_experiment(document), contents=contents
+        stage,
+        uri=tracking_uri(runtime),
+        experiment=_experiment(document),
+        contents=contents,
+        own=tags or {},
     )
     run.log_params(as_text(sections))
     try:
@@ -157,14 +162,21 @@ def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
     return client, str(run.info.run_id)
 
 
-def _start(stage: str, *, uri: str, experiment: str, contents: Mapping[Path, str]) -> Run:
+def _start(
+    stage: str,
+    *,
+    uri: str,
+    experiment: str,
+    contents: Mapping[Path, str],
+    own: Mapping[str, str],
+) -> Run:
     prepare_environment()
     check_server(uri)
     try:
         client = _client(uri)
         experiment_id = _experiment_id(client, experiment, uri=uri)
         end_killed_runs(client, experiment_id)
-        tags = stage_tags(stage) | process_tag() | _lineage(client, contents)
+        tags = {**stage_tags(stage), **process_tag(), **_lineage(client, contents), **own}
         run = client.create_run(experiment_id, tags=tags, run_name=run_name(stage))
     except Exception as error:  # a database without rights, a web page that is no MLflow, …
         raise unusable(uri, str(error)) from error

@@ -43,6 +43,7 @@ from spm.versions import TRAINING, versions
 from stages import command, params, paths, tracking
 from stages.launch import count_ranks, launch
 from stages.learning_curve import reporter, silence
+from stages.provenance import machine_tags
 
 SECTIONS: dict[str, type[Section]] = {
     "frames": FramesConfig,
@@ -86,7 +87,7 @@ def _train(
 ) -> None:
     """One rank's part; the first one also writes and reports."""
     ranks.check_agree(fingerprint)
-    with _record(ranks, sections, fingerprint) as (checkpoint, run):
+    with _record(ranks, device, sections, fingerprint) as (checkpoint, run):
         model, history = place(_initial_model(spec), device), History()
         if runtime.activation_checkpointing:
             checkpoint_activations(model.backbone.visual)
@@ -115,14 +116,15 @@ def _report(run: tracking.Run, history: History) -> None:
 
 @contextmanager
 def _record(
-    ranks: Ranks, sections: dict[str, Section], fingerprint: str
+    ranks: Ranks, device: torch.device, sections: dict[str, Section], fingerprint: str
 ) -> Iterator[tuple[Checkpoint | None, tracking.Run]]:
-    """What the first rank alone has: the checkpoint, and a run that goes anywhere."""
+    """Only the first rank has the checkpoint and the MLflow run; the others record nothing."""
     if not ranks.first:
         yield None, tracking.Run()
         return
     folder = paths.state_dir() / "checkpoints" / fingerprint
-    with hold(folder) as checkpoint, _tracked(sections) as run:
+    tags = machine_tags(device, ranks=ranks.count)
+    with hold(folder) as checkpoint, _tracked(sections, tags) as run:
         yield checkpoint, run
 
 
@@ -170,12 +172,15 @@ def _check_test_split(store: FrameStore, *, way: int) -> None:
     check_feasible({"test": counts}, way=way, shot=1, query=1, split="test")
 
 
-def _tracked(sections: dict[str, Section]) -> AbstractContextManager[tracking.Run]:
+def _tracked(
+    sections: dict[str, Section], tags: dict[str, str]
+) -> AbstractContextManager[tracking.Run]:
     return tracking.stage_run(
         "train",
         params=sections,
         deps=[paths.FRAMES, paths.PROMPTS, paths.WEIGHTS],
         outs=[paths.MODEL, paths.TRAIN_METRICS, paths.TRAIN_CURVES],
+        tags=tags,
     )
 
 

@@ -103,6 +103,9 @@ def test_mlflow_holds_a_run_for_each_stage_with_lineage(project):
     assert evaluate.data.params["frames.num_segments"] == "8"
     assert evaluate.data.metrics["accuracy"] > 0
     train = by_stage["train"][-1]
+    for run in (by_stage["prompts"][-1], train, evaluate):
+        assert run.data.tags["device"].startswith(("cpu: ", "cuda: "))
+        assert (run.data.tags["ranks"], run.data.tags["threads"]) == ("1", "1")
     assert evaluate.data.tags["upstream.data/model"] == train.info.run_id
     assert len(client.get_metric_history(train.info.run_id, "val_accuracy")) == 2
 

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from spm import validation
 from spm.errors import ConfigError
@@ -18,7 +22,7 @@ from spm.model import save_model
 from spm.model_spec import load_spec
 from spm.prompts import PromptFeatures
 from spm.yaml_file import read_yaml
-from stages import evaluate, params, paths, train
+from stages import evaluate, params, paths, tracking, train
 from tests import models
 from tests.import_closure import ROOT
 from tests.project import wait_until
@@ -162,6 +166,35 @@ def test_what_cannot_be_run_is_refused(
     change("train", **config)
     with pytest.raises(ConfigError, match=message):
         train.main()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_alters_rounding_is_told_to_mlflow_and_stands_in_no_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[str, dict[str, str]] = {}
+
+    @contextmanager
+    def noted(stage: str, *, tags: dict[str, str], **_: object) -> Iterator[tracking.Run]:
+        told[stage] = tags
+        yield tracking.Run()
+
+    monkeypatch.setattr(tracking, "stage_run", noted)
+    threads = torch.get_num_threads()
+    outs = []
+    for number in (1, 2):
+        torch.set_num_threads(number)
+        train.main()
+        evaluate.main()
+        assert told["train"] == told["evaluate"]
+        assert told["train"]["threads"] == str(number)
+        outs.append([path.read_bytes() for path in (paths.EVALUATION, paths.TRAIN_METRICS)])
+    torch.set_num_threads(threads)
+    assert told["train"]["ranks"] == "1"
+    assert told["train"]["torch"] == torch.__version__
+    assert re.fullmatch(r"cpu: \S.*", told["train"]["device"])
+    assert b"cpu" not in b"".join(outs[0])
+    assert b"threads" not in b"".join(outs[0])
 
 
 @pytest.mark.slow

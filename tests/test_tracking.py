@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from spm.config.episode import EpisodeConfig
 from spm.errors import InputError
@@ -59,7 +60,11 @@ def test_run_holds_parameters_metrics_artifacts_and_tags(
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "brave-fox")
     with tracking.stage_run(
-        "train", params={"episode": EPISODE}, deps=[paths.MANIFEST], outs=[paths.TRAIN_METRICS]
+        "train",
+        params={"episode": EPISODE},
+        deps=[paths.MANIFEST],
+        outs=[paths.TRAIN_METRICS],
+        tags={"device": "cpu: AVX2"},
     ) as run:
         run.log_history([{"step": 2, "loss": 0.5, "val": ""}, {"step": 4, "loss": 0.25, "val": 1}])
         run.log_metrics({"final": 3.0})
@@ -76,11 +81,23 @@ def test_run_holds_parameters_metrics_artifacts_and_tags(
     assert tags["dvc.stage"] == "train"
     assert tags["dvc.experiment"] == "brave-fox"
     assert tags["note"] == "hello"
+    assert tags["device"] == "cpu: AVX2"
     assert tags["dep.data/manifest.parquet"] == file_hash(paths.MANIFEST)
     assert tags["out.data/train.json"] == file_hash(paths.TRAIN_METRICS)
     assert client().get_experiment(recorded.info.experiment_id).name == "mine"
     artifacts = workspace / "state" / "mlartifacts" / "mine" / run.run_id / "artifacts"
     assert (artifacts / "manifest.parquet").read_text() == "clips"
+
+
+def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU number {device.index}")
+    tags = provenance.machine_tags(torch.device("cuda", 1), ranks=4)
+    assert tags == {
+        "device": "cuda: GPU number 1",
+        "ranks": "4",
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+    }
 
 
 def test_upstream_is_found_by_hash(workspace: Path) -> None:

@@ -1,4 +1,9 @@
-"""`runtime`: how the work is done, never what comes out. No stage is rerun when it changes."""
+"""`runtime`: how the work is done. No stage is rerun when it changes.
+
+What comes out is the same to rounding: another device, another number of ranks or of threads adds
+up in another order. MLflow has these beside each training and evaluation, as tags. More than that
+comes of `allow_transient` alone, which leaves clips out; their number stands beside the accuracy.
+"""
 
 from typing import Literal
 
