@@ -1,4 +1,8 @@
-"""What a saved model folder says about itself: config.json."""
+"""What a saved model folder says about itself: config.json.
+
+Its keys are those of ModelSpec and the number of its format (spm.model_format, which also says what
+a new parameter needs).
+"""
 
 import json
 from pathlib import Path
@@ -11,6 +15,7 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.errors import DataError
+from spm.model_format import FORMAT, KEY, as_today
 
 FILE = "config.json"
 
@@ -53,17 +58,24 @@ def differences(saved: ModelSpec, used: ModelSpec) -> list[str]:
 
 def save_spec(spec: ModelSpec, folder: Path) -> None:
     """Writes config.json."""
+    values = {KEY: FORMAT} | spec.model_dump()
     with atomic_path(folder / FILE) as path:
-        path.write_text(json.dumps(spec.model_dump(), indent=2, sort_keys=True) + "\n")
+        path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def load_spec(folder: Path) -> ModelSpec:
-    """Reads config.json. Raises DataError where it is missing or not JSON, ConfigError else."""
+    """Reads config.json, of any format up to this version's.
+
+    Raises DataError where it is missing, is not JSON or was saved by a newer version, ConfigError
+    for a value that is not allowed.
+    """
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"{folder} is not a model folder: it has no {FILE}")
     try:
-        values = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
         raise DataError(f"{path} is damaged: {error}") from None
+    if isinstance(values, dict):
+        values = as_today(values, name=str(path))
     return validate(ModelSpec, values, name=str(path))
