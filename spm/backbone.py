@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from spm.clip_models import describe, image_size
 from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics, Precision
 from spm.errors import ConfigError
+from spm.state_dicts import misfit
 from spm.weights import read_weights, resolve_weights
 
+_VISUAL = "visual."
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -124,14 +126,11 @@ def _clip(config: BackboneConfig) -> tuple[nn.Module, int, int]:
 def _load_visual(visual: nn.Module, config: BackboneConfig) -> None:
     assert config.weights is not None
     path = resolve_weights(config.name, config.weights)
-    state = {
-        key.removeprefix("visual."): value
-        for key, value in read_weights(path).items()
-        if key.startswith("visual.")
-    }
-    try:
-        visual.load_state_dict(state)
-    except RuntimeError as error:
+    given = read_weights(path)
+    state = {name: value for name, value in given.items() if name.startswith(_VISUAL)} or given
+    expected = {f"{_VISUAL}{name}": value.shape for name, value in visual.state_dict().items()}
+    if said := misfit(state, expected):
         raise ConfigError(
-            f"backbone.weights: {path} does not hold {config.name}'s visual tower: {error}"
-        ) from None
+            f"backbone.weights: {path} does not hold {config.name}'s visual tower: {said}"
+        )
+    visual.load_state_dict({name.removeprefix(_VISUAL): state[name] for name in expected})

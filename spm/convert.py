@@ -6,19 +6,19 @@
 The model folder is one of ours, for `model.init_from` and `spm.load_model`. Tensors are renamed
 and never computed with, and keep their precision, so there and back is exact, bit for bit. What
 our model has no place for (`scale`, and whether the tower was wrapped) lies in a file of its own
-in the folder. Of the released file, only `model_state_dict` is read.
+in the folder. Of the released file, only `model_state_dict` is read, and nothing of it is run
+(spm.torch_file). What DataParallel or torch.compile put before all names is left out.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
 from spm.atomic import atomic_path
 from spm.config.backbone import CONV
@@ -26,8 +26,9 @@ from spm.errors import ConfigError, DataError, InputError
 from spm.model import WEIGHTS_FILE, ClipSPM
 from spm.model_spec import ModelSpec, load_spec, save_spec
 from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
-
-State = dict[str, Tensor]
+from spm.state_dicts import State, misnamed, misshapen, unwrapped
+from spm.torch_file import read_torch_file
+from spm.weight_file import form_of
 
 EXTRAS_FILE = "released.safetensors"
 _STATE = "model_state_dict"
@@ -54,8 +55,8 @@ def from_released(
     """Writes the model folder of a released checkpoint; returns what is in its config.json.
 
     The options are what no shape tells; `backbone` is RN50 or ViT-B/16 of OpenAI unless given.
-    Raises DataError that lists every key that is unknown or missing, and every shape that is wrong;
-    ConfigError for an option that no model can have.
+    Raises DataError in one line that counts the tensors which are unknown, missing or of another
+    shape; ConfigError for an option that no model can have.
     """
     if backbone == CONV:
         raise ConfigError(f"backbone = {CONV!r}: released checkpoints hold CLIP's")
@@ -68,7 +69,7 @@ def from_released(
         "gate_slope": gate_slope,
         "num_frames": num_frames,
     }
-    _check_keys(state, _layout(released_spec(**options, **_SIZES), backbone=wrapped), path=path)
+    _check_names(state, _layout(released_spec(**options, **_SIZES), backbone=wrapped), path=path)
     spec = released_spec(**options, **_sizes(state, heads=heads))
     layout = _layout(spec, backbone=wrapped)
     _check_shapes(state, layout, path=path)
@@ -84,7 +85,7 @@ def to_released(folder: Path, path: Path) -> None:
 
     A model with a fixed λ3 gets the scalar 1, which means the same, and one that never came from a
     checkpoint gets the unused `scale` 1. The format has no place for config.json's values.
-    Raises DataError that lists the parameters which a released model has and this one lacks, or
+    Raises DataError that counts the parameters which a released model has and this one lacks, or
     the other way round.
     """
     spec = load_spec(folder)
@@ -106,7 +107,7 @@ def to_released(folder: Path, path: Path) -> None:
         }
     )
     complete = spec.model_copy(update={"model": as_released})
-    _check_keys(state, _layout(complete, backbone=wrapped), path=folder)
+    _check_names(state, _layout(complete, backbone=wrapped), path=folder)
     with atomic_path(path) as temporary:
         torch.save({_STATE: state}, temporary)
 
@@ -121,25 +122,15 @@ def _layout(spec: ModelSpec, *, backbone: str) -> dict[str, tuple[str, torch.Siz
     }
 
 
-def _check_keys(state: State, layout: Iterable[str], *, path: Path) -> None:
-    expected = {SCALE, *layout}
-    unknown, missing = sorted(state.keys() - expected), sorted(expected - state.keys())
-    problems = [f"  unknown: {key}" for key in unknown] + [f"  missing: {key}" for key in missing]
-    if problems:
-        raise DataError(
-            f"{path} does not have the parameters of a released CLIP-SPM "
-            f"({len(unknown)} unknown, {len(missing)} missing):\n" + "\n".join(problems)
-        )
+def _check_names(state: State, layout: Mapping[str, Any], *, path: Path) -> None:
+    if said := misnamed(state, {SCALE, *layout}):
+        raise DataError(f"{path} does not have the parameters of a released CLIP-SPM: {said}")
 
 
 def _check_shapes(state: State, layout: dict[str, tuple[str, torch.Size]], *, path: Path) -> None:
-    wrong = [
-        f"  {key}: {list(state[key].shape)}, must be {list(shape)}"
-        for key, (_, shape) in layout.items()
-        if state[key].shape != shape
-    ]
-    if wrong:
-        raise DataError(f"tensors of {path} do not fit together:\n" + "\n".join(wrong))
+    shapes = {theirs: shape for theirs, (_, shape) in layout.items()}
+    if said := misshapen(state, shapes):
+        raise DataError(f"tensors of {path} do not fit together: {said}")
 
 
 def _sizes(state: State, *, heads: int) -> dict[str, Any]:
@@ -162,17 +153,19 @@ def _backbone_name(state: State, wrapped: str) -> str:
 
 
 def _read(path: Path) -> State:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    except Exception as error:  # whatever unpickling a foreign file raises
-        raise DataError(f"{path} is not a torch file with weights alone: {error}") from error
+    content = read_torch_file(path) if form_of(path) != "safetensors" else None
     state = content.get(_STATE) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
-        raise DataError(f"{path} has no {_STATE!r} with tensors in it; it has: {found}")
-    return dict(state)
+    if not isinstance(state, dict) or not state or not all(map(torch.is_tensor, state.values())):
+        raise DataError(f"{path} has no {_STATE!r} with tensors in it; {_held(content)}")
+    return unwrapped(state)
+
+
+def _held(content: Any) -> str:
+    if not isinstance(content, dict):
+        return "it is no torch file" if content is None else f"it is a {type(content).__name__}"
+    names = [str(name) for name in content]
+    more = f", and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"it has: {', '.join(names[:5])}{more}"
 
 
 def _save(folder: Path, file: str, tensors: State, **metadata: str) -> None:
@@ -189,6 +182,7 @@ def _load(path: Path) -> tuple[State, str]:
     """Tensors as they were stored, and how the tower's names begin in the release."""
     if not path.is_file():
         raise DataError(f"{path.parent} is not a model folder: it has no {path.name}")
+    form_of(path)
     try:
         with safe_open(path, framework="pt") as file:
             names: list[str] = file.keys()

@@ -222,20 +222,17 @@ def load_model(folder: Path | str) -> ClipSPM:
 
 def load_weights(model: ClipSPM, folder: Path) -> None:
     """Fills `model` from a model folder; every parameter must be there, and no other."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from spm.state_dicts import misfit
+    from spm.weights import read_safetensors
 
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise DataError(f"{folder} is not a model folder: it has no {WEIGHTS_FILE}")
-    try:
-        model.load_state_dict(load_file(path))
-    except SafetensorError as error:
-        raise DataError(f"{path} is damaged: {error}") from None
-    except RuntimeError as error:
-        raise DataError(
-            f"{path} does not fit the model that the parameters ask for: {error}"
-        ) from None
+    state = read_safetensors(path)
+    expected = {name: value.shape for name, value in model.state_dict().items()}
+    if said := misfit(state, expected):
+        raise DataError(f"{path} does not fit the model that the parameters ask for: {said}")
+    model.load_state_dict(state)
 
 
 def _build_transformer(config: ModelConfig, channels: int) -> Transformer:

@@ -5,7 +5,10 @@ tell classes apart but know nothing of what words mean, and everything measured 
 "text: untrained".
 """
 
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -16,6 +19,7 @@ from spm.config.backbone import CONV, BackboneConfig
 from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.errors import ConfigError
 from spm.prompts import PromptFeatures
+from spm.state_dicts import State, misfit
 from spm.weights import read_weights, resolve_weights
 
 _BATCH = 256
@@ -72,12 +76,27 @@ def _clip_tower(backbone: BackboneConfig) -> nn.Module:
     import open_clip
 
     describe(backbone.name)  # raises for an unknown name, and says which are near
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _weights_follow(backbone.weights is not None):
         torch.manual_seed(backbone.seed)
-        model = open_clip.create_model(backbone.name)
+        model = open_clip.create_model(backbone.name, pretrained_text=False)
     if backbone.weights is not None:
         _load_text(model, resolve_weights(backbone.name, backbone.weights))
     return _TextOnly(model.eval())
+
+
+@contextmanager
+def _weights_follow(follow: bool) -> Iterator[None]:
+    """Silences open_clip's warning of a random model where its weights are loaded right after."""
+
+    def is_true(record: logging.LogRecord) -> bool:
+        return not (follow and record.getMessage().startswith("No pretrained weights loaded"))
+
+    root = logging.getLogger()
+    root.addFilter(is_true)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_true)
 
 
 class _TextOnly(nn.Module):
@@ -91,14 +110,12 @@ class _TextOnly(nn.Module):
 
 
 def _load_text(model: nn.Module, path: Path) -> None:
-    try:
-        result = model.load_state_dict(read_weights(path), strict=False)
-        problems = [key for key in result.missing_keys if not key.startswith("visual.")]
-        problems += result.unexpected_keys
-    except RuntimeError as error:  # a tensor of another size
-        problems = [str(error)]
-    if problems:
-        raise ConfigError(
-            f"backbone.weights: {path} does not hold the model's text tower: "
-            f"{', '.join(problems[:5])}"
-        )
+    state = _without_visual(read_weights(path))
+    expected = {name: value.shape for name, value in _without_visual(model.state_dict()).items()}
+    if said := misfit(state, expected):
+        raise ConfigError(f"backbone.weights: {path} does not hold the model's text tower: {said}")
+    model.load_state_dict(state, strict=False)
+
+
+def _without_visual(state: State) -> State:
+    return {name: value for name, value in state.items() if not name.startswith("visual.")}

@@ -1,15 +1,19 @@
 """Pretrained CLIP weights: from a tag of open_clip or from a file."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from spm.errors import ConfigError
+from spm.errors import ConfigError, DataError
+from spm.state_dicts import State, unwrapped
+from spm.torch_file import read_torch_file
+from spm.weight_file import form_of
 
-_OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
+OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
+"""What OpenAI's own files hold beside the weights, and nobody else's do."""
+_WITHIN = ("state_dict", "model_state_dict", "model")
+"""Where training checkpoints keep the weights."""
 
 
 def resolve_weights(name: str, weights: str) -> Path:
@@ -22,12 +26,7 @@ def resolve_weights(name: str, weights: str) -> Path:
         return Path(weights)
     import open_clip
 
-    tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
-    if weights not in tags:
-        raise ConfigError(
-            f"backbone.weights = {weights!r} is neither a file nor a pretrained tag of {name}; "
-            f"tags: {', '.join(tags) or 'none'}"
-        )
+    check_tag(name, weights)
     try:
         return Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(name, weights)))
     except Exception as error:  # the hub's client raises many kinds when there is no network
@@ -38,37 +37,62 @@ def resolve_weights(name: str, weights: str) -> Path:
         ) from error
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in a safetensors file, a torch file or OpenAI's TorchScript archive.
+def check_tag(name: str, weights: str) -> None:
+    """Raises ConfigError with the tags that open_clip has for model `name`."""
+    import open_clip
 
-    Raises ConfigError for a file that is damaged or holds anything else.
+    tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
+    if weights not in tags:
+        raise ConfigError(
+            f"backbone.weights = {weights!r} is neither a file nor a pretrained tag of {name}; "
+            f"tags: {', '.join(tags) or 'none'}"
+        )
+
+
+def read_weights(path: Path) -> State:
+    """The weights in a safetensors file, a torch file or OpenAI's TorchScript archive, by name.
+
+    A torch file may be a training checkpoint, with whatever beside the weights: nothing of it is
+    run. Raises ConfigError for a file that is damaged or holds anything else.
     """
+    state = read_state(path)
+    return unwrapped({key: value for key, value in state.items() if key not in OPENAI_EXTRAS})
+
+
+def read_state(path: Path) -> State:
+    """As `read_weights`, with OPENAI_EXTRAS, and names as they stand in the file."""
     try:
-        content = _load(path)
-    except Exception as error:  # whatever unpickling a foreign file raises
-        raise ConfigError(f"{path} is damaged or holds no weights: {error}") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else content
+        content = _read(path)
+    except DataError as error:
+        raise ConfigError(f"backbone.weights: {error}") from None
+    found = [content[key] for key in _WITHIN if isinstance(content, dict) and key in content]
+    state = found[0] if found else content
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
-        raise ConfigError(f"{path} holds no weights by name, but a {type(state).__name__}")
-    return {
-        key.removeprefix("module."): value
-        for key, value in state.items()
-        if key not in _OPENAI_EXTRAS
-    }
+        raise ConfigError(
+            f"backbone.weights: {path} holds no weights by name, but a {type(state).__name__}: "
+            "save model.state_dict()"
+        )
+    tensors = {key: value for key, value in state.items() if torch.is_tensor(value)}
+    if not tensors:
+        names = ", ".join(list(state)[:5]) or "nothing"
+        raise ConfigError(f"backbone.weights: {path} holds no weights by name, but {names}")
+    return tensors
 
 
-def _load(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
+def _read(path: Path) -> Any:
+    if form_of(path) != "safetensors":
+        return read_torch_file(path)
+    return read_safetensors(path)
 
+
+def read_safetensors(path: Path) -> State:
+    """Raises DataError for a file that is none, is cut short or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if form_of(path) != "safetensors":
+        raise DataError(f"{path} is damaged: it is a torch file, and no safetensors")
+    try:
         return load_file(path)
-    if _is_torchscript(path):
-        return torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from None

@@ -2,9 +2,11 @@
 
 import zipfile
 
+import numpy as np
 import open_clip
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from spm.backbone import build_backbone
 from spm.config.backbone import BackboneConfig
@@ -41,10 +43,19 @@ def test_the_visual_tower_is_the_one_that_open_clip_builds(tmp_path):
     assert (backbone.channels, backbone.image_size) == (24, 32)
 
 
-@pytest.mark.parametrize("form", ["safetensors", "torchscript", "wrapped"])
-def test_weights_are_read_from_every_form_in_circulation(tmp_path, form):
-    from safetensors.torch import save_file
+FORMS = [
+    "safetensors",
+    "torchscript",
+    "wrapped",
+    "training checkpoint",
+    "before torch 1.6",
+    "misnamed",
+]
 
+
+@pytest.mark.filterwarnings("error:.*torch.jit.load")
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_are_read_from_every_form_in_circulation(tmp_path, form):
     whole = open_clip.create_model(TINY).eval()
     if form == "safetensors":
         path = tmp_path / "clip.safetensors"
@@ -53,6 +64,18 @@ def test_weights_are_read_from_every_form_in_circulation(tmp_path, form):
         path = tmp_path / "clip.pt"
         state = {f"module.{name}": value for name, value in whole.state_dict().items()}
         torch.save({"state_dict": state, "epoch": 3}, path)
+    elif form == "training checkpoint":
+        path = tmp_path / "epoch_3.pt"
+        state = {f"module.{name}": value for name, value in whole.state_dict().items()}
+        optimizer = torch.optim.AdamW(whole.parameters()).state_dict()
+        beside = {"epoch": np.int64(3), "name": "run", "optimizer": optimizer, "loss": np.ones(2)}
+        torch.save({"state_dict": state} | beside, path)
+    elif form == "before torch 1.6":
+        path = tmp_path / "clip.pth"
+        torch.save(whole.state_dict(), path, _use_new_zipfile_serialization=False)
+    elif form == "misnamed":
+        path = tmp_path / "clip.bin"
+        save_file(whole.state_dict(), path)
     else:
         path = tmp_path / "clip.pt"
         example = (torch.zeros(1, 3, 32, 32), torch.zeros(1, 77, dtype=torch.int64))
@@ -109,7 +132,7 @@ def test_bfloat16_is_the_towers_alone():
         ({"name": "ViT-B-16-quickgelo"}, "near it: ViT-B-16-quickgelu"),
         ({"name": "RN50-quickgelu", "weights": "opnai"}, "tags: openai, yfcc15m, cc12m"),
         ({"image_size": 48}, "tiny-vit takes 32"),
-        ({"weights": __file__}, "is damaged or holds no weights"),
+        ({"weights": __file__}, "backbone.weights: .*holds no weights: it starts with"),
     ],
 )
 def test_what_cannot_be_built_says_what_can(changes, message):
@@ -133,19 +156,34 @@ def test_a_torch_file_without_a_state_dict_is_named(tmp_path, file, content, mes
 
 
 def test_damaged_weights_are_named(tmp_path):
-    (tmp_path / "clip.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(ConfigError, match=r"clip\.safetensors is damaged or holds no weights"):
-        build_backbone(_config(weights=str(tmp_path / "clip.safetensors")))
+    whole = open_clip.create_model(TINY)
+    torch.save(whole.state_dict(), tmp_path / "clip.pt")
+    save_file(whole.state_dict(), tmp_path / "clip.safetensors")
+    for name, message in (("clip.pt", "is cut short"), ("clip.safetensors", "is damaged or cut")):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+        with pytest.raises(ConfigError, match=rf"backbone\.weights: .*{name} {message}"):
+            build_backbone(_config(weights=str(tmp_path / name)))
     with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
         archive.writestr("clip/code/model.py", "nonsense")
-    with pytest.raises(ConfigError, match=r"script\.pt is damaged or holds no weights"):
+    with pytest.raises(ConfigError, match=r"script\.pt is an archive without torch's data\.pkl"):
         build_backbone(_config(weights=str(tmp_path / "script.pt")))
+
+
+def test_a_whole_saved_model_is_asked_for_as_its_weights(tmp_path):
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "model.pt")
+    with pytest.raises(ConfigError, match=r"but a Linear: save model\.state_dict\(\)"):
+        build_backbone(_config(weights=str(tmp_path / "model.pt")))
 
 
 def test_weights_of_another_model_are_named(tmp_path):
     torch.save({"visual.conv1.weight": torch.zeros(3)}, tmp_path / "other.pt")
     with pytest.raises(ConfigError, match=r"other\.pt does not hold tiny-vit's visual tower"):
         build_backbone(_config(weights=str(tmp_path / "other.pt")))
+    torch.save({"vision_model.proj": torch.zeros(3)}, tmp_path / "hub.pt")
+    with pytest.raises(ConfigError, match=r"Hugging Face's names of CLIP") as error:
+        build_backbone(_config(weights=str(tmp_path / "hub.pt")))
+    assert "\n" not in str(error.value)
 
 
 def test_weights_that_cannot_be_fetched_say_where_to_put_the_file(monkeypatch):

@@ -1,5 +1,7 @@
 """Released checkpoints: read, used and written back, on synthetic ones with the released names."""
 
+import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import spm
@@ -18,6 +20,7 @@ from spm.model import WEIGHTS_FILE, load_weights
 from spm.yaml_file import read_yaml
 from stages import params
 from tests import models, reference, tiny_clip
+from tests.test_torch_file import renamed
 
 C, HEADS, HIDDEN = 24, 8, 40
 
@@ -225,20 +228,79 @@ def test_both_towers_of_the_release_are_told_apart_by_their_names(
     assert not (tmp_path / "model").exists()
 
 
-def test_unknown_and_missing_keys_are_all_listed(tmp_path: Path) -> None:
+def test_unknown_and_missing_keys_are_said_in_a_line(tmp_path: Path) -> None:
     state = checkpoint(tmp_path / "best.pt")
     del state["gate_text.2.bias"], state["backbone.conv1.weight"], state["scale"]
     state["text_encoder.weight"] = torch.zeros(1)
     torch.save({"model_state_dict": state}, tmp_path / "best.pt")
     with pytest.raises(DataError) as error:
         from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
-    assert str(error.value).splitlines()[1:] == [
-        "  unknown: text_encoder.weight",
-        "  missing: backbone.conv1.weight",
-        "  missing: gate_text.2.bias",
-        "  missing: scale",
-    ]
-    assert "1 unknown, 3 missing" in str(error.value)
+    assert str(error.value) == (
+        f"{tmp_path / 'best.pt'} does not have the parameters of a released CLIP-SPM: 1 unknown "
+        "(text_encoder.weight), 3 missing (backbone.conv1.weight, gate_text.2.bias, scale)"
+    )
+
+
+@pytest.mark.parametrize("tower", ["RN50-quickgelu", "ViT-B-16-quickgelu"])
+def test_a_wholly_different_checkpoint_is_a_line_that_says_where_it_belongs(
+    tmp_path: Path, tower: str
+) -> None:
+    with torch.device("meta"):
+        names = open_clip.create_model(tower, device="meta").state_dict()
+    state = {name: torch.zeros(1) for name in names}
+    torch.save({"model_state_dict": state}, tmp_path / "best.pt")
+    with pytest.raises(
+        DataError, match=r"unknown \(visual\.… \d+, .*backbone\.weights takes"
+    ) as error:
+        from_released(tmp_path / "best.pt", tmp_path / "model")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("spelling", ["numpy._core.multiarray", "numpy.core.multiarray"])
+def test_what_training_leaves_beside_the_weights_is_passed_over(
+    tmp_path: Path, spelling: str
+) -> None:
+    """The release's `acc` is a NumPy scalar, in the words of NumPy 1 or 2."""
+    state = checkpoint(tmp_path / "best.pt", half=True)
+    content = {
+        "model_state_dict": state,
+        "acc": np.array([70.0, 76.0]).mean(),
+        "args": argparse.Namespace(dataset="hmdb51", out=Path("runs")),
+        "optimizer": torch.optim.Adam([torch.nn.Parameter(torch.ones(2))]).state_dict(),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    written = renamed(buffer, "numpy._core.multiarray", spelling, archive=True)
+    (tmp_path / "best.pt").write_bytes(written)
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    saved = load_file(tmp_path / "model" / WEIGHTS_FILE)
+    assert torch.equal(
+        saved["padm.transformer.attention.norm.weight"], state["context1.layers.0.0.norm.weight"]
+    )
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_what_stands_before_every_key_is_left_out(
+    tmp_path: Path, prefix: str, wrapped: bool
+) -> None:
+    state = checkpoint(tmp_path / "best.pt", wrapped=wrapped)
+    from_released(tmp_path / "best.pt", tmp_path / "plain", backbone=tiny_clip.NAME)
+    state = {prefix + name: value for name, value in state.items()}
+    torch.save({"model_state_dict": state}, tmp_path / "best.pt")
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    for file in (WEIGHTS_FILE, EXTRAS_FILE, "config.json"):
+        assert (tmp_path / "model" / file).read_bytes() == (tmp_path / "plain" / file).read_bytes()
+
+
+def test_a_prefix_before_some_of_the_keys_is_a_line(tmp_path: Path) -> None:
+    state = checkpoint(tmp_path / "best.pt")
+    mixed = {("" if "context" in name else "module.") + name: state[name] for name in state}
+    torch.save({"model_state_dict": mixed}, tmp_path / "best.pt")
+    with pytest.raises(DataError, match=r"unknown \(module\.… \d+\), \d+ missing \(") as error:
+        from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +308,10 @@ def test_unknown_and_missing_keys_are_all_listed(tmp_path: Path) -> None:
     [
         ({"state_dict": {}}, r"has no 'model_state_dict' with tensors in it; it has: state_dict"),
         ({"model_state_dict": {"scale": 1.0}}, r"has no 'model_state_dict' with tensors in it"),
-        ({"model_state_dict": Path("x")}, r"is not a torch file with weights alone"),
+        ({"model_state_dict": {}}, r"has no 'model_state_dict' with tensors in it"),
+        ({"model_state_dict": Path("x")}, r"has no 'model_state_dict' with tensors in it"),
+        ({f"layer{number}": 0 for number in range(9)}, r"it has: layer0, .*layer4, and 4 more"),
+        ([torch.ones(1)], r"it is a list"),
     ],
 )
 def test_what_is_no_released_checkpoint_says_so(tmp_path: Path, content, message: str) -> None:
@@ -255,12 +320,18 @@ def test_what_is_no_released_checkpoint_says_so(tmp_path: Path, content, message
         from_released(tmp_path / "best.pt", tmp_path / "model")
     with pytest.raises(DataError, match=r"nothing\.pt cannot be read: No such file"):
         from_released(tmp_path / "nothing.pt", tmp_path / "model")
+    (tmp_path / "page.pt").write_text("<!DOCTYPE html>", encoding="utf-8")
+    with pytest.raises(DataError, match=r"page\.pt is a web page"):
+        from_released(tmp_path / "page.pt", tmp_path / "model")
+    save_file({"scale": torch.ones(1)}, tmp_path / "best.safetensors")
+    with pytest.raises(DataError, match=r"it is no torch file"):
+        from_released(tmp_path / "best.safetensors", tmp_path / "model")
 
 
 def test_a_model_that_is_not_the_releases_cannot_be_written(tmp_path: Path) -> None:
     backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
     spm.save_model(models.build(backbone=backbone, padm=False, fusion="concat"), tmp_path / "part")
-    with pytest.raises(DataError, match=r"(?s)0 unknown, 19 missing.*context1.*gate_text\.0\.bias"):
+    with pytest.raises(DataError, match=r": 19 missing \(context1\.… 11, gate_text\.… 4"):
         to_released(tmp_path / "part", tmp_path / "there.pt")
     spm.save_model(models.build(), tmp_path / "conv")
     with pytest.raises(DataError, match="has the tower 'conv'"):
@@ -293,7 +364,7 @@ def test_a_damaged_folder_is_named(tmp_path: Path, file: str) -> None:
     checkpoint(tmp_path / "best.pt")
     from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
     (tmp_path / "model" / file).write_bytes(b"nonsense")
-    with pytest.raises(DataError, match=f"{file} is damaged"):
+    with pytest.raises(DataError, match=f"{file} holds no weights"):
         to_released(tmp_path / "model", tmp_path / "back.pt")
 
 

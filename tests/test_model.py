@@ -12,6 +12,7 @@ import spm
 from spm.errors import DataError
 from spm.head.consistency import consistency_distance
 from spm.head.otam import sequence_distance
+from spm.model import load_weights
 from tests.models import Features, build, features
 
 COMPONENTS = [
@@ -243,8 +244,36 @@ def test_what_is_no_model_folder_says_so(tmp_path):
         spm.load_model(tmp_path)
     spm.save_model(build(), tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(DataError, match=r"model.safetensors is damaged"):
+    with pytest.raises(DataError, match=r"model.safetensors holds no weights"):
         spm.load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1", "is git-lfs's pointer"),
+        (b"<html>", "is a web page"),
+        (b"", "is empty"),
+    ],
+)
+def test_what_came_in_place_of_the_weights_is_named(tmp_path, content, message):
+    spm.save_model(build(), tmp_path)
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(DataError, match=f"model.safetensors {message}"):
+        spm.load_model(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(whole[:-100])
+    with pytest.raises(DataError, match=r"model.safetensors is damaged or cut short"):
+        spm.load_model(tmp_path)
+
+
+def test_weights_of_another_model_are_one_line(tmp_path):
+    spm.save_model(build(padm=False, hidden_dim=40), tmp_path)
+    with pytest.raises(
+        DataError, match=r"11 missing \(padm\.… 11\), \d+ of another shape"
+    ) as error:
+        load_weights(build(), tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_encode_video_takes_any_leading_dimensions():

@@ -80,6 +80,19 @@ def test_pretrained_text_weights_are_used(tmp_path, monkeypatch):
         _encode(**backbone, weights=str(tmp_path / "visual.pt"))
 
 
+def test_with_weights_open_clip_says_nothing_and_without_it_does(tmp_path, monkeypatch, caplog):
+    """It says that nothing was loaded, before its own code has loaded nothing: ours does."""
+    (tmp_path / "models").mkdir()
+    tiny_clip.register(monkeypatch, tmp_path / "models", {tiny_clip.NAME: tiny_clip.CONFIG})
+    torch.save(open_clip.create_model(tiny_clip.NAME).state_dict(), tmp_path / "clip.pt")
+    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    caplog.clear()
+    _encode(**backbone, weights=str(tmp_path / "clip.pt"))
+    assert caplog.messages == []
+    _encode(**backbone)
+    assert any("No pretrained weights loaded" in message for message in caplog.messages)
+
+
 def test_round_trip_is_byte_stable(tmp_path):
     features = _encode()
     features.save(tmp_path / "a.h5")

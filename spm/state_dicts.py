@@ -1,0 +1,92 @@
+"""Tensors by name, from elsewhere: wrappers before the names, and in one line what does not fit."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+
+from torch import Size, Tensor
+
+State = dict[str, Tensor]
+
+_WRAPPERS = ("module.", "model.")
+"""What DataParallel and Lightning put before every name."""
+_COMPILED = "_orig_mod."
+"""What torch.compile puts into the names of what it compiled, and no module is called."""
+_SHOWN = 6
+
+_OTHERS = {
+    "vision_model.": "these are Hugging Face's names of CLIP: take open_clip's or OpenAI's file",
+    "motion_conv1.": "this is a released CLIP-SPM: python -m spm.convert reads it",
+    "backbone.visual.": "this is a CLIP-SPM of ours: model.init_from takes its folder",
+    "visual.": "this is CLIP itself: backbone.weights takes it",
+}
+"""How a name of a tensor begins -> what holds it, and where it belongs."""
+
+
+def unwrapped(state: Mapping[str, Tensor]) -> State:
+    """`state` without what stands before all of its names because the model was wrapped.
+
+        module.visual.proj, module.logit_scale  ->  visual.proj, logit_scale
+
+    A wrapper before some of them stays: which ones belong together cannot be told.
+    """
+    found = {name.replace(_COMPILED, ""): value for name, value in state.items()}
+    if len(found) != len(state):
+        return dict(state)
+    while wrapper := _wrapper_of_all(found):
+        found = {name.removeprefix(wrapper): value for name, value in found.items()}
+    return found
+
+
+def _wrapper_of_all(names: Collection[str]) -> str | None:
+    return next(
+        (each for each in _WRAPPERS if names and all(name.startswith(each) for name in names)), None
+    )
+
+
+def misfit(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
+    """What keeps `state` from filling a model with tensors of these shapes; "": nothing.
+
+    1 unknown (text.weight), 312 missing (backbone.… 312), 1 of another shape (a: [1], must be [2])
+    """
+    said = [misnamed(state, expected), misshapen(state, expected)]
+    return ", ".join(filter(None, said))
+
+
+def misnamed(names: Iterable[str], expected: Iterable[str]) -> str:
+    """Which names are unknown and which missing; "": none."""
+    unknown = sorted({*names} - {*expected})
+    missing = sorted({*expected} - {*names})
+    said = [
+        f"{len(unknown)} unknown ({_summary(unknown)})" if unknown else "",
+        f"{len(missing)} missing ({_summary(missing)})" if missing else "",
+    ]
+    return ", ".join(filter(None, said)) + _remedy(unknown)
+
+
+def misshapen(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
+    """Which of the tensors that both have are of another shape; "": none."""
+    wrong = [
+        f"{name}: {list(state[name].shape)}, must be {list(shape)}"
+        for name, shape in expected.items()
+        if name in state and state[name].shape != shape
+    ]
+    return f"{len(wrong)} of another shape ({_first(wrong)})" if wrong else ""
+
+
+def _summary(names: list[str]) -> str:
+    """All of a few names; of many, how many begin with what."""
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    counts = Counter(name.partition(".")[0] for name in names)
+    return _first([f"{start}.… {count}" for start, count in counts.most_common()])
+
+
+def _first(items: list[str]) -> str:
+    more = f", and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return ", ".join(items[:_SHOWN]) + more
+
+
+def _remedy(unknown: list[str]) -> str:
+    hints = (hint for start, hint in _OTHERS.items() if any(n.startswith(start) for n in unknown))
+    hint = next(hints, "")
+    return f" ({hint})" if hint else ""
