@@ -5,17 +5,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.places import data_root, inventory_cache
+from pipeline.places import data_root, hash_memory, inventory_cache
 from spm.config.dataset import BUILT_IN, ClipKind
-from spm.hashing import cheap_key, value_hash
+from spm.hashing import value_hash
 from spm.inventory import scan
+from spm.remembered_hash import remembered_hash
 
 
 class OutsideFiles:
     """The contents of such files. A data set is scanned once, whatever the number of points.
 
     `root` is the project's folder, which relative paths start from. In the state folder `state` the
-    keys of clips are remembered, for the stage `inventory` as well.
+    keys of clips and the hashes of weights are remembered, for the stage `inventory` as well.
     """
 
     def __init__(self, *, root: Path, state: Path) -> None:
@@ -24,12 +25,20 @@ class OutsideFiles:
 
     def of(self, parameters: Mapping[str, Any]) -> dict[str, str]:
         """Name -> content key, of all that a point with these parameters reads."""
-        found = {path: _content(self._root / path) for path in outside_paths(parameters)}
+        found = {path: self._content(self._root / path) for path in outside_paths(parameters)}
         name, kind = parameters["dataset"]["name"], parameters["dataset"]["kind"]
         if name != BUILT_IN:
             folder = data_root(parameters["runtime"]["root"], root=self._root) / name
             found["videos"] = self._videos(folder, kind)
         return {path: content for path, content in found.items() if content}
+
+    def _content(self, path: Path) -> str:
+        """Of a file, or of the files in a folder; "" where there is nothing."""
+        memory = hash_memory(self._state)
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.is_file())
+            return value_hash([[file.name, remembered_hash(file, memory=memory)] for file in files])
+        return remembered_hash(path, memory=memory) if path.is_file() else ""
 
     def _scan(self, folder: Path, kind: ClipKind) -> str:
         if not folder.is_dir():
@@ -42,10 +51,3 @@ def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
     """What may be the path of a file: weights can also be a tag of open_clip."""
     values = [parameters["model"]["init_from"], parameters["backbone"]["weights"]]
     return [value for value in values if value is not None]
-
-
-def _content(path: Path) -> str:
-    """ "" where there is nothing."""
-    if path.is_dir():
-        return value_hash({file.name: cheap_key(file) for file in path.iterdir() if file.is_file()})
-    return cheap_key(path) if path.is_file() else ""

@@ -22,6 +22,11 @@ def state_folder(*, root: Path) -> Path:
     return root / (os.environ.get("CLIP_SPM_STATE") or ".state")
 
 
+def hash_memory(state: Path) -> Path:
+    """Where `spm.remembered_hash` keeps the hashes of weights files."""
+    return state / "hashes.json"
+
+
 def inventory_cache(folder: Path, *, state: Path) -> Path:
     """Where `spm.inventory.scan` of a data set's folder keeps what it has read."""
     return state / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"

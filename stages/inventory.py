@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.places import inventory_cache
+from pipeline.places import hash_memory, inventory_cache
 from spm import inventory, manifest
 from spm.atomic import atomic_path
 from spm.clip_models import image_size
@@ -27,7 +27,7 @@ from spm.config.train import TrainConfig
 from spm.counting_readers import check_installed
 from spm.errors import ConfigError, DataError
 from spm.feasibility import VALIDATION_SPLITS, check_feasible
-from spm.hashing import cheap_key
+from spm.remembered_hash import remembered_hash
 from stages import command, params, paths, split_lists
 from stages.dataset_folder import dataset_folder
 
@@ -60,7 +60,7 @@ def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:
 
 
 def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str, str]:
-    """Keys of the files that the model starts from and that no stage writes."""
+    """Hashes of the files that the model starts from and that no stage writes."""
     files = []
     if model.init_from is not None:
         if Path(model.init_from).resolve() == paths.MODEL.resolve():
@@ -81,7 +81,8 @@ def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str,
             files.append(weights)
         elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
             raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
-    return {path.as_posix(): cheap_key(path) for path in files}
+    memory = hash_memory(paths.state_dir())
+    return {path.as_posix(): remembered_hash(path, memory=memory) for path in files}
 
 
 def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Table:

@@ -42,6 +42,15 @@ def test_they_count_by_content(project):
     assert outside(project).of(parameters(**names))["models/start"] != before["models/start"]
 
 
+def test_weights_count_by_all_of_their_content(project):
+    names = {"backbone.weights": "models/clip.pt"}
+    found = set()
+    for middle in (b"\0", b"\1"):
+        (project / "models/clip.pt").write_bytes(bytes(1 << 17) + middle + bytes(1 << 17))
+        found.add(outside(project).of(parameters(**names))["models/clip.pt"])
+    assert len(found) == 2
+
+
 def test_videos_that_are_not_here_are_told_from_those_that_are(project):
     assert outside(project).of(parameters(**{"dataset.name": "other"})) == {"videos": "absent"}
 

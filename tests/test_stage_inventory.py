@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from spm.benchmarks import load_benchmark
 from spm.errors import ConfigError, DataError
-from spm.hashing import cheap_key
+from spm.hashing import file_hash
 from stages import inventory, manifest, paths
 
 ROOT = Path(__file__).parent.parent
@@ -270,7 +270,19 @@ class TestWeights:
         names = ["models/clip.pt", "models/old/config.json", "models/old/model.safetensors"]
         keys = json.loads(paths.WEIGHTS.read_text())
         assert list(keys) == names
-        assert keys == {name: cheap_key(Path(name)) for name in names}
+        assert keys == {name: file_hash(Path(name)) for name in names}
+
+    def test_two_trainings_of_one_architecture_are_told_apart(self):
+        """They agree in size, and in the header and the end of their files."""
+        write(Path("models/old/config.json"), "{}")
+        weights = Path("models/old/model.safetensors")
+        params(model__init_from="models/old")
+        found = set()
+        for middle in (b"\0", b"\1"):
+            weights.write_bytes(bytes(1 << 17) + middle + bytes(1 << 17))
+            inventory.main()
+            found.add(json.loads(paths.WEIGHTS.read_text())[str(weights)])
+        assert len(found) == 2
 
     def test_a_tag_of_open_clip_is_no_file(self):
         params(backbone__weights="openai", **RN50)
