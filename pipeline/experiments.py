@@ -3,12 +3,12 @@
 A grid is a file in pipeline/grids, or any other: `python -m pipeline.experiments my/grid.yaml`
 (pipeline.grid says what stands in it). Points that were measured already, by this grid or another,
 are not run again; run it again after a failure, a kill or an edit, and it does what is missing.
-The table is in data/experiments/<name>: table.md, table.parquet, table.png.
+The table is in data/experiments/<name>: table.md, table.parquet, table.png. The name is the grid's;
+for a file elsewhere a hash of its path is added.
 """
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.grid import Grid, Point, load_grid, points_of
-from pipeline.grid_run import Outcome, Runner, Task, child_environment, run_all
+from pipeline.grid import Grid, Point, load_grid, points_of, slug
+from pipeline.grid_run import Outcome, Runner, Task, child_environment, interrupts, run_all
 from pipeline.grid_table import Results, markdown, summarize, table
 from pipeline.outside_files import OutsideFiles
 from pipeline.places import state_folder
@@ -30,7 +30,7 @@ from spm.lock import locked
 from spm.yaml_file import read_yaml
 
 _TABLES = Path("data/experiments")
-_RUNS_ALREADY = "a grid runs already, in process {process}: wait for it or end it"
+_RUNS_ALREADY = "a grid (or make gc) runs already, in process {process}: wait for it or end it"
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
     points = points_of(grid, document=document)
     keys = _keys(points, snapshot=snapshot, outside=OutsideFiles(root=root, state=state))
     records = PointRecords(state / "experiments/points")
-    tasks = _tasks(points, keys=keys, records=records, logs=state / "experiments" / grid.name)
+    tasks = _tasks(points, keys=keys, records=records, logs=state / "experiments/logs" / grid.name)
     print(f"{grid.title}: {len(points)} points, {len(tasks)} to run", flush=True)
     outcomes: list[Outcome] = []
     jobs = document["runtime"]["workers"] if jobs is None else jobs
@@ -94,10 +94,9 @@ def _tasks(
     tasks: dict[str, Task] = {}
     for point in points:
         key = keys[point.row, point.seed]
-        slug = re.sub(r"[^A-Za-z0-9=]+", "-", f"{logs.name}-{point.row}").strip("-")
-        name = f"{slug}-s{point.seed}"
+        name = f"{slug(f'{logs.name}-{point.row}')}-s{point.seed}-{key[:6]}"
         if not records.has(key):
-            tasks.setdefault(key, Task(key, f"{name}-{key[:6]}", point, logs / f"{name}.log"))
+            tasks.setdefault(key, Task(key, name, point, logs / f"{name}.log"))
     return list(tasks.values())
 
 
@@ -121,10 +120,23 @@ def _run(
         environment = child_environment(snapshot.root, state=state, parent_run=parent)
         runner = Runner(copies, root=snapshot.root, records=records, environment=environment)
         if jobs > 1:
-            runner.share(tasks[0])
+            _share(tasks[0], runner=runner)
         return run_all(tasks, runner=runner, jobs=jobs, prefect_home=state / "prefect")
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _share(task: Task, *, runner: Runner) -> None:
+    """No point is given up for it: what ails one need not ail all."""
+    log = task.log.parent / "frames.log"
+    with interrupts(runner):
+        failure = runner.share(task, log=log)
+    if failure and not runner.stopped:
+        print(
+            f"warning: the stages up to the frames, which the points share, failed: {failure} "
+            f"({log}). Each point runs them itself",
+            file=sys.stderr,
+        )
 
 
 def _log_table(grid: Grid, folder: Path, *, root: Path, state: Path) -> None:
@@ -139,7 +151,7 @@ def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
     """Asks the stages' side, which alone talks to MLflow; answers the grid's run, "" for none."""
     command = [sys.executable, "-m", "stages.grid_run", grid.name, *options]
     environment = {**os.environ, "CLIP_SPM_STATE": str(state)}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise InputError(done.stderr.strip().removeprefix("grid_run: error: "))
     return done.stdout.strip()

@@ -15,6 +15,7 @@ the grid's and its own baseline a row is compared with nothing. All else is as i
 of this project are named without path and suffix.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pipeline.preset import PRESETS, load_preset
 from spm.config.base import Section, validate
 from spm.config.dataset import BenchmarkName
 from spm.errors import ConfigError
+from spm.hashing import value_hash
 from spm.yaml_file import read_yaml
 
 GRIDS = Path(__file__).parent / "grids"
@@ -86,6 +88,7 @@ class Row:
 @dataclass(frozen=True)
 class Grid:
     name: str
+    """Of its MLflow run, table and logs: no other grid has it."""
     given: str
     """The name or the path that it was asked for by."""
     title: str
@@ -114,7 +117,7 @@ def load_grid(name: str, *, document: dict[str, Any], presets: Path = PRESETS) -
     path = _path(name)
     file = validate(GridFile, read_yaml(path), name=str(path))
     rows = {key: _row(key, file=file, path=path, presets=presets) for key in file.rows}
-    grid = Grid(path.stem, name, file.title, file.seeds, rows, file.paper)
+    grid = Grid(_name(path), name, file.title, file.seeds, rows, file.paper)
     for row in rows.values():
         _check_row(row, grid=grid, document=document, path=path)
     return grid
@@ -137,6 +140,26 @@ def _path(name: str) -> Path:
         known = ", ".join(sorted(found.stem for found in GRIDS.glob("*.yaml")))
         raise ConfigError(f"there is no grid {name!r}: give one of {known}, or a path to a .yaml")
     return path
+
+
+def _name(path: Path) -> str:
+    """The project's own grids have the file's name, others a hash of their path with it.
+
+    The path is taken from the project's folder, so that all clones of a project have the same name.
+    """
+    file, here = path.resolve(), Path.cwd().resolve()
+    if file.parent == GRIDS.resolve():
+        return file.stem
+    place = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"{slug(file.stem)}-{value_hash(place.as_posix())[:6]}"
+
+
+def slug(text: str) -> str:
+    """
+    >>> slug("HSMR+SPM, α = 0.2")
+    'HSMR-SPM-=-0-2'
+    """
+    return re.sub(r"[^A-Za-z0-9=]+", "-", text).strip("-")
 
 
 def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:

@@ -9,6 +9,7 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
+from spm.hashing import value_hash
 from tests.project import Project, wait_until
 
 pytestmark = pytest.mark.slow
@@ -25,6 +26,7 @@ rows:
 SPM = "  SPM: {set: {model.hsmr: false, model.padm: false}}\n"
 IMPOSSIBLE = "  impossible: {baseline: impossible, set: {episode.way: 100}}\n"
 LONG = "  long: {set: {train.episodes: 60}}\n"
+NAME = f"small-{value_hash('small.yaml')[:6]}"
 RUNNING = re.compile(r"\] (\w+), seed 0: started")
 
 
@@ -66,11 +68,11 @@ def test_all_points_run_and_the_table_is_written(project):
     output = run(project, GRID)
     assert "2 points, 2 to run" in output
     assert sorted(RUNNING.findall(output)) == ["full", "none"]
-    rows = pq.read_table(project.folder / "data/experiments/small/table.parquet").to_pylist()
+    rows = pq.read_table(project.folder / "data/experiments" / NAME / "table.parquet").to_pylist()
     assert [row["row"] for row in rows] == ["full", "none"]
     assert rows[1]["difference"] == pytest.approx(rows[1]["accuracy"] - rows[0]["accuracy"])
-    assert (project.folder / "data/experiments/small/table.png").is_file()
-    page = (project.folder / "data/experiments/small/table.md").read_text()
+    assert (project.folder / "data/experiments" / NAME / "table.png").is_file()
+    page = (project.folder / "data/experiments" / NAME / "table.md").read_text()
     assert page in output
     assert "30 test episodes" in page
     assert git_status(project) == status == " M README.md\n"
@@ -83,7 +85,7 @@ def test_one_mlflow_run_holds_the_points(project):
     client = MlflowClient(f"sqlite:///{project.folder}/.state/mlflow.db")
     (experiment,) = [each for each in client.search_experiments() if each.name == "motion"]
     runs = client.search_runs([experiment.experiment_id])
-    (parent,) = [each for each in runs if each.data.tags.get("grid") == "small"]
+    (parent,) = [each for each in runs if each.data.tags.get("grid") == NAME]
     assert parent.info.status == "FINISHED"
     assert "A small grid" in parent.data.tags["mlflow.note.content"]
     assert "table.png" in [each.path for each in client.list_artifacts(parent.info.run_id)]
@@ -97,7 +99,10 @@ def test_one_mlflow_run_holds_the_points(project):
 
 def test_dvc_knows_the_experiments(project):
     names = project.dvc("exp", "list", "--name-only").stdout.split()
-    assert sorted(name.rsplit("-", 1)[0] for name in names) == ["small-full-s0", "small-none-s0"]
+    assert sorted(name.rsplit("-", 1)[0] for name in names) == [
+        f"{NAME}-full-s0",
+        f"{NAME}-none-s0",
+    ]
 
 
 def test_nothing_runs_again_and_how_it_runs_is_no_reason(project):
@@ -111,7 +116,7 @@ def test_only_new_points_run_and_one_that_fails_stops_no_other(project):
     assert sorted(RUNNING.findall(output)) == ["SPM", "impossible"]
     assert "impossible, seed 0: the train split has 30 classes" in output
     assert "1 points are missing" in output
-    rows = pq.read_table(project.folder / "data/experiments/small/table.parquet").to_pylist()
+    rows = pq.read_table(project.folder / "data/experiments" / NAME / "table.parquet").to_pylist()
     assert [row["accuracy"] is None for row in rows] == [False, False, True, False]
 
 
@@ -128,7 +133,9 @@ def test_killed_it_leaves_nothing_running_and_goes_on(project):
     wait_until(lambda: not _lives(trainer), seconds=30)
     output = run(project, GRID + LONG + IMPOSSIBLE, status=1)
     assert sorted(RUNNING.findall(output)) == ["impossible", "long"]
-    log = (project.folder / ".state/experiments/small/small-long-s0.log").read_text()
+    (path,) = (project.folder / ".state/experiments/logs" / NAME).glob("*-long-s0-*.log")
+    log = path.read_text()
+    assert log.count("exp run") == 2
     assert 0 < int(re.search(r"goes on after (\d+) episodes", log).group(1)) < 60
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline import experiments
+from pipeline.grid import Point
 from pipeline.grid_run import Outcome
+from pipeline.point_records import PointRecords
 from tests.import_closure import ROOT
 
 GRID = (
@@ -54,3 +56,23 @@ def test_an_mlflow_that_went_away_costs_a_warning_and_no_report(
     assert "full, seed 0: boom" in said.out
     assert "1 points are missing: python -m pipeline.experiments small.yaml runs them" in said.out
     assert said.err == "warning: the table is not logged to MLflow: MLflow cannot be used\n"
+
+
+def test_shared_stages_that_fail_are_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = experiments.Task("key", "name", Point("full", 0, {}, {}), tmp_path / "name.log")
+    for failure, stopped, warned in (("no videos", False, True), ("stopped", True, False)):
+        runner = SimpleNamespace(share=lambda task, log: failure, stopped=stopped)  # noqa: B023
+        experiments._share(task, runner=runner)
+        said = capsys.readouterr().err
+        assert ("failed: no videos" in said and str(tmp_path / "frames.log") in said) == warned
+
+
+def test_points_whose_rows_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
+    points = [Point(row, 0, {}, {}) for row in ("a+b", "a b")]
+    keys = {(point.row, point.seed): f"{place}-key" for place, point in enumerate(points)}
+    tasks = experiments._tasks(
+        points, keys=keys, records=PointRecords(tmp_path), logs=tmp_path / "grid"
+    )
+    assert len({task.log for task in tasks}) == len({task.name for task in tasks}) == 2

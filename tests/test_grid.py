@@ -1,5 +1,6 @@
 """Grids: what is read from the file, what each point comes to, and errors before anything runs."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,31 @@ def test_what_is_wrong_is_said_before_anything_runs(tmp_path, old, new, messages
 def test_rows_measured_otherwise_have_a_baseline_of_their_own(tmp_path):
     text = f"{GRID}  one: {{baseline: one, set: {{evaluate.query: 1}}}}\n"
     assert load(tmp_path, text).rows["one"].baseline == "one"
+
+
+def test_two_grids_of_one_file_name_have_two_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = ["grid.yaml", "mine/grid.yaml", "components.yaml", "it's 'mine'.yaml"]
+    for place in places:
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(GRID)
+    names = [load_grid(place, document=DOCUMENT).name for place in places]
+    assert len({*names, "components"}) == 5
+    assert all(re.fullmatch(r"[\w-]+-[0-9a-f]{6}", name) for name in names)
+    again = [load_grid(str(tmp_path / place), document=DOCUMENT).name for place in places]
+    assert again == names
+    own = [str(GRIDS / "components.yaml"), "components"]
+    assert {load_grid(name, document=DOCUMENT).name for name in own} == {"components"}
+
+
+def test_a_clone_has_the_same_names(tmp_path, monkeypatch):
+    found = set()
+    for clone in ("one", "two"):
+        (tmp_path / clone).mkdir()
+        (tmp_path / clone / "grid.yaml").write_text(GRID)
+        monkeypatch.chdir(tmp_path / clone)
+        found.add(load_grid("grid.yaml", document=DOCUMENT).name)
+    assert len(found) == 1
 
 
 def test_an_unknown_grid_names_those_that_there_are():
