@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.timing import Line, interleaved
-from pipeline.snapshot import dvc_command
+from pipeline.git_and_dvc import dvc_command
 
 _ROOT = Path(__file__).parent.parent
 _IMPORTS = {"spm": 0.5, "spm.model": 3.0}

@@ -1,78 +1,83 @@
 """The project as it is now, and copies of it to run experiments in.
 
 A grid takes hours, and all its points must run the same code: so the files of the working tree are
-noted once, as a git tree (committed or not; ignored ones are left out), and each copy is a clone
-with these files. That also keeps `dvc exp run` away from the working tree itself: it stashes
-uncommitted work while it starts, and a kill at that moment would leave it stashed.
+noted once, as a git tree (committed or not; ignored ones are left out), and each copy is a git
+repository with these files. That also keeps `dvc exp run` away from the working tree itself: it
+stashes uncommitted work while it starts, and a kill at that moment would leave it stashed.
 
-Copies share with the project what is expensive: git's objects, DVC's cache, the state folder.
+Copies share with the project what is expensive: git's objects, DVC's cache, the state folder. The
+project may be a sub-folder of its repository: then a copy has the whole repository.
 """
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.git_and_dvc import dvc, git
 from pipeline.preset import with_values
 from spm.errors import InputError
 from spm.yaml_file import read_yaml
+
+_SUBMODULE = "160000"
 
 
 @dataclass(frozen=True)
 class Snapshot:
     root: Path
+    """The project's folder."""
+    prefix: str
+    """The project's path in its git repository; "" where it is the repository."""
     head: str
     """The commit that the experiments belong to."""
     tree: str
-    """The git tree of the files as they are."""
+    """The git tree of the repository's files as they are."""
 
     def code(self) -> dict[str, str]:
-        """Path -> git hash of every file that dvc.yaml names as a dep of what is measured."""
-        listing = _git("ls-tree", "-r", "-z", self.tree, root=self.root)
-        blobs = {}
-        for entry in filter(None, listing.split("\0")):
-            described, path = entry.split("\t", 1)
-            blobs[path] = described.split()[2]
-        deps = _deps(self.root / "dvc.yaml")
-        return {
-            path: blob
-            for path, blob in blobs.items()
-            if path in deps or any(path.startswith(f"{dep}/") for dep in deps)
-        }
+        """Path -> git hash of every file that dvc.yaml names as a dep of what is measured.
+
+        Raises InputError where one is in a submodule: its files are in another repository.
+        """
+        deps, found = _deps(self.root / "dvc.yaml"), {}
+        for path, (mode, blob) in _listing(self.root, self.tree).items():
+            if mode == _SUBMODULE and any(_overlap(path, dep) for dep in deps):
+                raise InputError(
+                    f"{path} is a submodule, or a git repository of its own, and experiments "
+                    "cannot carry its files along: commit them in the project's repository"
+                )
+            if any(path == dep or path.startswith(f"{dep}/") for dep in deps):
+                found[path] = blob
+        return found
 
 
 def take_snapshot(root: Path) -> Snapshot:
-    """Raises InputError where `root` is no git repository with a commit."""
-    try:
-        head = _git("rev-parse", "--verify", "HEAD^{commit}", root=root)
-    except subprocess.CalledProcessError:
-        raise InputError(
-            f"{root} has no git commit for experiments to start from: git init; git add -A; "
-            "git commit"
-        ) from None
+    """Raises InputError where `root` is in no git repository with a commit of the project."""
+    head, prefix = _head(root), git("rev-parse", "--show-prefix", folder=root)
     with tempfile.TemporaryDirectory() as folder:
         index = {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")}
-        _git("read-tree", head, root=root, env=index)
-        _git("add", "--all", root=root, env=index)
-        return Snapshot(root, head, _git("write-tree", root=root, env=index))
+        git("read-tree", head, folder=root, environment=index)
+        git("add", "--all", "--", ".", folder=root, environment=index)
+        tree = git("write-tree", folder=root, environment=index)
+    return Snapshot(root, prefix, head, tree)
 
 
 class WorkingCopy:
-    """A clone with the snapshot's files, in which one experiment runs at a time."""
+    """A repository with the snapshot's files, in which one experiment runs at a time."""
 
-    def __init__(self, folder: Path, *, snapshot: Snapshot, cache: Path) -> None:
-        """Creates `folder` anew. `cache` is DVC's, of the project."""
-        self.folder, self._snapshot = folder, snapshot
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        clone = ["clone", "--quiet", "--shared", "--no-checkout", str(snapshot.root), str(folder)]
-        _git(*clone, root=snapshot.root)
+    def __init__(self, place: Path, *, snapshot: Snapshot, cache: Path) -> None:
+        """Creates `place` anew. `cache` is DVC's, of the project."""
+        self.folder = place / snapshot.prefix
+        """The project's, in the copy."""
+        self._place, self._snapshot = place, snapshot
+        if place.exists():
+            shutil.rmtree(place)
+        place.mkdir(parents=True)
+        git("init", "--quiet", folder=place)
+        self._share_objects()
+        self._checkout()
         self._configure(cache)
 
     def reset(self, overrides: dict[str, object]) -> None:
@@ -80,44 +85,44 @@ class WorkingCopy:
 
         What the last experiment has left in data stays, so that DVC need not bring it again.
         """
-        _git("checkout", "--quiet", "--force", "--detach", self._snapshot.head, root=self.folder)
-        _git("read-tree", "-u", "--reset", self._snapshot.tree, root=self.folder)
+        self._checkout()
         params = self.folder / "params.yaml"
-        params.write_text(with_values(params.read_text(), overrides))
-
-    def bring(self, path: Path) -> None:
-        """Links a file or folder of the project that git ignores, at its place in the copy."""
-        place = self.folder / path
-        if not path.is_absolute() and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(self._snapshot.root / path)
+        text = with_values(params.read_text(encoding="utf-8"), overrides)
+        params.write_text(text, encoding="utf-8")
 
     def publish(self, name: str) -> None:
         """Makes the experiment `name` known to the project: `dvc exp show`, `dvc exp apply`."""
         head = self._snapshot.head
         ref = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
         options = ["--quiet", "--no-write-fetch-head", "--no-auto-maintenance"]
-        _git("fetch", *options, str(self.folder), f"+{ref}:{ref}", root=self._snapshot.root)
+        git("fetch", *options, str(self._place), f"+{ref}:{ref}", folder=self._snapshot.root)
+
+    def _share_objects(self) -> None:
+        """No `git clone --shared`: of a shallow repository, that has no uncommitted files."""
+        for name, place in (("objects", "objects/info/alternates"), ("shallow", "shallow")):
+            theirs = Path(git("rev-parse", "--git-path", name, folder=self._snapshot.root))
+            theirs = self._snapshot.root / theirs
+            if theirs.is_dir():
+                (self._place / ".git" / place).write_text(f"{theirs}\n", encoding="utf-8")
+            elif theirs.is_file():
+                shutil.copy(theirs, self._place / ".git" / place)
+
+    def _checkout(self) -> None:
+        head, tree = self._snapshot.head, self._snapshot.tree
+        git("checkout", "--quiet", "--force", "--detach", head, folder=self._place)
+        git("read-tree", "-u", "--reset", tree, folder=self._place)
 
     def _configure(self, cache: Path) -> None:
         """DVC's local configuration is the project's, with the project's cache."""
         local = self._snapshot.root / ".dvc/config.local"
-        _git("checkout", "--quiet", self._snapshot.head, "--", ".dvc", root=self.folder)
         if local.is_file():
             shutil.copy(local, self.folder / ".dvc/config.local")
-        command = [*dvc_command(), "cache", "dir", "--local", "--quiet", str(cache)]
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
-
-
-def dvc_command() -> list[str]:
-    return [sys.executable, "-m", "dvc"]
+        dvc("cache", "dir", "--local", "--quiet", str(cache), folder=self.folder)
 
 
 def cache_folder(root: Path) -> Path:
     """DVC's cache of the project in `root`."""
-    command = [*dvc_command(), "cache", "dir"]
-    answer = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    return Path(answer.stdout.strip())
+    return Path(dvc("cache", "dir", folder=root))
 
 
 def outs_of(stage: Mapping[str, Any]) -> list[str]:
@@ -141,7 +146,34 @@ def _deps(dvc_yaml: Path) -> set[str]:
     return found
 
 
-def _git(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
-    command = ["git", *arguments]
-    done = subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+def _head(root: Path) -> str:
+    """The commit that is checked out, where it has the project."""
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        raise _no_commit(root, start="git init; ")
+    git("rev-parse", "--git-dir", folder=root)  # a repository of somebody else, say: git's words
+    try:
+        head = git("rev-parse", "--verify", "HEAD^{commit}", folder=root)
+    except InputError:
+        raise _no_commit(root) from None
+    if not git("ls-tree", head, "--", "dvc.yaml", folder=root):
+        raise _no_commit(root)
+    return head
+
+
+def _no_commit(root: Path, *, start: str = "") -> InputError:
+    return InputError(
+        f"{root} is in no git commit that experiments could start from: {start}git add -A; "
+        "git commit"
+    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two paths is the other, or lies below it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _listing(root: Path, tree: str) -> dict[str, tuple[str, str]]:
+    """Path, from `root` -> mode and hash of every file of the project in a git tree."""
+    entries = filter(None, git("ls-tree", "-r", "-z", tree, folder=root).split("\0"))
+    described = [entry.split("\t", 1) for entry in entries]
+    return {path: (about.split()[0], about.split()[2]) for about, path in described}

@@ -63,8 +63,6 @@ def test_a_copy_has_the_files_as_they_are_and_the_project_stays(project, tmp_pat
     copy.reset({})
     assert (copy.folder / "code/train.py").read_text() == "2"
     assert read_yaml(copy.folder / "params.yaml") == {"model": {"padm": True}}
-    copy.bring(Path("models"))
-    assert (copy.folder / "models/a.pt").read_text() == "weights"
 
 
 def test_code_is_what_the_measurement_depends_on(project):
@@ -76,7 +74,101 @@ def test_code_is_what_the_measurement_depends_on(project):
     assert take_snapshot(project).code() != before
 
 
+def a_copy(project: Path, place: Path) -> WorkingCopy:
+    return WorkingCopy(place, snapshot=take_snapshot(project), cache=place / "cache")
+
+
+def test_of_a_project_in_a_sub_folder_the_copy_has_the_whole_repository(project, tmp_path):
+    (project / ".git").rename(tmp_path / ".git")
+    (tmp_path / "other").write_text("beside it")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "moved")
+    (project / "code/train.py").write_text("4")
+    (tmp_path / "other").write_text("not the project's")
+    assert "code/train.py" in take_snapshot(project).code()
+    copy = a_copy(project, tmp_path / "place")
+    copy.reset({"model.padm": False})
+    assert copy.folder == tmp_path / "place/project"
+    assert (copy.folder / "code/train.py").read_text() == "4"
+    assert (tmp_path / "place/other").read_text() == "beside it"
+    git(copy.folder, "update-ref", f"refs/exps/{_split(project)}/name", "HEAD")
+    copy.publish("name")
+    assert git(project, "rev-parse", f"refs/exps/{_split(project)}/name")
+
+
+def _split(project: Path) -> str:
+    head = git(project, "rev-parse", "HEAD")
+    return f"{head[:2]}/{head[2:]}"
+
+
+def _worktree(project: Path) -> Path:
+    git(project, "worktree", "add", "-q", "../made")
+    return project.parent / "made"
+
+
+def _shallow(project: Path) -> Path:
+    git(project, "commit", "-q", "--allow-empty", "-m", "second")
+    git(project.parent, "clone", "-q", "--depth", "1", f"file://{project}", "made")
+    return project.parent / "made"
+
+
+def _submodule(project: Path) -> Path:
+    around = project.parent / "around"
+    git(project.parent, "init", "-q", str(around))
+    git(
+        around, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(project), "m"
+    )
+    return around / "m"
+
+
+@pytest.mark.parametrize("make", [_worktree, _shallow, _submodule])
+def test_of_every_kind_of_repository_there_is_a_copy(project, tmp_path, make):
+    made = make(project)
+    (made / "code/train.py").write_text("not committed")
+    copy = a_copy(made, tmp_path / "place")
+    copy.reset({})
+    assert (copy.folder / "code/train.py").read_text() == "not committed"
+    assert git(copy.folder, "rev-parse", "HEAD") == git(made, "rev-parse", "HEAD")
+    git(copy.folder, "update-ref", f"refs/exps/{_split(made)}/name", "HEAD")
+    copy.publish("name")
+
+
+def test_a_submodule_matters_where_it_holds_code(project, tmp_path):
+    git(tmp_path, "init", "-q", "theirs")
+    git(tmp_path / "theirs", "commit", "-q", "--allow-empty", "-m", "start")
+    add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "-f", "../theirs"]
+    git(project, "remote", "add", "origin", str(project))
+    git(project, *add, "docs/theme")
+    assert take_snapshot(project).code()
+    git(project, *add, "code/head/theirs")
+    with pytest.raises(InputError, match="code/head/theirs is a submodule"):
+        take_snapshot(project).code()
+
+
 def test_without_a_commit_it_says_what_to_do(tmp_path):
-    git(tmp_path, "init", "-q")
-    with pytest.raises(InputError, match="git commit"):
+    with pytest.raises(InputError, match="git init; git add -A; git commit"):
         take_snapshot(tmp_path)
+    git(tmp_path, "init", "-q")
+    with pytest.raises(InputError, match="could start from: git add -A; git commit"):
+        take_snapshot(tmp_path)
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "without the project")
+    with pytest.raises(InputError, match="could start from: git add -A; git commit"):
+        take_snapshot(tmp_path)
+
+
+def test_what_git_refuses_is_said_in_its_words(project, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own, for its tests
+    with pytest.raises(InputError, match=r"dubious ownership[\s\S]*safe\.directory"):
+        take_snapshot(project)
+
+
+def test_what_dvc_refuses_is_said_in_its_words(project):
+    (project / ".dvc/config").write_text("[cache\n")
+    with pytest.raises(InputError, match=r"dvc in .*project says: "):
+        cache_folder(project)
+
+
+def test_without_git_it_says_so(project, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="git cannot be run"):
+        take_snapshot(project)
