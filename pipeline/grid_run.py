@@ -14,18 +14,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline.git_and_dvc import dvc_command
 from pipeline.grid import Point
-from pipeline.outside_files import outside_paths
-from pipeline.places import data_root
+from pipeline.places import data_root, link_outside, tracking_place
 from pipeline.point_records import PointRecords
 from pipeline.prefect_server import ensure_server
-from pipeline.snapshot import WorkingCopy, dvc_command
+from pipeline.snapshot import WorkingCopy
+from spm.errors import InputError
 
 _ERRORS = [  # of a stage or one of its ranks, of Python, of DVC
     re.compile(r"^[\w ]+: error: (.*)"),
@@ -72,16 +74,14 @@ class Runner:
 
     def run(self, task: Task) -> Outcome:
         """One experiment, from a clean copy to its record."""
-        copy = self._free.get()
-        try:
-            failure = None if self.stopped else self._experiment(task, copy=copy)
-        except subprocess.CalledProcessError as error:
-            failure = f"{error}: {error.stderr}"
-        except Exception as error:  # a full disk, say: it must not take the other points with it
-            failure = f"{type(error).__name__}: {error}"
-        finally:
-            self._free.put(copy)
-        return Outcome(task, "stopped" if self.stopped else failure)
+        return Outcome(task, self._in_a_copy(lambda copy: self._experiment(task, copy=copy)))
+
+    def share(self, task: Task, *, log: Path) -> str | None:
+        """Runs the stages up to the frames for one task, so that several need not do it at once.
+
+        Returns why they failed, None where they did not.
+        """
+        return self._in_a_copy(lambda copy: self._frames(task, copy=copy, log=log))
 
     def stop(self) -> None:
         """Kills what runs; what waits will not be started."""
@@ -89,52 +89,70 @@ class Runner:
         for pipe in list(self._running):
             pipe.close()
 
-    def share(self, task: Task) -> None:
-        """Runs the stages up to the frames for one task, so that several need not do it at once."""
+    def _in_a_copy(self, work: Callable[[WorkingCopy], str | None]) -> str | None:
+        """Does `work` in a copy that is free; returns why it failed, None where it did not."""
         copy = self._free.get()
+        try:
+            failure = None if self.stopped else work(copy)
+        except InputError as error:
+            failure = str(error)
+        except Exception as error:  # a full disk, say: it must not take the other points with it
+            failure = f"{type(error).__name__}: {error}"
+        finally:
+            self._free.put(copy)
+        return "stopped" if self.stopped else failure
+
+    def _frames(self, task: Task, *, copy: WorkingCopy, log: Path) -> str | None:
         self._prepare(copy, task.point)
-        self._execute([*dvc_command(), "repro", "frames"], copy=copy, log=task.log)
-        self._free.put(copy)
+        return self._execute([*dvc_command(), "repro", "frames"], copy=copy, log=log)
 
     def _experiment(self, task: Task, *, copy: WorkingCopy) -> str | None:
         self._prepare(copy, task.point)
         command = [*dvc_command(), "exp", "run", "--name", task.name, "evaluate"]
-        if self._execute(command, copy=copy, log=task.log) != 0:
-            return failure_in(task.log)
-        self._records.keep(task.key, copy=copy.folder, point=task.point)
-        copy.publish(task.name)
-        return None
+        failure = self._execute(command, copy=copy, log=task.log)
+        if failure is None:
+            self._records.keep(task.key, copy=copy.folder, point=task.point)
+            copy.publish(task.name)
+        return failure
 
     def _prepare(self, copy: WorkingCopy, point: Point) -> None:
-        given = point.parameters["runtime"]["root"]
-        place = {"runtime.root": str(data_root(given, root=self._root))} if given else {}
-        copy.reset(point.overrides | place)
-        for path in outside_paths(point.parameters):
-            if (self._root / path).exists():
-                copy.bring(Path(path))
+        runtime, places = point.parameters["runtime"], {}
+        if runtime["root"]:
+            places["runtime.root"] = str(data_root(runtime["root"], root=self._root))
+        if uri := runtime["tracking_uri"]:
+            places["runtime.tracking_uri"] = tracking_place(uri, root=self._root)
+        copy.reset(point.overrides | places)
+        link_outside(point.parameters, copy=copy.folder, root=self._root)
 
-    def _execute(self, command: list[str], *, copy: WorkingCopy, log: Path) -> int:
+    def _execute(self, command: list[str], *, copy: WorkingCopy, log: Path) -> str | None:
+        """Adds what the command prints to `log`; returns why it failed, None where it did not."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        supervised = [sys.executable, "-m", "pipeline.supervise", *command]
-        with open(log, "wb") as output:
-            process = subprocess.Popen(
-                supervised,
-                cwd=copy.folder,
-                env=self._environment,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-            assert process.stdin is not None
-            self._running.add(process.stdin)
-            if self.stopped:  # meanwhile
-                process.stdin.close()
-            try:
-                return process.wait()
-            finally:
-                self._running.discard(process.stdin)
-                process.stdin.close()
+        with open(log, "ab") as output:
+            output.write(f"--- {datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(command)}\n".encode())
+            output.flush()
+            before = output.tell()
+            status = self._wait(command, copy=copy, output=output)
+        return failure_in(log, after=before) if status else None
+
+    def _wait(self, command: list[str], *, copy: WorkingCopy, output: IO[bytes]) -> int:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.supervise", *command],
+            cwd=copy.folder,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        self._running.add(process.stdin)
+        if self.stopped:  # meanwhile
+            process.stdin.close()
+        try:
+            return process.wait()
+        finally:
+            self._running.discard(process.stdin)
+            process.stdin.close()
 
 
 def run_all(
@@ -166,7 +184,7 @@ def run_all(
         for future in [run_point.submit(name) for name in by_name]:
             future.wait()
 
-    with _interrupts(runner):
+    with interrupts(runner):
         run_grid()
     return [outcomes[name] for name in by_name]
 
@@ -219,9 +237,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def failure_in(log: Path) -> str:
-    """The stage's own words where it said what is wrong, else Python's, DVC's, or the last line."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def failure_in(log: Path, *, after: int = 0) -> str:
+    """The stage's own words where it said what is wrong, else Python's, DVC's, or the last line.
+
+    `after`: how many bytes of the log are of earlier runs.
+    """
+    text = log.read_bytes()[after:].decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     for pattern in _ERRORS:
         for line in lines:
             if found := pattern.match(line):
@@ -230,7 +252,9 @@ def failure_in(log: Path) -> str:
 
 
 @contextmanager
-def _interrupts(runner: Runner) -> Iterator[None]:
+def interrupts(runner: Runner) -> Iterator[None]:
+    """An interrupt stops `runner`, and nothing else, while the block runs."""
+
     def stop(number: int, frame: object) -> None:
         print("\nstopping the points that run …", file=sys.stderr, flush=True)
         runner.stop()
@@ -257,4 +281,6 @@ def child_environment(root: Path, *, state: Path, parent_run: str) -> dict[str, 
         "CLIP_SPM_PARENT_RUN": parent_run,
         "DVC_NO_ANALYTICS": "1",
     }
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        shared["MLFLOW_TRACKING_URI"] = tracking_place(uri, root=root)
     return {"OMP_NUM_THREADS": "1", **os.environ, **shared}

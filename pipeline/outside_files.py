@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.places import data_root, hash_memory, inventory_cache
+from pipeline.places import data_root, hash_memory, inventory_cache, outside_paths
 from spm.config.dataset import BUILT_IN, ClipKind
 from spm.hashing import value_hash
 from spm.inventory import scan
@@ -45,9 +45,3 @@ class OutsideFiles:
             return "absent"
         clips = scan(folder, kind=kind, cache=inventory_cache(folder, state=self._state))
         return value_hash(clips.to_pylist())
-
-
-def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
-    """What may be the path of a file: weights can also be a tag of open_clip."""
-    values = [parameters["model"]["init_from"], parameters["backbone"]["weights"]]
-    return [value for value in values if value is not None]

@@ -2,13 +2,22 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from pipeline.places import link_outside, project_of
 from spm.errors import InputError
+from spm.yaml_file import read_yaml
 
 
 def run(stage: Callable[[], None]) -> None:
-    """Runs `stage`. What the user can mend is printed without a traceback, with exit status 1."""
+    """Runs `stage`. What the user can mend is printed without a traceback, with exit status 1.
+
+    In a copy of the project that DVC made, the weights that git ignores are linked first.
+    """
     try:
+        here = Path.cwd()
+        if (project := project_of(here)) != here:
+            link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)
         stage()
     except InputError as error:
         name = stage.__module__ if stage.__module__ != "__main__" else sys.argv[0]

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
-from pipeline.places import data_root
+from pipeline.places import data_root, project_of
 from spm.config.dataset import BUILT_IN
 from spm.config.runtime import RuntimeConfig
 from stages import paths
 
 
 def dataset_folder(name: str, *, runtime: RuntimeConfig) -> Path:
-    """The folder of data set `name`. The built-in one is always where its stage writes it."""
+    """The folder of data set `name`. The built-in one is always where its stage writes it.
+
+    A copy of the project that DVC made has one of its own where DVC tracks the data set, and else
+    the project's.
+    """
+    here = Path.cwd()
     if name == BUILT_IN:
         return paths.RAW_BUILT_IN.absolute()
-    return data_root(runtime.root, root=Path.cwd()) / name
+    own = data_root(runtime.root, root=here) / name
+    return own if own.is_dir() else data_root(runtime.root, root=project_of(here)) / name

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.places import RAW, state_folder
+from pipeline.places import RAW, project_of, state_folder
 
 RAW_BUILT_IN = RAW / "motion"
 INVENTORY = Path("data/inventory.parquet")
@@ -24,6 +24,6 @@ REPORT = Path("data/report")
 
 def state_dir() -> Path:
     """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute."""
-    folder = state_folder(root=Path.cwd())
+    folder = state_folder(root=project_of(Path.cwd()))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from pipeline.places import project_of, tracking_place
 from spm.config.runtime import RuntimeConfig
 from spm.errors import InputError
 from stages import paths
@@ -24,7 +25,8 @@ _ENVIRONMENT = {
 def tracking_uri(runtime: RuntimeConfig) -> str:
     """Of MLflow's store: `runtime.tracking_uri`, else MLFLOW_TRACKING_URI, else our own sqlite."""
     default = f"sqlite:///{paths.state_dir() / 'mlflow.db'}"
-    return runtime.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default
+    uri = runtime.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default
+    return tracking_place(uri, root=project_of(Path.cwd()))
 
 
 def artifact_folder() -> Path:

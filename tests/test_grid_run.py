@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.grid import Point
-from pipeline.grid_run import Outcome, Progress, Task, duration, failure_in
+from pipeline.grid_run import Outcome, Progress, Runner, Task, duration, failure_in
+from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 from tests.project import wait_until
 
-TASK = Task("key", "grid-full-s0", Point("full", 0, {}, {}), Path("full.log"))
+POINT = Point("full", 0, {}, read_yaml(ROOT / "params.yaml"))
+TASK = Task("key", "grid-full-s0", POINT, Path("full.log"))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,37 @@ def test_durations(seconds, text):
 def test_the_reason_of_a_failure(tmp_path, log, reason):
     (tmp_path / "log").write_text(log)
     assert failure_in(tmp_path / "log") == reason
+
+
+def test_the_reason_of_a_failure_is_of_the_last_run(tmp_path):
+    (tmp_path / "log").write_text("ERROR: yesterday\nERROR: today\n")
+    assert failure_in(tmp_path / "log", after=len("ERROR: yesterday\n")) == "today"
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """With one copy; what DVC is asked for is run by `sh`, to which it is a comment."""
+    copy = SimpleNamespace(folder=ROOT, reset=lambda overrides: None)
+    monkeypatch.setattr("pipeline.grid_run.dvc_command", lambda: ["sh", str(tmp_path / "dvc")])
+    environment = dict(os.environ)
+    return Runner([copy], root=ROOT, records=None, environment=environment)
+
+
+def test_shared_stages_that_fail_say_why_and_give_the_copy_back(runner, tmp_path):
+    log = tmp_path / "logs/frames.log"
+    (tmp_path / "dvc").write_text("echo frames: error: no videos; exit 1")
+    assert runner.share(TASK, log=log) == "no videos"
+    (tmp_path / "dvc").write_text("echo fine")
+    assert runner.share(TASK, log=log) is None
+    said = log.read_text()
+    assert said.count("repro frames") == 2
+    assert said.index("no videos") < said.index("fine")
+
+
+def test_shared_stages_that_cannot_start_say_why_and_give_the_copy_back(runner, tmp_path):
+    (tmp_path / "log").mkdir()  # no file can be written there
+    for _ in range(2):
+        assert "Is a directory" in runner.share(TASK, log=tmp_path / "log")
 
 
 def test_progress_says_which_how_many_are_left_and_for_how_long(capsys):
