@@ -10,9 +10,14 @@ Names are resolved on first use, so that importing `spm.video` does not import t
 import importlib
 from typing import Any
 
+from spm.missing_packages import explain_missing_packages
+
 _HOME = {"ClipSPM": "spm.model", "load_model": "spm.model", "save_model": "spm.model"}
 
 __all__ = ["ClipSPM", "load_model", "save_model"]
+
+
+explain_missing_packages()
 
 
 def __getattr__(name: str) -> Any:

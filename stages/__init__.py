@@ -5,3 +5,7 @@ import os
 # Before torch is loaded: OpenMP's idle threads sleep instead of spinning. Where something else
 # runs beside a stage, spinning made evaluation on two cores three to eight times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from spm.missing_packages import explain_missing_packages
+
+explain_missing_packages()
