@@ -2,13 +2,14 @@
 # make test    set up .venv, then the tests, one whole dvc repro among them
 # make test-slow  the rest: kills, clusters, remotes, every benchmark's layout
 # make bench   measures ours against references, side by side
-# make gc      frees what the current results do not need
+# make gc      frees what the state folder keeps for nobody (GC_FLAGS=--dry-run: says what)
 # make ui      MLflow: prints the address of the runs
 #
 # TORCH_INDEX=URL takes torch from another package index, for example that of the CPU-only builds.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 TORCH_INDEX ?=
+GC_FLAGS ?=
 PORT ?= 5000
 BIN := $(CURDIR)/.venv/bin
 
@@ -40,7 +41,7 @@ ui: .venv/installed
 	python -m stages.ui --port $(PORT)
 
 gc: .venv/installed
-	python -m stages.gc
+	python -m stages.gc $(GC_FLAGS)
 
 # CUDA's own packages are left out: torch pins those that it needs, a CPU-only torch needs none.
 # So are markers that hold wherever the project runs.

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipeline.git_and_dvc import cache_folder
 from pipeline.grid import Grid, Point, load_grid, points_of, slug
 from pipeline.grid_run import Outcome, Runner, Task, child_environment, interrupts, run_all
 from pipeline.grid_table import Results, markdown, summarize, table
 from pipeline.outside_files import OutsideFiles
 from pipeline.places import state_folder
 from pipeline.point_records import PointRecords, point_key
-from pipeline.snapshot import Snapshot, WorkingCopy, cache_folder, take_snapshot
+from pipeline.snapshot import Snapshot, WorkingCopy, take_snapshot
 from spm.atomic import atomic_path
 from spm.errors import InputError
 from spm.lock import locked

@@ -1,5 +1,6 @@
 """Asking git and DVC. Where one of them refuses, that is one error, in its own words."""
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,18 @@ def git(*arguments: str, folder: Path, environment: Mapping[str, str] | None = N
 def dvc(*arguments: str, folder: Path) -> str:
     """What DVC prints when it is run in `folder`. Raises InputError."""
     return _ask("dvc", [*dvc_command(), *arguments], folder=folder)
+
+
+def cache_folder(root: Path) -> Path:
+    """DVC's cache of the project in `root`."""
+    return Path(dvc("cache", "dir", folder=root))
+
+
+def cache_name(path: Path) -> str:
+    """Where DVC keeps a file of these contents, below its cache folder."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "md5").hexdigest()
+    return f"files/md5/{digest[:2]}/{digest[2:]}"
 
 
 def dvc_command() -> list[str]:

@@ -120,11 +120,6 @@ class WorkingCopy:
         dvc("cache", "dir", "--local", "--quiet", str(cache), folder=self.folder)
 
 
-def cache_folder(root: Path) -> Path:
-    """DVC's cache of the project in `root`."""
-    return Path(dvc("cache", "dir", folder=root))
-
-
 def outs_of(stage: Mapping[str, Any]) -> list[str]:
     """Paths of what a stage of dvc.yaml writes; one with options is written {path: options}."""
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]

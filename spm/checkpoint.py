@@ -5,6 +5,7 @@ its own state and never somebody else's. A finished state stays: a run whose las
 (killed between the last episode and DVC's bookkeeping) is not trained again.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,10 @@ import torch
 
 from spm.atomic import atomic_path
 from spm.errors import DataError
-from spm.lock import locked
+from spm.lock import discard, locked
 
 _STATE = "state.pt"
+_ABOUT = "about.json"
 _RUNS_ALREADY = (
     "this training already runs, in process {process}: wait for it, or end it with "
     "`kill {process}`; then run dvc repro again, and it goes on from the last checkpoint"
@@ -27,7 +29,27 @@ class Checkpoint:
     """The saved state of one training, held by this process."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / _STATE
+        self.path, self._about = folder / _STATE, folder / _ABOUT
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `describe` was told."""
+        if not self._about.is_file():
+            return {}
+        about: dict[str, Any] = json.loads(self._about.read_text(encoding="utf-8"))
+        return about
+
+    def describe(self, **about: Any) -> None:
+        """Adds to what is known of this training: plain values, for people and for `make gc`."""
+        with atomic_path(self._about) as path:
+            text = json.dumps(self.about | about, indent=1, ensure_ascii=False)
+            path.write_text(text + "\n", encoding="utf-8")
+
+    def remove(self) -> None:
+        """Removes the folder, with the lock that this process holds."""
+        for path in (self.path, self._about):
+            path.unlink(missing_ok=True)
+        discard(self.path.parent)
 
     def save(self, state: dict[str, Any]) -> None:
         """Replaces the state in one step; a kill leaves the old or the new one."""

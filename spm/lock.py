@@ -3,8 +3,9 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from spm.errors import InputError
 
@@ -18,14 +19,45 @@ def locked(folder: Path, *, message: str) -> Iterator[None]:
     Raises InputError where another process holds it: `message`, in which `{process}` stands for
     that process's number. The lock goes with its process, however that ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / _LOCK, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise InputError(message.format(process=lock.read().strip() or "unknown")) from None
+    while (lock := _try(folder / _LOCK, message=message)) is None:
+        pass
+    with lock:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def discard(folder: Path) -> None:
+    """Removes the lock of `folder`, which this process holds, and the folder if nothing is left."""
+    (folder / _LOCK).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        with suppress(OSError):  # somebody has just begun to use it
+            folder.rmdir()
+
+
+def _try(path: Path, *, message: str) -> IO[str] | None:
+    """The lock file, held; None where `discard` has removed it meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115  the caller closes it
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with lock:
+            lock.seek(0)
+            process = lock.read().strip() or "unknown"
+        raise InputError(message.format(process=process)) from None
+    if _is_at(path, lock):
+        return lock
+    lock.close()
+    return None
+
+
+def _is_at(path: Path, lock: IO[str]) -> bool:
+    """Whether others who open `path` find this file."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    return False

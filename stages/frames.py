@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from pipeline.decode import fill_store
 from pipeline.frames_folder import INTEGRITY, write_folder
-from pipeline.shard_plan import plan_shards
+from pipeline.shard_plan import plan_shards, recipe_hash
+from pipeline.unfinished_decoding import noted
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
@@ -52,17 +53,18 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, d
     name = manifest.schema.metadata[b"dataset"].decode()
     store = paths.state_dir() / "shards"
     shards = plan_shards(manifest, frames=frames)
-    num_decoded = fill_store(
-        shards,
-        store=store,
-        videos=dataset_folder(name, runtime=runtime),
-        frames=frames,
-        runtime=runtime,
-        prefect_home=paths.state_dir() / "prefect",
-    )
-    index, report = write_folder(
-        paths.FRAMES, manifest=manifest, shards=shards, store=store, frames=frames
-    )
+    with noted(shards, store=store, recipe=recipe_hash(frames)):
+        num_decoded = fill_store(
+            shards,
+            store=store,
+            videos=dataset_folder(name, runtime=runtime),
+            frames=frames,
+            runtime=runtime,
+            prefect_home=paths.state_dir() / "prefect",
+        )
+        index, report = write_folder(
+            paths.FRAMES, manifest=manifest, shards=shards, store=store, frames=frames
+        )
     return index, report, num_decoded
 
 

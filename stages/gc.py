@@ -1,71 +1,168 @@
-"""`make gc`: empties the state folder of what the current results do not need.
+"""`make gc`: frees what the state folder keeps for nobody.
 
-Shards that data/frames does not name, and the checkpoints of finished or abandoned trainings. A
-training that runs is left alone, and so is what was written within the last hour: another clone
-that shares the state folder may need it. MLflow's runs and DVC's cache have commands of their own.
+    python -m stages.gc --dry-run     says what would go
+    python -m stages.gc               removes it
+    python -m stages.gc --abandoned   and trainings and decodings that have not ended, except those
+                                      that `dvc repro` would go on with: of the parameters as in
+                                      params.yaml now
+
+What goes: shards that neither data/frames names, nor a decoding that has not ended, nor anybody
+links (DVC's cache, another clone: removing them would free nothing); checkpoints of trainings whose
+model is in DVC's cache; what killed processes left behind, the copies of a grid among it. What was
+written within the last hour stays, and so does what is running.
+
+A state folder that several clones share (CLIP_SPM_STATE) keeps what has not ended of all of them;
+--abandoned asks the params.yaml of this clone alone. MLflow's runs, the records of grids and DVC's
+cache have commands of their own.
 """
 
+import argparse
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
-from spm.checkpoint import hold
+from pipeline.git_and_dvc import cache_folder
+from pipeline.shard_plan import recipe_hash
+from pipeline.unfinished_decoding import Note, notes
+from spm.checkpoint import Checkpoint, hold
+from spm.config.frames import FramesConfig
 from spm.errors import InputError
 from spm.frame_store import INDEX
-from spm.lock import locked
-from stages import command, paths
+from spm.lock import discard, locked
+from stages import command, params, paths
+from stages.sweep import Sweep
+from stages.train import SECTIONS, as_values
 
 _INDEX = paths.FRAMES / INDEX
 _FRESH_SECONDS = 3600
-_GRID_RUNS = (
-    "a grid runs, in process {process}, and its points need shards and checkpoints that no result "
-    "here names: wait for it or end it, then make gc"
+_LINKED = (
+    "that data/frames does not name are in DVC's cache, or in another clone: removing them would "
+    "free nothing before `dvc gc` there"
+)
+_RESUMED = "DVC has no model of it, and dvc repro may go on with it"
+_ABANDONED = (
+    "DVC has no model of it, but its parameters are others than now: --abandoned removes it"
+)
+_RUNNING = (
+    "a grid, or another gc, runs in process {process}, and needs shards and checkpoints that no "
+    "result here names: wait for it or end it, then make gc"
 )
 
 
 def main() -> None:
-    state = paths.state_dir()
-    with locked(state / "experiments", message=_GRID_RUNS):
-        freed = _remove_shards(state / "shards") + _remove_checkpoints(state / "checkpoints")
-        freed += _remove_leftovers(state / "shards") + _remove_leftovers(state / "checkpoints")
-    print(f"gc: {freed / 1e6:.0f} MB freed in {state}")
+    options, state = _options(), paths.state_dir()
+    sweep = Sweep(dry=options.dry_run)
+    with locked(state / "experiments", message=_RUNNING):
+        _leftovers(state, sweep=sweep)
+        kept = _shards(state / "shards", sweep=sweep, abandoned=options.abandoned)
+        kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=options.abandoned)
+        if not sweep.dry:
+            discard(state / "experiments")
+    print("\n".join(f"gc: {line}" for line in [*kept, *sweep.report(state)]))
 
 
-def _remove_shards(store: Path) -> int:
-    """A shard that DVC's cache holds as well takes no space of its own, and is counted as 0."""
+def _leftovers(state: Path, *, sweep: Sweep) -> None:
+    """What was killed left it. No grid runs, but a stage may."""
+    for folder in ("shards", "checkpoints", "inventory"):
+        for path in (state / folder).rglob(".*.tmp"):
+            if not _is_fresh(path):
+                sweep.take(path, kind="temporary file")
+    for folder in (
+        (state / "experiments").glob("copies"),
+        (state / "experiments/points").glob(".*"),
+    ):
+        for path in folder:
+            sweep.take_folder(path, kind="file of a grid's copies")
+
+
+def _shards(store: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
+    """Removes the shards that nobody needs; says which others stay, and why."""
     if not _INDEX.is_file():
         raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
-    used = set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
-    unused = [path for path in store.glob("*.h5") if path.name not in used]
-    return sum(_remove(path) for path in unused if not _is_fresh(path))
+    needed = set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
+    kept = []
+    for note in notes(store):
+        if abandoned and not _goes_on(note, store=store):
+            sweep.take(note.path, kind="note of an abandoned decoding")
+        else:
+            needed |= note.shards
+            kept.append(f"kept: the shards of a decoding that has not ended ({note.path})")
+    unused = [path for path in store.glob("*.h5") if path.name not in needed]
+    linked = [path for path in unused if path.stat().st_nlink > 1]
+    for path in unused:
+        if path not in linked and not _is_fresh(path):
+            sweep.take(path, kind="shard")
+    return kept + ([f"kept: {len(linked)} shards {_LINKED}"] if linked else [])
 
 
-def _remove_leftovers(folder: Path) -> int:
-    """Temporary files of writers that were killed; one that is fresh may be written just now."""
-    return sum(_remove(path) for path in folder.rglob(".*.tmp") if not _is_fresh(path))
+def _goes_on(note: Note, *, store: Path) -> bool:
+    """Whether `dvc repro` may go on with a decoding, or somebody is at it."""
+    (frames,) = params.load(frames=FramesConfig)
+    written = [note.path, *(store / name for name in note.shards)]
+    is_running = any(path.exists() and _is_fresh(path) for path in written)
+    return is_running or note.recipe == recipe_hash(frames)
 
 
-def _remove_checkpoints(folder: Path) -> int:
-    freed = 0
-    for training in folder.glob("*"):
+def _checkpoints(folder: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
+    """Removes the checkpoints that nobody needs; says which others stay, and why."""
+    trainings = sorted(path for path in folder.glob("*") if path.is_dir())
+    if not trainings:
+        return []
+    cache, parameters, kept = cache_folder(Path.cwd()), _parameters(), []
+    for training in trainings:
         try:
             with hold(training) as checkpoint:
-                if checkpoint.path.is_file():
-                    freed += _remove(checkpoint.path)
+                reason = _reason_to_keep(checkpoint, cache=cache, parameters=parameters)
+                if abandoned and reason == _ABANDONED:
+                    reason = ""
+                if not reason:
+                    _remove(checkpoint, sweep=sweep)
         except InputError as running:
-            print(f"gc: {training.name} is kept: {running}")
-    return freed
+            reason = str(running)
+        kept += [f"kept: {training}: {reason}"] if reason else []
+    return kept
+
+
+def _reason_to_keep(checkpoint: Checkpoint, *, cache: Path, parameters: dict[str, Any]) -> str:
+    """ "" for a checkpoint that nobody needs."""
+    if not checkpoint.path.is_file():
+        return ""
+    if _is_fresh(checkpoint.path):
+        return "it was written within the last hour"
+    about = checkpoint.about
+    if "model" in about and (cache / about["model"]).is_file():
+        return ""
+    return _RESUMED if about.get("parameters") == parameters else _ABANDONED
+
+
+def _remove(checkpoint: Checkpoint, *, sweep: Sweep) -> None:
+    if checkpoint.path.is_file():
+        sweep.take(checkpoint.path, kind="checkpoint")
+    if not sweep.dry:
+        checkpoint.remove()
+
+
+def _parameters() -> Any:
+    """Those of a training that `dvc repro` would begin or go on with, as `describe` has them."""
+    sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
+    return json.loads(json.dumps(as_values(sections)))
 
 
 def _is_fresh(path: Path) -> bool:
     return time.time() - path.stat().st_mtime < _FRESH_SECONDS
 
 
-def _remove(path: Path) -> int:
-    found = path.stat()
-    path.unlink()
-    return found.st_size if found.st_nlink == 1 else 0
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stages.gc", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--dry-run", action="store_true", help="remove nothing")
+    parser.add_argument(
+        "--abandoned", action="store_true", help="also what has not ended, of other parameters"
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

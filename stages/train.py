@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pipeline.git_and_dvc import cache_name
 from spm.activation_checkpointing import checkpoint_activations
 from spm.atomic import atomic_path
 from spm.checkpoint import Checkpoint, hold
@@ -31,7 +32,7 @@ from spm.feasibility import check_feasible
 from spm.frame_store import FrameStore
 from spm.hashing import file_hash, value_hash
 from spm.history import History
-from spm.model import ClipSPM, load_weights, save_model
+from spm.model import WEIGHTS_FILE, ClipSPM, load_weights, save_model
 from spm.model_spec import ModelSpec, differences, load_spec
 from spm.prompts import PromptFeatures
 from spm.ranks import Ranks
@@ -105,6 +106,8 @@ def _train(
         if ranks.first:
             _write(model, history)
             _report(run, history)
+            assert checkpoint is not None
+            checkpoint.describe(model=cache_name(paths.MODEL / WEIGHTS_FILE))
 
 
 def _report(run: tracking.Run, history: History) -> None:
@@ -125,6 +128,7 @@ def _record(
     folder = paths.state_dir() / "checkpoints" / fingerprint
     tags = machine_tags(device, ranks=ranks.count)
     with hold(folder) as checkpoint, _tracked(sections, tags) as run:
+        checkpoint.describe(parameters=as_values(sections))
         yield checkpoint, run
 
 
@@ -225,11 +229,16 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
             "frames": store.identity,
             "prompts": file_hash(paths.PROMPTS),
             "weights": file_hash(paths.WEIGHTS),
-            "parameters": {name: section.model_dump() for name, section in sections.items()},
+            "parameters": as_values(sections),
             "code": code_hash("stages.train", packages=["spm"]),
             "packages": versions(TRAINING),
         }
     )[:32]
+
+
+def as_values(sections: dict[str, Section]) -> dict[str, Any]:
+    """Plain values, as params.yaml has them."""
+    return {name: section.model_dump() for name, section in sections.items()}
 
 
 def _write(model: ClipSPM, history: History) -> None:

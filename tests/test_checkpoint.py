@@ -45,3 +45,15 @@ def test_state_round_trip_and_damage(tmp_path):
         checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:100])
         with pytest.raises(DataError, match=r"state\.pt is damaged"):
             checkpoint.load()
+
+
+def test_what_is_known_of_a_training_is_added_to_and_goes_with_it(tmp_path):
+    with hold(tmp_path / "training") as checkpoint:
+        assert checkpoint.about == {}
+        checkpoint.describe(parameters={"lr": 1e-3})
+        checkpoint.describe(model="name")
+        checkpoint.save({})
+    with hold(tmp_path / "training") as checkpoint:
+        assert checkpoint.about == {"parameters": {"lr": 1e-3}, "model": "name"}
+        checkpoint.remove()
+    assert not (tmp_path / "training").exists()

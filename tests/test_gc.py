@@ -1,61 +1,214 @@
-"""`make gc` removes what no result needs, and nothing else."""
+"""`make gc` removes what nobody needs, says so, and keeps whatever would be gone on with."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from pipeline.git_and_dvc import cache_name
+from pipeline.shard_plan import PlannedShard, recipe_hash
+from pipeline.unfinished_decoding import noted
 from spm.checkpoint import hold
+from spm.config.frames import FramesConfig
 from spm.errors import InputError
 from spm.lock import locked
-from stages import gc, paths
+from stages import gc, params, paths
+from stages.train import SECTIONS, as_values
+from tests.import_closure import ROOT
 from tests.stores import make_store
 
-
-def age(path: Path, *, seconds: float) -> None:
-    os.utime(path, (time.time() - seconds,) * 2)
+DAY = 86_400
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
+    """A project with frames, and a shard and a finished training that nothing names."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
-    for name in ("shards/shard.h5", "shards/old.h5", "checkpoints/done/state.pt"):
-        path = tmp_path / "state" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x" * 2_000_000)
-        age(path, seconds=7200)
+    monkeypatch.setattr(gc, "cache_folder", lambda root: root / "cache")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    paths.FRAMES.mkdir(parents=True)
+    make_store(paths.FRAMES, classes={"train": 2})
+    for name in ("shard.h5", "old.h5"):
+        write(tmp_path / "state/shards" / name)
+    train("finished", model="weights")
+    cached("weights")
     return tmp_path / "state"
 
 
-def test_it_keeps_the_shards_in_use_and_running_trainings(state, capsys):
-    for name, seconds in ((".new.h5.tmp", 0), (".killed.h5.tmp", 7200), ("new.h5", 1800)):
-        (state / "shards" / name).write_bytes(b"x" * 1_000_000)
-        age(state / "shards" / name, seconds=seconds)
-    paths.FRAMES.mkdir(parents=True)
-    make_store(paths.FRAMES, classes={"train": 2})
-    with hold(state / "checkpoints" / "running") as checkpoint:
-        checkpoint.save({})
+def write(path: Path, *, seconds: float = 2 * DAY) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * 2_000_000)
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def train(name: str, *, seconds: float = 2 * DAY, model: str | None = None, **about) -> Path:
+    """The checkpoint of a training of the parameters of now, or as `about` says."""
+    folder = paths.state_dir() / "checkpoints" / name
+    with hold(folder) as checkpoint:
+        sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
+        checkpoint.describe(**{"parameters": as_values(sections)} | about)
+        if model is not None:
+            checkpoint.describe(model=name_of(model))
+    write(folder / "state.pt", seconds=seconds)
+    return folder
+
+
+def name_of(model: str) -> str:
+    Path("model").write_text(model)
+    return cache_name(Path("model"))
+
+
+def cached(model: str) -> None:
+    path = Path("cache") / name_of(model)
+    path.parent.mkdir(parents=True)
+    path.write_text(model)
+
+
+@pytest.fixture
+def collect(monkeypatch, capsys):
+    def call(*options: str) -> str:
+        monkeypatch.setattr("sys.argv", ["gc", *options])
         gc.main()
-        assert checkpoint.path.is_file()
+        return capsys.readouterr().out
+
+    return call
+
+
+def shards(state: Path) -> set[str]:
+    return {path.name for path in (state / "shards").glob("*.h5")}
+
+
+def trainings(state: Path) -> set[str]:
+    return {path.name for path in (state / "checkpoints").glob("*")}
+
+
+def test_it_says_what_would_go_and_what_went(state, collect):
+    said = collect("--dry-run")
+    for line in ("1 × shard: 2 MB", "1 × checkpoint: 2 MB", "4 MB would be freed in"):
+        assert f"gc: {line}" in said
+    assert shards(state) == {"shard.h5", "old.h5"}
+    assert trainings(state) == {"finished"}
+    assert (state / "checkpoints/finished/state.pt").is_file()
+    assert "gc: 4 MB freed" in collect()
+    assert shards(state) == {"shard.h5"}
+    assert trainings(state) == set()
+    assert "gc: 0 MB freed" in collect()
+
+
+def test_a_training_that_was_killed_stays_at_any_age(state, collect):
+    train("killed", seconds=365 * DAY)
+    for options in ((), ("--abandoned",)):
+        assert "killed: DVC has no model of it, and dvc repro may go on" in collect(*options)
+        assert trainings(state) == {"killed"}
+
+
+def test_a_training_whose_result_was_lost_stays_at_any_age(state, collect):
+    """Killed between the last episode and DVC's bookkeeping."""
+    train("lost", model="other weights")
+    collect("--abandoned")
+    assert trainings(state) == {"lost"}
+
+
+def test_a_training_of_other_parameters_stays_unless_it_is_given_up(state, collect):
+    train("other", parameters={})
+    train("of a release without words", parameters=None)
+    said = collect()
+    assert said.count("but its parameters are others than now: --abandoned removes it") == 2
+    assert len(trainings(state)) == 2
+    train("new", parameters={}, seconds=1800)
+    assert "new: it was written within the last hour" in collect("--abandoned")
+    assert trainings(state) == {"new"}
+
+
+def test_a_training_that_runs_stays(state, collect):
+    with hold(train("running", parameters={})):
+        said = collect("--abandoned")
+        assert f"already runs, in process {os.getpid()}" in said
+        assert trainings(state) == {"running"}
+
+
+def test_what_a_training_left_that_never_saved_goes(state, collect):
+    with hold(state / "checkpoints/empty") as checkpoint:
+        checkpoint.describe(parameters={})
+    (state / "checkpoints/bare").mkdir()
+    write(state / "checkpoints/killed/.state.pt.12.tmp")
+    collect()
+    assert trainings(state) == set()
+
+
+@pytest.fixture
+def killed(state):
+    """A decoding that was killed two days ago, and one of other parameters."""
+    (frames,) = params.load(frames=FramesConfig)
+    for name, recipe in (("ours.h5", recipe_hash(frames)), ("theirs.h5", "another")):
+        write(state / "shards" / name)
+        planned = [PlannedShard(name, ()), PlannedShard(f"missing {name}", ())]
+        with pytest.raises(RuntimeError), noted(planned, store=state / "shards", recipe=recipe):
+            raise RuntimeError
+    for note in (state / "shards/unfinished").iterdir():
+        os.utime(note, (time.time() - 2 * DAY,) * 2)
+    return state
+
+
+def test_shards_of_a_decoding_that_was_killed_stay_at_any_age(killed, collect):
+    assert collect().count("kept: the shards of a decoding that has not ended") == 2
+    assert shards(killed) == {"shard.h5", "ours.h5", "theirs.h5"}
+    collect("--abandoned")
+    assert shards(killed) == {"shard.h5", "ours.h5"}
+
+
+def test_shards_of_a_decoding_that_runs_stay(killed, collect):
+    write(killed / "shards/theirs.h5", seconds=1800)
+    collect("--abandoned")
+    assert shards(killed) == {"shard.h5", "ours.h5", "theirs.h5"}
+
+
+def test_a_decoding_that_ended_is_not_noted(state):
+    with noted([PlannedShard("a.h5", ())], store=state / "shards", recipe="r"):
+        assert list((state / "shards/unfinished").iterdir())
+    assert not list((state / "shards/unfinished").iterdir())
+
+
+def test_shards_that_another_clone_or_dvc_has_stay(state, collect, tmp_path):
+    (tmp_path / "another").mkdir()
+    os.link(state / "shards/old.h5", tmp_path / "another/old.h5")
+    assert "kept: 1 shards that data/frames does not name are in DVC's cache, or in" in collect()
+    assert shards(state) == {"shard.h5", "old.h5"}
+
+
+def test_what_was_killed_leaves_nothing(state, collect):
+    for name, seconds in ((".new.h5.tmp", 0), (".killed.h5.tmp", 7200)):
+        write(state / "shards" / name, seconds=seconds)
+    write(state / "shards/new.h5", seconds=1800)
+    write(state / "experiments/copies/0/data/model/model.safetensors")
+    (state / "experiments/copies/0/models").symlink_to(state)
+    write(state / "experiments/points/.half/train.json")
+    write(state / "experiments/points/whole/train.json")
+    assert "3 × file of a grid's copies: 4 MB" in collect()
     left = {path.name for path in (state / "shards").iterdir()}
     assert left == {"shard.h5", "new.h5", ".new.h5.tmp"}
-    assert not (state / "checkpoints/done/state.pt").exists()
-    assert "gc: 5 MB freed" in capsys.readouterr().out
+    assert {path.name for path in (state / "experiments").rglob("*")} == {
+        "points",
+        "whole",
+        "train.json",
+    }
 
 
-def test_without_an_index_nothing_is_removed(state):
+def test_without_an_index_nothing_is_removed(state, collect):
+    (paths.FRAMES / "index.parquet").unlink()
     with pytest.raises(InputError, match="is missing"):
-        gc.main()
-    assert (state / "shards/old.h5").is_file()
+        collect()
+    assert shards(state) == {"shard.h5", "old.h5"}
+    assert trainings(state) == {"finished"}
 
 
-def test_while_a_grid_runs_nothing_is_removed(state):
-    paths.FRAMES.mkdir(parents=True)
-    make_store(paths.FRAMES, classes={"train": 2})
+def test_while_a_grid_or_another_gc_runs_nothing_is_removed(state, collect):
     running = locked(state / "experiments", message="not reached")
-    with running, pytest.raises(InputError, match=f"a grid runs, in process {os.getpid()}"):
-        gc.main()
-    assert (state / "shards/old.h5").is_file()
-    assert (state / "checkpoints/done/state.pt").is_file()
+    with running, pytest.raises(InputError, match=f"runs in process {os.getpid()}"):
+        collect()
+    assert shards(state) == {"shard.h5", "old.h5"}
+    assert trainings(state) == {"finished"}
+    assert not collect("--dry-run").startswith("gc: 0 MB")

@@ -4,6 +4,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -64,9 +67,27 @@ def test_the_stage_is_killed(project, training):
 
 
 def test_both_are_killed(project, training):
+    """What goes on later is no garbage, and what DVC has recorded is."""
     os.killpg(training.pid, signal.SIGKILL)
     training.wait()
+    assert "dvc repro may go on with it" in _collect_garbage_days_later(project)
     _assert_goes_on_to_the_same_weights(project)
+    assert "1 × checkpoint" in _collect_garbage_days_later(project)
+    assert not list((project.folder / ".state/checkpoints").iterdir())
+
+
+def _collect_garbage_days_later(project) -> str:
+    (checkpoint,) = (project.folder / ".state/checkpoints").glob("*/state.pt")
+    os.utime(checkpoint, (time.time() - 200_000,) * 2)
+    command = [sys.executable, "-m", "stages.gc"]
+    return subprocess.run(
+        command,
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ).stdout
 
 
 def test_dvc_is_killed_and_its_trainer_lives(project, training):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.snapshot import WorkingCopy, cache_folder, take_snapshot
+from pipeline.git_and_dvc import cache_folder
+from pipeline.snapshot import WorkingCopy, take_snapshot
 from spm.errors import InputError
 from spm.yaml_file import read_yaml
 
