@@ -14,6 +14,12 @@ def git(*arguments: str, folder: Path, environment: Mapping[str, str] | None = N
     return _ask("git", ["git", *arguments], folder=folder, environment=environment)
 
 
+def repository(folder: Path) -> Path | None:
+    """The git repository that holds `folder`; None where there is none. Does not ask git."""
+    holders = (each for each in (folder, *folder.parents) if (each / ".git").exists())
+    return next(holders, None)
+
+
 def dvc(*arguments: str, folder: Path) -> str:
     """What DVC prints when it is run in `folder`. Raises InputError."""
     return _ask("dvc", [*dvc_command(), *arguments], folder=folder)

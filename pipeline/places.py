@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.git_and_dvc import repository
 from spm.hashing import value_hash
 
 RAW = Path("data/raw")
@@ -26,7 +27,8 @@ def project_of(folder: Path) -> Path:
     here, named = folder.resolve(), os.environ.get("DVC_ROOT")
     for dvc_root in [*reversed(here.parents), *([Path(named)] if named else [])]:
         if (dvc_root / _COPIES).resolve() in here.parents:
-            return _repository(dvc_root) / here.relative_to(_repository(here))
+            theirs, ours = repository(dvc_root) or dvc_root, repository(here) or here
+            return theirs / here.relative_to(ours)
     return folder
 
 
@@ -72,9 +74,3 @@ def link_outside(parameters: Mapping[str, Any], *, copy: Path, root: Path) -> No
             (copy / path).parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):  # another copy's, of a path with ..
                 (copy / path).symlink_to(root / path)
-
-
-def _repository(folder: Path) -> Path:
-    """The git repository that holds `folder`."""
-    holders = [each for each in (folder, *folder.parents) if (each / ".git").exists()]
-    return holders[0] if holders else folder

@@ -46,7 +46,7 @@ def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
 
 def _start(address: tuple[str, int], *, log: Path) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", __name__, *map(str, address)]
-    with open(log, "wb") as output:
+    with open(log, "ab") as output:  # another flow's server may be writing there
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.git_and_dvc import dvc, git
+from pipeline.git_and_dvc import dvc, git, repository
 from pipeline.preset import with_values
 from spm.errors import InputError
 from spm.yaml_file import read_yaml
@@ -143,7 +143,7 @@ def _deps(dvc_yaml: Path) -> set[str]:
 
 def _head(root: Path) -> str:
     """The commit that is checked out, where it has the project."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+    if repository(root) is None:
         raise _no_commit(root, start="git init; ")
     git("rev-parse", "--git-dir", folder=root)  # a repository of somebody else, say: git's words
     try:

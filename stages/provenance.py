@@ -5,12 +5,14 @@ Nothing here talks to MLflow; stages.tracking writes these down.
 
 import json
 import os
-import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dotted import flatten
+from pipeline.git_and_dvc import git, repository
+from spm.errors import InputError
 from spm.hashing import file_hash, folder_hash, value_hash
 from stages import paths
 
@@ -105,16 +107,14 @@ def _git_tags() -> dict[str, str]:
 
     What a repro itself writes (dvc.lock, data) does not count: it would make every run dirty.
     """
-    commit = _git("rev-parse", "HEAD")
-    if commit is None:
+    here = Path.cwd()
+    if repository(here) is None:
         return {}
-    changes = _git("status", "--porcelain", "-uno", "--", ".", ":!dvc.lock", ":!data")
-    return {"mlflow.source.git.commit": commit, "git.dirty": json.dumps(bool(changes))}
-
-
-def _git(*arguments: str) -> str | None:
     try:
-        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
+        commit = git("rev-parse", "--verify", "HEAD", folder=here)
+        status = ["status", "--porcelain", "-uno", "--", ".", ":!dvc.lock", ":!data"]
+        changes = git(*status, folder=here)
+    except InputError as error:
+        print(f"warning: MLflow is not told the git commit: {error}", file=sys.stderr)
+        return {}
+    return {"mlflow.source.git.commit": commit, "git.dirty": json.dumps(bool(changes))}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.child_python import environment
 from spm.config.episode import EpisodeConfig
 from spm.errors import InputError
 from spm.hashing import file_hash
@@ -149,7 +150,7 @@ def test_a_run_whose_process_was_killed_is_ended_by_the_next(workspace: Path) ->
         "import os; from stages import tracking\n"
         "with tracking.stage_run('train', params={}): os.kill(os.getpid(), 9)"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == -9
     with tracking.stage_run("train", params={}) as run:
         statuses = {info.info.run_id: info.info.status for info in all_runs()}
         assert statuses.pop(run.run_id) == "RUNNING"
@@ -343,3 +344,16 @@ def test_git_tags_name_the_commit(workspace: Path) -> None:
     assert provenance.stage_tags("x")["git.dirty"] == clean["git.dirty"] == "false"
     write_params(tracking=False)
     assert provenance.stage_tags("x")["git.dirty"] == "true"
+
+
+def test_a_repository_that_git_refuses_is_a_warning_in_gits_words(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "git.dirty" not in provenance.stage_tags("x")
+    assert capsys.readouterr().err == ""  # an archive without git: nothing is missing
+    subprocess.run(["git", "init", "-q"], check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own, for its tests
+    assert "git.dirty" not in provenance.stage_tags("x")
+    said = capsys.readouterr().err
+    assert said.startswith("warning: MLflow is not told the git commit: git in ")
+    assert "dubious ownership" in said
