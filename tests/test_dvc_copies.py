@@ -3,6 +3,7 @@
 The project is a sub-folder of a larger git repository. The tests go in order.
 """
 
+import shutil
 import subprocess
 import sys
 
@@ -59,13 +60,19 @@ def test_a_temporary_experiment_leaves_its_state_in_the_project(project):
 
 
 def test_a_queued_experiment_goes_on_from_it(project):
+    """With the first one's model, in a folder that git ignores."""
     shards = state(project, "shards/*.h5")
-    project.dvc("exp", "run", "--queue", "--name", "second", "-S", "train.lr=0.002")
+    project.dvc("exp", "apply", "first")
+    start = project.folder / "models/start"
+    shutil.copytree(project.folder / "data/model", start)
+    options = ("-S", "train.lr=0.002", "-S", "model.init_from=models/start")
+    project.dvc("exp", "run", "--queue", "--name", "second", *options)
     project.dvc("queue", "start")
-    wait_until(lambda: "Success" in project.dvc("queue", "status").stdout, seconds=300)
+    wait_until(lambda: "Success" in project.dvc("queue", "status").stdout, seconds=900)
     assert runs(project).count("train") == 2
     assert state(project, "shards/*.h5") == shards
     assert len(state(project, "checkpoints/*")) == 2
+    assert (start / "model.safetensors").is_file()
 
 
 def test_a_grid_runs_in_a_sub_folder(project):

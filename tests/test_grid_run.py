@@ -59,11 +59,13 @@ def test_shared_stages_that_fail_say_why_and_give_the_copy_back(runner, tmp_path
     log = tmp_path / "logs/frames.log"
     (tmp_path / "dvc").write_text("echo frames: error: no videos; exit 1")
     assert runner.share(TASK, log=log) == "no videos"
+    (tmp_path / "dvc").write_text("echo frames: error: no space; exit 1")
+    assert runner.share(TASK, log=log) == "no space"
     (tmp_path / "dvc").write_text("echo fine")
     assert runner.share(TASK, log=log) is None
     said = log.read_text()
-    assert said.count("repro frames") == 2
-    assert said.index("no videos") < said.index("fine")
+    assert said.count("repro frames") == 3
+    assert said.index("no videos") < said.index("no space") < said.index("fine")
 
 
 def test_shared_stages_that_cannot_start_say_why_and_give_the_copy_back(runner, tmp_path):
