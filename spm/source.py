@@ -20,6 +20,7 @@ ONLY_HOW = (
     "spm.errors",
     "spm.hashing",
     "spm.lock",
+    "spm.missing_packages",
     "spm.nearest",
     "spm.progress",
     "spm.source",
