@@ -8,17 +8,23 @@ from pipeline.places import link_outside, project_of
 from spm.errors import InputError
 from spm.yaml_file import read_yaml
 
+_COPY = (
+    "in DVC's copy of {project}, which has only files that git knows: `git add` there what is new"
+)
+
 
 def run(stage: Callable[[], None]) -> None:
     """Runs `stage`. What the user can mend is printed without a traceback, with exit status 1.
 
     In a copy of the project that DVC made, the weights that git ignores are linked first.
     """
+    here = Path.cwd()
+    project = project_of(here)
     try:
-        here = Path.cwd()
-        if (project := project_of(here)) != here:
+        if project != here:
             link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)
         stage()
     except InputError as error:
         name = stage.__module__ if stage.__module__ != "__main__" else sys.argv[0]
-        sys.exit(f"{name.rsplit('/', 1)[-1].removesuffix('.py')}: error: {error}")
+        where = "" if project == here else f"\n({_COPY.format(project=project)})"
+        sys.exit(f"{name.rsplit('/', 1)[-1].removesuffix('.py')}: error: {error}{where}")

@@ -59,8 +59,7 @@ def main() -> None:
         _leftovers(state, sweep=sweep)
         kept = _shards(state / "shards", sweep=sweep, abandoned=options.abandoned)
         kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=options.abandoned)
-        if not sweep.dry:
-            discard(state / "experiments")
+        discard(state / "experiments")
     print("\n".join(f"gc: {line}" for line in [*kept, *sweep.report(state)]))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.places import data_root, project_of, state_folder
 from spm.config.runtime import RuntimeConfig
+from spm.errors import InputError
 from stages import command, paths
 from stages.dataset_folder import dataset_folder
 from stages.tracking_store import tracking_uri
@@ -113,6 +114,18 @@ def test_in_a_copy_broken_parameters_are_the_stages_to_refuse(copy):
     ran = []
     command.run(lambda: ran.append(True))
     assert ran
+
+
+def test_in_a_copy_an_error_says_that_it_is_one(copy, tmp_path):
+    (copy / "params.yaml").write_text("model: {}")
+
+    def stage() -> None:
+        raise InputError("no such list")
+
+    with pytest.raises(SystemExit) as ended:
+        command.run(stage)
+    assert "error: no such list\n(in DVC's copy of " + str(tmp_path) in str(ended.value)
+    assert "`git add`" in str(ended.value)
 
 
 def runtime(**changes) -> RuntimeConfig:
