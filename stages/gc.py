@@ -56,8 +56,9 @@ def main() -> None:
     options, state = _options(), paths.state_dir()
     sweep = Sweep(dry=options.dry_run)
     with locked(state / "experiments", message=_RUNNING):
+        named = _named_shards()
         _leftovers(state, sweep=sweep)
-        kept = _shards(state / "shards", sweep=sweep, abandoned=options.abandoned)
+        kept = _shards(state / "shards", named=named, sweep=sweep, abandoned=options.abandoned)
         kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=options.abandoned)
         discard(state / "experiments")
     print("\n".join(f"gc: {line}" for line in [*kept, *sweep.report(state)]))
@@ -77,12 +78,16 @@ def _leftovers(state: Path, *, sweep: Sweep) -> None:
             sweep.take_folder(path, kind="file of a grid's copies")
 
 
-def _shards(store: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
-    """Removes the shards that nobody needs; says which others stay, and why."""
+def _named_shards() -> set[str]:
+    """By data/frames."""
     if not _INDEX.is_file():
         raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
-    needed = set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
-    kept = []
+    return set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
+
+
+def _shards(store: Path, *, named: set[str], sweep: Sweep, abandoned: bool) -> list[str]:
+    """Removes the shards that nobody needs; says which others stay, and why."""
+    needed, kept = set(named), []
     for note in notes(store):
         if abandoned and not _goes_on(note, store=store):
             sweep.take(note.path, kind="note of an abandoned decoding")
@@ -151,7 +156,11 @@ def _parameters() -> Any:
 
 
 def _is_fresh(path: Path) -> bool:
-    return time.time() - path.stat().st_mtime < _FRESH_SECONDS
+    """A file that is gone meanwhile was just finished by its writer."""
+    try:
+        return time.time() - path.stat().st_mtime < _FRESH_SECONDS
+    except FileNotFoundError:
+        return True
 
 
 def _options() -> argparse.Namespace:
