@@ -3,13 +3,23 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline.grid import Point
-from pipeline.grid_run import Outcome, Progress, Runner, Task, duration, failure_in
+from pipeline.grid_run import (
+    Outcome,
+    Progress,
+    Runner,
+    Task,
+    child_environment,
+    duration,
+    failure_in,
+)
+from pipeline.parameters import apply
 from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 from tests.project import wait_until
@@ -72,6 +82,26 @@ def test_shared_stages_that_cannot_start_say_why_and_give_the_copy_back(runner, 
     (tmp_path / "log").mkdir()  # no file can be written there
     for _ in range(2):
         assert "Is a directory" in runner.share(TASK, log=tmp_path / "log")
+
+
+def test_a_point_finds_the_projects_places_and_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///env.db")
+    monkeypatch.delenv("CLIP_SPM_DATA", raising=False)
+    root, place = tmp_path / "project", tmp_path / "copy"
+    (root / "models").mkdir(parents=True)
+    (root / "models/rn50.pt").write_text("weights")
+    given: dict[str, str] = {}
+    copy = SimpleNamespace(folder=place, reset=given.update)
+    runtime = {"runtime.root": "../videos", "runtime.tracking_uri": "sqlite:///runs.db"}
+    parameters = apply(POINT.parameters, runtime | {"backbone.weights": "models/rn50.pt"})
+    environment = child_environment(root, state=tmp_path / "state", parent_run="")
+    runner = Runner([copy], root=root, records=None, environment=environment)
+    runner._prepare(copy, replace(POINT, parameters=parameters))
+    assert given["runtime.root"] == f"{root}/../videos"
+    assert given["runtime.tracking_uri"] == f"sqlite:///{root}/runs.db"
+    assert environment["MLFLOW_TRACKING_URI"] == f"sqlite:///{root}/env.db"
+    assert environment["CLIP_SPM_DATA"] == f"{root}/data/raw"
+    assert (place / "models/rn50.pt").read_text() == "weights"
 
 
 def test_progress_says_which_how_many_are_left_and_for_how_long(capsys):
