@@ -23,10 +23,11 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.dotted import flatten
-from pipeline.parameters import apply, check, unknown
+from pipeline.parameters import apply, unknown
 from pipeline.preset import PRESETS, load_preset
 from spm.config.base import Section, validate
 from spm.config.dataset import BenchmarkName
+from spm.config.sections import check_all
 from spm.errors import ConfigError
 from spm.hashing import value_hash
 from spm.yaml_file import read_yaml
@@ -193,7 +194,7 @@ def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) ->
     if seeded:
         raise ConfigError(f"{where} sets {', '.join(seeded)}: these come from the grid's `seeds`")
     try:
-        check(apply(document, row.overrides | dict.fromkeys(SEEDS, grid.seeds[0])))
+        check_all(apply(document, row.overrides | dict.fromkeys(SEEDS, grid.seeds[0])))
         _check_paired(row, baseline=grid.rows[row.baseline], document=document)
     except ConfigError as error:
         raise ConfigError(

@@ -1,12 +1,10 @@
-"""Setting parameters by their dotted names, checking them, naming the nearest."""
+"""Setting parameters by their dotted names, naming the nearest."""
 
 import copy
 from collections.abc import Iterable
 from typing import Any
 
 from pipeline.dotted import flatten, place_of
-from spm.config.base import validate
-from spm.config.sections import SECTIONS
 from spm.errors import ConfigError
 from spm.nearest import nearest
 
@@ -21,18 +19,6 @@ def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
         section, key = place_of(name, document=changed)
         section[key] = copy.deepcopy(value)
     return changed
-
-
-def check(document: dict[str, Any]) -> None:
-    """Every section, as the stages check it. Raises ConfigError that lists all problems."""
-    problems = []
-    for name, section in SECTIONS.items():
-        try:
-            validate(section, document.get(name), name=name)
-        except ConfigError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError("\n".join(problems))
 
 
 def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> ConfigError:

@@ -22,9 +22,10 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from pipeline.benchmark_preset import BACKBONE, BACKBONES, SHOT, benchmark_preset
 from pipeline.dotted import flatten, place_of
-from pipeline.parameters import apply, check
+from pipeline.parameters import apply
 from spm.atomic import atomic_path
 from spm.config.dataset import BENCHMARKS
+from spm.config.sections import check_all
 from spm.errors import ConfigError, InputError
 from spm.yaml_file import read_yaml
 
@@ -46,7 +47,7 @@ def set_preset(
     the result would not be valid; nothing is written then.
     """
     values = load_preset(name, shot=shot, backbone=backbone, presets=presets)
-    check(apply(read_yaml(path), values))
+    check_all(apply(read_yaml(path), values))
     before = path.read_text()
     after = with_values(before, values)
     if after != before:

@@ -5,7 +5,7 @@ found by their imports, so that nobody has to list them.
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -43,18 +43,20 @@ def code_hash(module: str, *, packages: Sequence[str]) -> str:
     return value_hash({name: _meaning(path) for name, path in counted.items()})
 
 
-def closure(module: str, *, packages: Sequence[str]) -> dict[str, Path]:
+def closure(
+    module: str, *, packages: Sequence[str], without: Collection[str] = ()
+) -> dict[str, Path]:
     """Name -> file, of `module` and all that importing and running it can reach in `packages`.
 
     Imports inside functions count. A package's `__init__` counts with each of its modules, and so
-    does the YAML file of the same name beside a module.
+    does the YAML file of the same name beside a module. The modules `without` are not gone through.
     """
     found: dict[str, Path] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
         path = _file_of(name)
-        if path is None or path in found.values():
+        if name in without or path is None or path in found.values():
             continue
         found |= _with_facts(name, path)
         reached = [*imports(path, module=name), name.rpartition(".")[0]]

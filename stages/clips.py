@@ -13,10 +13,11 @@ from spm.motion_look import FRAMES_PER_SECOND
 from spm.motion_render import render_clip
 from spm.motion_video import write_mp4
 from spm.progress import progress_bar
-from stages import command, params, paths, tracking
+from stages import command, params, paths, preflight, tracking
 
 
 def main() -> None:
+    preflight.check()
     dataset, runtime = params.load(dataset=GeneratorPart, runtime=RuntimeConfig)
     with tracking.stage_run("clips", params={"dataset": dataset}, outs=[paths.RAW_BUILT_IN]) as run:
         _empty(paths.RAW_BUILT_IN)

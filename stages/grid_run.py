@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from spm.config.runtime import RuntimeConfig
 from stages import command, params, tracking
 from stages.killed_runs import process_tag
 from stages.tracking_store import tracking_uri, unusable
@@ -19,7 +18,7 @@ from stages.tracking_store import tracking_uri, unusable
 
 def main() -> None:
     options = _options()
-    (runtime,) = params.load(runtime=RuntimeConfig)
+    runtime = params.load_runtime()
     if not runtime.tracking:
         return
     client, run_id = tracking.grid_run(options.grid, runtime=runtime)

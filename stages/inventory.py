@@ -11,10 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.places import hash_memory, inventory_cache
+from pipeline.places import inventory_cache
 from spm import inventory, manifest
 from spm.atomic import atomic_path
-from spm.clip_models import image_size
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, DatasetConfig
 from spm.config.episode import EpisodeConfig
@@ -22,67 +21,29 @@ from spm.config.evaluate import EvaluateConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
-from spm.config.sections import SECTIONS
 from spm.config.train import TrainConfig
-from spm.counting_readers import check_installed
-from spm.errors import ConfigError, DataError
+from spm.errors import DataError
 from spm.feasibility import VALIDATION_SPLITS, check_feasible
-from spm.remembered_hash import remembered_hash
-from stages import command, params, paths, split_lists
+from stages import command, params, paths, preflight, split_lists
 from stages.dataset_folder import dataset_folder
+from stages.outside_files import outside_files
 
 _LISTED = {"videos": "files", "frame_folders": "folders of frames and other files"}
-MODEL_FILES = ("model.safetensors", "config.json")
 
 
 def main() -> None:
-    sections = dict(zip(SECTIONS, params.load_all(**SECTIONS), strict=True))
-    dataset, model, backbone = (sections[name] for name in ("dataset", "model", "backbone"))
-    episode, evaluate, train = (sections[name] for name in ("episode", "evaluate", "train"))
-    _check_crop(sections["frames"], backbone)
-    check_installed(sections["frames"].reader)
+    dataset, runtime = params.load(dataset=DatasetConfig, runtime=RuntimeConfig)
+    frames, backbone, model = params.load(
+        frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
+    )
+    preflight.check_fit(frames, backbone)
     split = split_lists.load(dataset)
-    outside = _outside_files(model=model, backbone=backbone)
-    files = _current_files(dataset, runtime=sections["runtime"])
+    outside = outside_files(model, backbone=backbone)
+    files = _current_files(dataset, runtime=runtime)
     clips = manifest.build(files, dataset=dataset, split=split)
-    _check_episodes(clips, episode=episode, evaluate=evaluate, train=train)
+    _check_episodes(clips)
     _write_if_changed(_parquet(files), paths.INVENTORY)
     _write_if_changed(_json(outside), paths.WEIGHTS)
-
-
-def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:
-    size = image_size(backbone)
-    if frames.short_side < size:
-        raise ConfigError(
-            f"{backbone.name} takes frames of {size}×{size} pixels, but they are stored with a "
-            f"short side of {frames.short_side}: raise frames.short_side to {size} or more"
-        )
-
-
-def _outside_files(*, model: ModelConfig, backbone: BackboneConfig) -> dict[str, str]:
-    """Hashes of the files that the model starts from and that no stage writes."""
-    files = []
-    if model.init_from is not None:
-        if Path(model.init_from).resolve() == paths.MODEL.resolve():
-            raise ConfigError(
-                f"model.init_from = {model.init_from!r} is what the stage train writes, so it "
-                f"would start from its own result: copy it to models/NAME first"
-            )
-        files += [Path(model.init_from) / name for name in MODEL_FILES]
-    for path in files:
-        if not path.is_file():
-            raise ConfigError(
-                f"model.init_from = {model.init_from!r}: there is no {path}. Give a model folder "
-                f"(it holds {' and '.join(MODEL_FILES)}), or null"
-            )
-    if backbone.weights is not None:
-        weights = Path(backbone.weights)
-        if weights.is_file():
-            files.append(weights)
-        elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
-            raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
-    memory = hash_memory(paths.state_dir())
-    return {path.as_posix(): remembered_hash(path, memory=memory) for path in files}
 
 
 def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Table:
@@ -113,14 +74,11 @@ def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
     )
 
 
-def _check_episodes(
-    clips: pa.Table,
-    *,
-    episode: EpisodeConfig,
-    evaluate: EvaluateConfig,
-    train: TrainConfig,
-) -> None:
+def _check_episodes(clips: pa.Table) -> None:
     """Whether each split has the classes and clips for its episodes, before anything is decoded."""
+    episode, evaluate, train = params.load(
+        episode=EpisodeConfig, evaluate=EvaluateConfig, train=TrainConfig
+    )
     counts = manifest.clip_counts(clips)
     way, shot = episode.way, episode.shot
     if train.episodes:

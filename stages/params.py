@@ -7,39 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from spm.config.base import Section, validate
-from spm.errors import ConfigError
-from spm.nearest import nearest
+from spm.config.runtime import RuntimeConfig
+from spm.config.sections import check_all
 from spm.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 
 
 def load(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
-    """The named sections, checked, in the order given. Raises ConfigError."""
-    return _checked(read_yaml(path), sections)
+    """The named sections, in the order given.
 
-
-def load_all(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
-    """As `load`, where `sections` must be all that the file has."""
+    The whole file is checked first, so that a section which only a later stage reads is refused
+    before this one works. Raises ConfigError that lists every problem.
+    """
     document = read_yaml(path)
-    problems = [_unknown(name, sections) for name in document if name not in sections]
-    values: list[Any] = []
-    for name, section in sections.items():
-        try:
-            values += _checked(document, {name: section})
-        except ConfigError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return tuple(values)
+    check_all(document)
+    return tuple(validate(section, document[name], name=name) for name, section in sections.items())
 
 
-def _checked(document: dict[str, Any], sections: dict[str, type[Section]]) -> tuple[Any, ...]:
-    return tuple(
-        validate(section, document.get(name), name=name) for name, section in sections.items()
-    )
-
-
-def _unknown(name: str, sections: dict[str, type[Section]]) -> str:
-    hint = nearest(name, sections, otherwise=f"Sections: {', '.join(sections)}")
-    return f"{name} is not a section.{hint}"
+def load_runtime(path: Path = PARAMS) -> RuntimeConfig:
+    """The section `runtime`, whatever the others hold: for commands that are no stage."""
+    return validate(RuntimeConfig, read_yaml(path).get("runtime"), name="runtime")

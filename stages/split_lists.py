@@ -13,8 +13,10 @@ from spm.video_lists import read_clips
 from spm.yaml_file import read_yaml
 from stages import paths
 
+Split = ClassLists | Published | None
 
-def load(dataset: DatasetConfig) -> ClassLists | Published | None:
+
+def load(dataset: DatasetConfig) -> Split:
     """The class lists of a file as data/splits/motion.yaml, or a benchmark's own split; None where
     the split is drawn.
 

@@ -115,7 +115,7 @@ def stage_run(
     that one table relates any parameter to the result. `tags` are the stage's own. Raises
     InputError for a store that does not answer.
     """
-    (runtime,) = params_file.load(runtime=RuntimeConfig)
+    runtime = params_file.load_runtime()
     if not runtime.tracking:
         yield Run()
         return

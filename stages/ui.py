@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 
-from spm.config.runtime import RuntimeConfig
 from stages import command, params, tracking_store
 
 _EXPERIMENTS = "#/experiments?workflowType=machine_learning"
@@ -14,8 +13,7 @@ _EXPERIMENTS = "#/experiments?workflowType=machine_learning"
 def main() -> None:
     """Becomes `mlflow ui` on the store that the stages write to."""
     port = _arguments().port
-    (runtime,) = params.load(runtime=RuntimeConfig)
-    uri = tracking_store.tracking_uri(runtime)
+    uri = tracking_store.tracking_uri(params.load_runtime())
     if uri.startswith(("http://", "https://")):
         print(f"The runs are on a server: {uri}")
         return

@@ -1,5 +1,6 @@
 """The project's files that a module imports, by paths relative to the root."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from spm import source
@@ -8,9 +9,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("spm", "pipeline", "stages")
 
 
-def closure(module: str) -> set[Path]:
-    """Files of the project that importing and running `module` can reach, itself among them."""
-    files = source.closure(module, packages=PACKAGES)
+def closure(module: str, *, without: Collection[str] = ()) -> set[Path]:
+    """Files of the project that importing and running `module` can reach, itself among them.
+
+    Not by way of the modules `without`.
+    """
+    files = source.closure(module, packages=PACKAGES, without=without)
     return {path.relative_to(ROOT) for path in files.values()}
 
 

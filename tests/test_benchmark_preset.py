@@ -9,12 +9,13 @@ import pytest
 from pipeline import preset
 from pipeline.benchmark_preset import BACKBONES, benchmark_preset
 from pipeline.dotted import flatten
-from pipeline.parameters import apply, check
+from pipeline.parameters import apply
 from pipeline.preset import PRESETS, load_preset, set_preset
 from spm.benchmarks import load_benchmark
 from spm.clip_models import image_size
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BENCHMARKS
+from spm.config.sections import check_all
 from spm.errors import ConfigError
 from spm.feasibility import check_feasible
 from spm.yaml_file import read_yaml
@@ -63,7 +64,7 @@ def test_every_combination_is_a_valid_configuration(name: str, shot: int, backbo
     """As `inventory` checks it: all sections, the crop, and the episodes of the published clips."""
     values = benchmark_preset(name, shot=shot, backbone=backbone)
     document = apply(read_yaml(ROOT / "params.yaml"), values)
-    check(document)
+    check_all(document)
     backbone_config = BackboneConfig.model_validate(document["backbone"])
     assert image_size(backbone_config) == 224 <= document["frames"]["short_side"]
     benchmark = load_benchmark(name)

@@ -3,6 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
+from spm.config.runtime import RuntimeConfig
 from spm.config.sections import SECTIONS
 from spm.config.train import TrainConfig
 from spm.errors import ConfigError
@@ -16,11 +17,11 @@ def _load(tmp_path, change) -> None:
     path = tmp_path / "params.yaml"
     with open(path, "w") as file:
         YAML().dump(document, file)
-    params.load_all(path, **SECTIONS)
+    params.load(path)
 
 
 def test_the_file_in_the_repository_is_valid():
-    assert len(params.load_all(**SECTIONS)) == len(read_yaml(params.PARAMS))
+    assert len(params.load(**SECTIONS)) == len(read_yaml(params.PARAMS))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,23 @@ def test_a_number_as_dvc_writes_it_is_a_number(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(params.PARAMS.read_text().replace("lr: 0.001 ", "lr: 3e-05 "))
     assert params.load(path, train=TrainConfig)[0].lr == 3e-05
+
+
+def test_a_stage_is_told_of_a_section_that_it_does_not_read(tmp_path):
+    """Or the typo would be found when the stages before the section's own have done their work."""
+    path = tmp_path / "params.yaml"
+    path.write_text(params.PARAMS.read_text().replace("  queries: ", "  querys: "))
+    with pytest.raises(ConfigError, match=r"report\.querys is not .* Did you mean 'queries'\?"):
+        params.load(path, train=TrainConfig)
+
+
+def test_runtime_can_be_read_from_a_file_that_is_wrong_elsewhere(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params.PARAMS.read_text().replace("  queries: ", "  querys: "))
+    assert params.load_runtime(path) == params.load(runtime=RuntimeConfig)[0]
+    path.write_text("train: {}")
+    with pytest.raises(ConfigError, match=r"runtime: expected a section"):
+        params.load_runtime(path)
 
 
 def test_what_is_no_yaml_says_so(tmp_path):

@@ -1,5 +1,6 @@
 """The built-in data set: what its classes say, and what its clips must not say about them."""
 
+import sys
 from pathlib import Path
 
 import av
@@ -10,13 +11,16 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from spm import motion_look
+from spm.errors import ConfigError
 from spm.hashing import file_hash
 from spm.motion import ACTIONS, CLASSES, REVERSED
 from spm.motion_actions import Pose
 from spm.motion_look import FRAMES_PER_SECOND, SIDE, draw_nuisance
 from spm.motion_render import render, render_clip
 from spm.motion_video import write_mp4
+from spm.yaml_file import read_yaml
 from stages import clips, paths
+from tests.import_closure import ROOT
 from tests.manifests import runtime_values
 
 SPLIT_LISTS = YAML(typ="safe").load(Path(__file__).parent.parent / "data/splits/motion.yaml")
@@ -175,11 +179,15 @@ class TestStage:
         monkeypatch.setattr(clips, "CLASSES", self.NAMES)
         return tmp_path
 
-    def generate(self, *, name="motion", seed=0, workers=1):
-        document = {
-            "dataset": {"name": name, "motion": {"seed": seed, "clips_per_class": 2}},
-            "runtime": runtime_values(workers=workers),
-        }
+    def generate(self, *, name="motion", seed=0, workers=1, **others):
+        document = read_yaml(ROOT / "params.yaml")
+        motion = {"seed": seed, "clips_per_class": 2}
+        split = {"seed": 0, "train": 1, "val": 1, "test": 1}
+        document["dataset"] |= {"name": name, "motion": motion, "split": split}
+        document["runtime"] = runtime_values(workers=workers)
+        for key, value in others.items():
+            section, parameter = key.split("__")
+            document[section][parameter] = value
         YAML().dump(document, Path("params.yaml"))
         clips.main()
         files = sorted(file for file in paths.RAW_BUILT_IN.rglob("*") if file.is_file())
@@ -199,6 +207,26 @@ class TestStage:
         (paths.RAW_BUILT_IN / "old_class").mkdir()
         (paths.RAW_BUILT_IN / "old_class" / "000.mp4").write_bytes(b"old")
         assert not any(name.startswith("old_class") for name in self.generate())
+
+    @pytest.mark.usefixtures("project")
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"train__learning_rat": 0.1}, r"train\.learning_rat is not a parameter"),
+            ({"evaluate__batch": "50"}, r"evaluate\.batch = '50'"),
+            ({"backbone__image_size": 128}, r"raise frames\.short_side to 128"),
+            ({"frames__reader": "torchcodec"}, "'torchcodec' cannot be imported"),
+            ({"dataset__split": "data/splits/none.yaml"}, "there is no such file"),
+            ({"model__init_from": "models/none"}, "there is no models/none/model.safetensors"),
+        ],
+    )
+    def test_what_a_later_stage_would_refuse_is_refused_before_a_clip_is_made(
+        self, wrong, message, monkeypatch
+    ):
+        monkeypatch.setitem(sys.modules, "torchcodec", None)
+        with pytest.raises(ConfigError, match=message):
+            self.generate(**wrong)
+        assert not paths.RAW_BUILT_IN.exists()
 
     @pytest.mark.usefixtures("project")
     def test_another_data_set_leaves_an_empty_folder(self):

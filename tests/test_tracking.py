@@ -188,10 +188,9 @@ def test_switched_off_it_does_not_even_import_mlflow(workspace: Path) -> None:
 def test_uri_comes_from_params_then_environment_then_state(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spm.config.runtime import RuntimeConfig
     from stages import params
 
-    (runtime,) = params.load(runtime=RuntimeConfig)
+    runtime = params.load_runtime()
     assert tracking.tracking_uri(runtime) == f"sqlite:///{workspace / 'state' / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://shared")
     assert tracking.tracking_uri(runtime) == "http://shared"

@@ -1,7 +1,13 @@
-"""Every section of params.yaml, for what checks the whole file."""
+"""Every section of params.yaml, and the check of the whole file.
+
+Each stage asks for it before it works. It can refuse and do nothing else, so no stage depends on
+this module: what a stage reads of a section it imports from the section's own.
+"""
+
+from typing import Any
 
 from spm.config.backbone import BackboneConfig
-from spm.config.base import Section
+from spm.config.base import Section, validate
 from spm.config.dataset import DatasetConfig
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
@@ -11,6 +17,8 @@ from spm.config.prompts import PromptsConfig
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
+from spm.errors import ConfigError
+from spm.nearest import nearest
 
 SECTIONS: dict[str, type[Section]] = {
     "dataset": DatasetConfig,
@@ -24,3 +32,23 @@ SECTIONS: dict[str, type[Section]] = {
     "report": ReportConfig,
     "runtime": RuntimeConfig,
 }
+
+
+def check_all(document: dict[str, Any]) -> None:
+    """Whether `document`, the content of params.yaml, has these sections and each of them is right.
+
+    Raises ConfigError that lists every problem, one a line.
+    """
+    problems = [_unknown(name) for name in document if name not in SECTIONS]
+    for name, section in SECTIONS.items():
+        try:
+            validate(section, document.get(name), name=name)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _unknown(name: str) -> str:
+    hint = nearest(str(name), SECTIONS, otherwise=f"Sections: {', '.join(SECTIONS)}")
+    return f"{name} is not a section.{hint}"
