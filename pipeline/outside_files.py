@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.places import data_root, hash_memory, inventory_cache, outside_paths
+from spm.asides import clips_of
 from spm.config.dataset import BUILT_IN, ClipKind
 from spm.hashing import value_hash
 from spm.inventory import scan
+from spm.names import as_on_disk
 from spm.remembered_hash import remembered_hash
 
 
@@ -28,7 +30,7 @@ class OutsideFiles:
         found = {path: self._content(self._root / path) for path in outside_paths(parameters)}
         name, kind = parameters["dataset"]["name"], parameters["dataset"]["kind"]
         if name != BUILT_IN:
-            folder = data_root(parameters["runtime"]["root"], root=self._root) / name
+            folder = as_on_disk(data_root(parameters["runtime"]["root"], root=self._root) / name)
             found["videos"] = self._videos(folder, kind)
         return {path: content for path, content in found.items() if content}
 
@@ -44,4 +46,4 @@ class OutsideFiles:
         if not folder.is_dir():
             return "absent"
         clips = scan(folder, kind=kind, cache=inventory_cache(folder, state=self._state))
-        return value_hash(clips.to_pylist())
+        return value_hash(clips_of(clips).to_pylist())

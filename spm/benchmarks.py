@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from spm.config.base import Section, validate
 from spm.errors import ConfigError
+from spm.names import composed
 from spm.nearest import nearest
 from spm.yaml_file import read_yaml
 
@@ -124,6 +125,7 @@ class Benchmark(Section):
 
         -VtLx-mcPds_000012_000022  ->  -VtLx-mcPds, 000012_000022
         """
+        name = composed(name)
         found = _SECONDS.fullmatch(name) if self.clip_names == "youtube" else None
         return (found[1], found[2]) if found else (name, "")
 
@@ -154,7 +156,7 @@ def normalised(name: str) -> str:
     >>> normalised("Moving [something] up"), normalised("moving_something_up")
     ('movingsomethingup', 'movingsomethingup')
     """
-    return _NOT_IN_NAMES.sub("", name).casefold()
+    return _NOT_IN_NAMES.sub("", composed(name)).casefold()
 
 
 def load_benchmark(name: str) -> Benchmark:

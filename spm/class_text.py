@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from spm.errors import ConfigError, DataError
+from spm.names import composed
 from spm.nearest import nearest
 
 _BRACKETS = re.compile(r"[\[\]]")
@@ -36,6 +37,7 @@ def class_text(name: str) -> str:
 def class_texts(names: Iterable[str], *, overrides: Mapping[str, str]) -> dict[str, str]:
     """Class name -> text; `overrides` win. Raises ConfigError for one that names no class."""
     known = sorted(names)
+    overrides = {composed(name): composed(text) for name, text in overrides.items()}
     for name in overrides:
         if name not in known:
             raise ConfigError(

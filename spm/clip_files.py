@@ -1,4 +1,9 @@
-"""What the inventory shows of a clip: a video file or a folder of frames, its name, its use.
+"""What a name says of a file or folder: a clip, a frame of one, or something that lies beside them.
+
+    a.mp4        a video that is read
+    a.wmv        a video of a kind that is not read: told, and counted as unusable
+    a.info.json  no clip, by its name: passed over, and listed apart (spm.asides)
+    @eaDir/      written by a file system or an archive: passed over with all that it holds
 
 Asked of every file at every `dvc repro`, so without a Path for each.
 """
@@ -7,8 +12,21 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-EXTENSIONS = ("mp4", "mov", "avi", "mkv", "webm")
+EXTENSIONS = ("mp4", "mov", "avi", "mkv", "webm", "m4v", "3gp")
 IMAGES = ("jpg", "jpeg", "png")
+
+_OTHER_VIDEOS = (
+    *("mpg", "mpeg", "mpe", "m1v", "m2v", "vob", "ts", "mts", "m2t", "m2ts"),
+    *("wmv", "asf", "flv", "f4v", "gif", "ogv", "ogm", "rm", "rmvb", "divx", "xvid"),
+    *("3g2", "dv", "mxf", "ivf", "y4m", "yuv", "264", "h264", "265", "h265", "hevc"),
+)
+"""Not read: most of their containers do not say how long they are, so that one that is cut off
+would pass for a shorter clip."""
+_MACHINERY = (
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),  # a NAS's
+    *("$recycle.bin", "recycler", "system volume information", "lost+found"),
+    *("__macosx", "__pycache__"),
+)
 
 _EMPTY = {"file": "zero bytes", "folder": f"no frames ({', '.join(IMAGES)}), or empty ones"}
 
@@ -18,12 +36,22 @@ File = Mapping[str, Any]
 
 def is_video(path: str) -> bool:
     """By its extension, in any case."""
-    return _extension(path) in EXTENSIONS
+    return extension(path) in EXTENSIONS
 
 
 def is_image(path: str) -> bool:
     """By its extension, in any case."""
-    return _extension(path) in IMAGES
+    return extension(path) in IMAGES
+
+
+def may_be_clip(path: str) -> bool:
+    """Whether a file is a video by its extension, be it of a kind that is not read."""
+    return is_video(path) or extension(path) in _OTHER_VIDEOS
+
+
+def is_machinery(folder: str) -> bool:
+    """Whether a folder of this name belongs to a file system or an archive, and not to the data."""
+    return folder.lower() in _MACHINERY
 
 
 def is_clip(file: File) -> bool:
@@ -42,22 +70,21 @@ def clip_name(path: str) -> str:
 
 
 def unusable(path: str, *, size: int, key: str, kind: str) -> str:
-    """Why the file is no clip, as far as the inventory shows; "" where it may be one."""
+    """Why the file is no usable clip, as far as the inventory shows; "" where it may be one."""
     if kind == "stray":
-        what = "a video file" if is_video(path) else "a file"
-        return f"{what} beside the folders of frames (dataset.kind: frame_folders)"
+        return "a video file beside the folders of frames (dataset.kind: frame_folders)"
     if kind == "file" and not is_video(path):
-        return _no_video(path)
+        return not_read(path)
     if not key:
         return "cannot be read (no right to, or a broken link)"
     return "" if size else _EMPTY[kind]
 
 
-def _no_video(path: str) -> str:
-    if is_image(path):
-        return "an image, no video: of folders of frames, dataset.kind is frame_folders"
-    return f"not a video file: .{_extension(path)} is none of {', '.join(EXTENSIONS)}"
+def not_read(path: str) -> str:
+    """What is said of a video of a kind that is not read."""
+    return f".{extension(path)} is not read, {', '.join(EXTENSIONS)} are: turn it into one of these"
 
 
-def _extension(path: str) -> str:
+def extension(path: str) -> str:
+    """In small letters, without its dot; "" where there is none."""
     return posixpath.splitext(path)[1].lower().removeprefix(".")

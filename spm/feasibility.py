@@ -23,7 +23,7 @@ def check_feasible(
     if len(classes) < way:
         raise DataError(
             f"the {split} split has {len(classes)} classes, but an episode takes {way} "
-            f"(episode.way): lower it, or put more classes into the split"
+            f"(episode.way): lower it, or put more classes into the split{_instead(split)}"
         )
     needed = shot + query
     small = [f"{name} ({count})" for name, count in sorted(classes.items()) if count < needed]
@@ -33,3 +33,7 @@ def check_feasible(
             f"{split} split these have fewer usable ones: {', '.join(small)}. Lower shot or query, "
             f"add clips, or take the classes out of the split"
         )
+
+
+def _instead(split: str) -> str:
+    return ", or select on the test split (train.selection: test)" if split == "val" else ""

@@ -6,8 +6,8 @@ Nothing is decoded and no file is read to its end. A table of four columns, sort
     size  int64   bytes; -1 where the file cannot be read (a broken link, say)
     key   string  spm.hashing.cheap_key; "" where the file cannot be read. Of a folder of frames:
                   of all names and sizes and of the contents of three frames
-    kind  string  file: of a data set of videos, whatever it is; folder: of frames; stray: a file
-                  that is in no folder of frames (spm.inventory_walk)
+    kind  string  file: a video; folder: of frames; stray: a video that is in no folder of frames;
+                  aside: no clip by its name, and not looked at further (spm.inventory_walk)
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spm.atomic import atomic_path
-from spm.clip_files import EXTENSIONS, IMAGES, is_image, is_video
+from spm.clip_files import EXTENSIONS, IMAGES, is_image, is_video, may_be_clip, not_read
 from spm.config.dataset import ClipKind
 from spm.errors import DataError
 from spm.hashing import cheap_key, value_hash
@@ -32,15 +32,17 @@ _CACHE_COLUMNS = ["path", "size", "modified", "inode", "key"]
 
 
 def scan(folder: Path, *, kind: ClipKind = "videos", cache: Path | None = None) -> pa.Table:
-    """The clips of `kind` below `folder`, and all files that are none.
+    """The clips of `kind` below `folder`, and what lies beside them.
 
     `cache` remembers the keys of clips whose size, time and inode stay the same, so that a second
     scan of 80,000 videos reads none of them. Raises DataError for a name that is not UTF-8, and
-    where the folder holds clips of the other kind only.
+    where the folder holds clips of the other kind only, or videos that are not read.
     """
     found = sorted(walk(folder, kind=kind))
     _check_kind(found, kind=kind, folder=folder)
     known = _read_cache(cache)
+    asides = [each for each in found if each.kind == "aside"]
+    found = [each for each in found if each.kind != "aside"]
     fresh = [each for each in found if (each.path, each.stamp) not in known]
     with ThreadPoolExecutor(_READERS) as readers:
         read = readers.map(lambda each: _key(folder / each.path, kind=each.kind), fresh)
@@ -48,11 +50,17 @@ def scan(folder: Path, *, kind: ClipKind = "videos", cache: Path | None = None) 
     keys = [known[each.path, each.stamp] for each in found]
     if cache is not None and (fresh or len(known) != len(found)):
         _write_cache(found, keys=keys, cache=cache)
+    rows = [(*each, key) for each, key in zip(found, keys, strict=True)]
+    rows += [(*each, "") for each in asides]
+    return _table(sorted(rows))
+
+
+def _table(rows: list[tuple[str, Stamp, str, str]]) -> pa.Table:
     columns = {
-        "path": [each.path for each in found],
-        "size": [each.stamp.size if key else -1 for each, key in zip(found, keys, strict=True)],
-        "key": keys,
-        "kind": [each.kind for each in found],
+        "path": [path for path, _, _, _ in rows],
+        "size": [stamp.size if key else -1 for _, stamp, _, key in rows],
+        "key": [key for _, _, _, key in rows],
+        "kind": [kind for _, _, kind, _ in rows],
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -63,10 +71,18 @@ def _check_kind(found: list[Found], *, kind: ClipKind, folder: Path) -> None:
         clips = any(is_video(each.path) for each in found)
     else:
         clips = any(each.kind == "folder" and each.stamp.size for each in found)
-    is_other = is_image if kind == "videos" else is_video
-    others = [] if clips else [each.path for each in found if is_other(each.path)]
+    if clips:
+        return
+    is_other = is_image if kind == "videos" else may_be_clip
+    others = [each.path for each in found if is_other(each.path)]
     if others:
         raise DataError(_other_kind(others, kind=kind, folder=folder))
+    videos = [each.path for each in found if may_be_clip(each.path)]
+    if videos:
+        raise DataError(
+            f"{folder} holds no video that is read, but {len(videos)} others, such as {videos[0]}: "
+            f"{not_read(videos[0])}"
+        )
 
 
 def _other_kind(others: list[str], *, kind: ClipKind, folder: Path) -> str:

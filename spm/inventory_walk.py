@@ -3,10 +3,12 @@
 dataset.kind: videos                    dataset.kind: frame_folders
 
 class/clip.mp4            file          class/clip/img_00001.jpg  }  folder, class/clip
-class/notes.txt           file          class/clip/img_00002.jpg  }
-                                        class/clip/audio.wav         beside frames: passed over
-                                        class/empty               folder, without frames
-                                        class/clip.mp4            stray
+class/clip.wmv            file          class/clip/img_00002.jpg  }
+class/notes.txt           aside         class/clip/audio.wav         beside frames: not listed
+class/@eaDir/…            aside, as     class/empty               folder, without frames
+                          class/@eaDir/ class/clip.mp4            stray
+docs/paper.pdf            aside, and    class/notes.txt           aside
+                          so is docs/
 """
 
 import hashlib
@@ -15,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from spm.clip_files import is_image
+from spm.clip_files import is_image, is_machinery, may_be_clip
 from spm.config.dataset import ClipKind
 from spm.errors import DataError
 
@@ -32,6 +34,8 @@ class Stamp(NamedTuple):
 
 
 UNREADABLE = Stamp(size=-1, modified=0, inode=0)
+UNSEEN = Stamp(size=-1, modified=0, inode=0)
+"""Of what lies beside the clips: its changes are none of the data set."""
 
 
 class Found(NamedTuple):
@@ -39,7 +43,8 @@ class Found(NamedTuple):
     """Relative to the data set's folder, with /."""
     stamp: Stamp
     kind: str
-    """file, folder or stray."""
+    """file, folder or stray; or aside: what is no clip by its name (spm.clip_files), and a class
+    folder that has no clips. The path of an aside that is a folder ends with /."""
 
 
 def walk(folder: Path, *, kind: ClipKind) -> Iterator[Found]:
@@ -66,16 +71,20 @@ def _walk(
         raise DataError(
             f"the folder {folder} cannot be read: {error.strerror}. Mend it, or take it away"
         ) from None
+    machinery = [entry for entry in folders if is_machinery(entry.name)]
+    folders = [entry for entry in folders if not is_machinery(entry.name)]
     if kind == "frame_folders" and depth:
         frames = [entry for entry in files if is_image(entry.name)]
+        videos = any(may_be_clip(entry.name) for entry in files)
         # A class that has no clips is one; a clip that has no frames has lost them.
-        if frames or (depth > 1 and not files and not folders):
+        if frames or (depth > 1 and not videos and not folders):
             yield Found(_utf8(below), _stamp_of_all(frames), "folder")
             files = []
     prefix = f"{below}/" if depth else ""
     for entry in files:
-        what = "file" if kind == "videos" else "stray"
-        yield Found(_utf8(prefix + entry.name), _stamp(entry), what)
+        yield _file(entry, path=_utf8(prefix + entry.name), kind=kind)
+    for entry in machinery:
+        yield Found(_utf8(f"{prefix}{entry.name}/"), UNSEEN, "aside")
     for entry in folders:
         further = (*way[:-1], f"{way[-1]}/{entry.name}")
         if entry.is_symlink():
@@ -83,7 +92,24 @@ def _walk(
             if _holds_one_of(further[-1], way):
                 continue
         name = prefix + entry.name
-        yield from _walk(entry.path, below=name, depth=depth + 1, kind=kind, way=further)
+        inside = _walk(entry.path, below=name, depth=depth + 1, kind=kind, way=further)
+        yield from inside if depth else _with_its_folder(inside, name=name)
+
+
+def _file(entry: os.DirEntry[str], *, path: str, kind: ClipKind) -> Found:
+    if not may_be_clip(entry.name):
+        return Found(path, UNSEEN, "aside")
+    return Found(path, _stamp(entry), "file" if kind == "videos" else "stray")
+
+
+def _with_its_folder(inside: Iterator[Found], *, name: str) -> Iterator[Found]:
+    """What a class folder holds; and the folder itself where there are no clips among that."""
+    has_clips = False
+    for each in inside:
+        has_clips = has_clips or each.kind != "aside"
+        yield each
+    if not has_clips:
+        yield Found(_utf8(f"{name}/"), UNSEEN, "aside")
 
 
 def _holds_one_of(folder: str, others: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
     python -m spm.predict --model data/model --support my_classes clip1.mp4 clip2.mov
 
     my_classes/pouring_water/a.mp4     one folder a class; any number of clips in each
-    my_classes/pouring_water/b.mp4
+    my_classes/pouring_water/b.mp4     (spm.support_folder)
     my_classes/opening_a_door/c.mov
 
 A clip may also be a folder of its frames, numbered images (spm.frame_folder). Clips are classified
@@ -13,7 +13,7 @@ Shapes: `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,13 @@ import torch
 from torch import Tensor
 
 from spm.class_text import class_text
-from spm.clip_files import EXTENSIONS, is_image, is_video
 from spm.clip_pixels import read_pixels
 from spm.device import pick_device
 from spm.errors import DataError, InputError
 from spm.model import ClipSPM, load_model
 from spm.prompts import PromptFeatures
+from spm.same_text import same_texts
+from spm.support_folder import find_support, passed_over
 from spm.text_tower import encode_classes
 
 
@@ -49,6 +50,8 @@ def main() -> int:
     """0; or 1 where a clip could not be read."""
     arguments = _arguments()
     paths = find_support(arguments.support)
+    for note in _notes(arguments.support, paths):
+        print(note, file=sys.stderr)
     model = load_model(arguments.model).to(pick_device("auto"))
     support = encode_support(model, paths)
     readable, problems = _encode(model, arguments.clips)
@@ -62,26 +65,6 @@ def main() -> int:
     for path, problem in problems.items():
         print(f"{path}: not classified: {problem}", file=sys.stderr)
     return 1 if problems else 0
-
-
-def find_support(folder: Path) -> dict[str, list[Path]]:
-    """Class name -> its clips, both sorted. Raises DataError for what cannot be a support set."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: --support takes one with a folder a class")
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    if len(classes) < 2:
-        found = ", ".join(path.name for path in classes) or "none"
-        raise DataError(
-            f"{folder} needs at least two class folders to choose between; found: {found}"
-        )
-    clips = {path.name: _clips(path) for path in classes}
-    empty = [name for name, found in clips.items() if not found]
-    if empty:
-        raise DataError(
-            f"no clips in {', '.join(str(folder / name) for name in empty)}: each class needs at "
-            f"least one ({', '.join(EXTENSIONS)}, or a folder of frames)"
-        )
-    return clips
 
 
 def encode_support(model: ClipSPM, paths: dict[str, list[Path]]) -> Support:
@@ -141,17 +124,14 @@ def _texts(model: ClipSPM, classes: list[str]) -> PromptFeatures:
     )
 
 
-def _clips(folder: Path) -> list[Path]:
-    """Video files, and folders that hold images."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.name[0] != "." and (is_video(path.name) or _holds_images(path))
-    )
-
-
-def _holds_images(path: Path) -> bool:
-    return path.is_dir() and any(is_image(each.name) for each in path.iterdir())
+def _notes(support: Path, classes: Iterable[str]) -> list[str]:
+    """What the user may not expect of the support folder, a line each."""
+    alike = same_texts({name: class_text(name) for name in classes})
+    return passed_over(support) + [
+        f"warning: {', '.join(names)} have the same text, {class_text(names[0])!r}: only their "
+        "clips tell them apart"
+        for names in alike
+    ]
 
 
 def _conditions(support: Support, *, transductive: bool) -> str:

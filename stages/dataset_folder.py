@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.places import data_root, project_of
 from spm.config.dataset import BUILT_IN
 from spm.config.runtime import RuntimeConfig
+from spm.names import as_on_disk
 from stages import paths
 
 
@@ -17,5 +18,7 @@ def dataset_folder(name: str, *, runtime: RuntimeConfig) -> Path:
     here = Path.cwd()
     if name == BUILT_IN:
         return paths.RAW_BUILT_IN.absolute()
-    own = data_root(runtime.root, root=here) / name
-    return own if own.is_dir() else data_root(runtime.root, root=project_of(here)) / name
+    own = as_on_disk(data_root(runtime.root, root=here) / name)
+    if own.is_dir():
+        return own
+    return as_on_disk(data_root(runtime.root, root=project_of(here)) / name)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.places import inventory_cache
 from spm import inventory, manifest
+from spm.asides import asides_of, clips_of, summary, without_clips
 from spm.atomic import atomic_path
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, DatasetConfig
@@ -24,11 +25,10 @@ from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
 from spm.errors import DataError
 from spm.feasibility import VALIDATION_SPLITS, check_feasible
+from spm.names import composed, look_alikes
 from stages import command, params, paths, preflight, split_lists
 from stages.dataset_folder import dataset_folder
 from stages.outside_files import outside_files
-
-_LISTED = {"videos": "files", "frame_folders": "folders of frames and other files"}
 
 
 def main() -> None:
@@ -52,16 +52,35 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
     cache = inventory_cache(folder, state=paths.state_dir())
     files = inventory.scan(folder, kind=dataset.kind, cache=cache) if folder.is_dir() else None
     about = {b"dataset": dataset.name.encode(), b"kind": dataset.kind.encode()}
-    if files is not None and files.num_rows:
-        print(f"{files.num_rows} {_LISTED[dataset.kind]} in {folder}")
+    if files is not None and clips_of(files).num_rows:
+        _print_files(files, folder=folder)
         return files.replace_schema_metadata(about)
-    state = "is empty" if files is not None else "does not exist"
+    state = "does not exist" if files is None else f"holds no clips{_held(files)}"
     if paths.INVENTORY.is_file():
         recorded = pq.read_table(paths.INVENTORY)
         if recorded.schema.metadata == about:
             print(f"{folder} {state}: the recorded inventory {paths.INVENTORY} is kept")
             return recorded
     raise DataError(_no_data(folder, state=state, dataset=dataset))
+
+
+def _print_files(files: pa.Table, *, folder: Path) -> None:
+    clips, asides = clips_of(files)["path"].to_pylist(), asides_of(files)
+    print(f"{len(clips)} clips in {folder}")
+    if summary(asides):
+        print(f"passed over, no clips by their names: {summary(asides)}")
+    for name, held in without_clips(asides).items():
+        print(f"warning: the folder {name} has no clips: it holds {held}")
+    for alike in look_alikes(path.split("/")[0] for path in clips):
+        print(
+            f"warning: {len(alike)} folders are taken as one class, {composed(alike[0])}: only "
+            "the Unicode form of their names differs"
+        )
+
+
+def _held(files: pa.Table) -> str:
+    held = summary(asides_of(files))
+    return f" ({held})" if held else ""
 
 
 def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:

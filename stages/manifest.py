@@ -23,6 +23,8 @@ def main() -> None:
         with atomic_path(paths.MANIFEST) as temporary:
             pq.write_table(clips, temporary)
         _print_reasons(clips)
+        for warning in manifest.same_text(clips):
+            print(f"warning: {warning}")
         run.log_metrics(_print_splits(clips) | _print_same_content(clips))
 
 

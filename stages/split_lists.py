@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from spm.benchmarks import load_benchmark
-from spm.config.dataset import DatasetConfig, DrawnSplit
+from spm.config.dataset import FOLDERS, DatasetConfig, DrawnSplit
 from spm.errors import ConfigError
-from spm.manifest import ClassLists
+from spm.names import as_on_disk
+from spm.own_clips import ClassLists
 from spm.published_clips import Published
 from spm.splits import SPLITS
 from spm.video_lists import read_clips
@@ -18,13 +19,15 @@ Split = ClassLists | Published | None
 
 def load(dataset: DatasetConfig) -> Split:
     """The class lists of a file as data/splits/motion.yaml, or a benchmark's own split; None where
-    the split is drawn.
+    the split is drawn, or that of the folders.
 
     Raises ConfigError for a file or folder that is missing, elsewhere or holds anything else.
     """
     if dataset.benchmark is not None:
         return _published(dataset.benchmark, lists=dataset.lists)
-    return None if isinstance(dataset.split, DrawnSplit) else _class_lists(dataset.split)
+    if isinstance(dataset.split, DrawnSplit) or dataset.split == FOLDERS:
+        return None
+    return _class_lists(dataset.split)
 
 
 def _published(name: str, *, lists: str | None) -> Published:
@@ -36,7 +39,7 @@ def _published(name: str, *, lists: str | None) -> Published:
                 f"its published lists into {paths.SPLITS / name} and name that folder"
             )
         return Published(name, benchmark, None)
-    folder = Path(lists)
+    folder = as_on_disk(Path(lists))
     _check_place(folder, given=f"dataset.lists = {lists!r}", what="the folder with the lists")
     if not folder.is_dir():
         raise ConfigError(
@@ -47,13 +50,14 @@ def _published(name: str, *, lists: str | None) -> Published:
 
 
 def _class_lists(given: str) -> ClassLists:
-    path = Path(given)
+    path = as_on_disk(Path(given))
     _check_place(path, given=f"dataset.split = {given!r}", what="the file of class lists")
     if not path.is_file():
         raise ConfigError(
             f"dataset.split = {given!r}: there is no such file. Give a YAML file with the class "
             f"lists {', '.join(SPLITS)}, or how many classes to draw "
-            "({seed: 0, train: 30, val: 6, test: 12})"
+            "({seed: 0, train: 30, val: 6, test: 12}), or folders, where the data set's folder "
+            "has these three"
         )
     return _checked(read_yaml(path), path=path)
 

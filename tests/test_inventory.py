@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spm import inventory
+from spm.asides import asides_of, clips_of
 from spm.errors import DataError
 from spm.hashing import cheap_key
 
@@ -29,14 +30,14 @@ def test_lists_path_size_and_key_sorted_at_any_depth(tmp_path):
     write(tmp_path, "b/2.mp4", b"12345")
     write(tmp_path, "b/1.mp4", b"")
     write(tmp_path, "a/deep/er/x.avi", b"1")
-    write(tmp_path, "readme.txt", b"12")
+    write(tmp_path, "c/readme.wmv", b"12")
     table = inventory.scan(tmp_path)
     assert table.schema == inventory.SCHEMA
     assert rows(table) == [
         ("a/deep/er/x.avi", 1),
         ("b/1.mp4", 0),
         ("b/2.mp4", 5),
-        ("readme.txt", 2),
+        ("c/readme.wmv", 2),
     ]
     assert table["key"].to_pylist() == [cheap_key(tmp_path / path) for path, _ in rows(table)]
 
@@ -46,6 +47,43 @@ def test_hidden_files_and_folders_are_never_listed(tmp_path):
     write(tmp_path, ".cache/1.mp4")
     write(tmp_path, "a/1.mp4")
     assert rows(inventory.scan(tmp_path)) == [("a/1.mp4", 5)]
+
+
+def test_what_is_no_clip_by_its_name_is_listed_apart_and_not_opened(tmp_path, monkeypatch):
+    write(tmp_path, "run/1.mp4")
+    asides = [
+        *("run/.DS_Store", "run/._1.mp4"),  # hidden: never listed
+        *("run/1.info.json", "run/1.jpg", "run/1.mp4.part", "run/Thumbs.db", "run/README"),
+        *("run/@eaDir/1.mp4/SYNOVIDEO_MOBILE.mp4", "__MACOSX/run/._1.mp4", "lost+found/a.mp4"),
+        *("docs/paper.pdf", "desktop.ini"),
+    ]
+    for path in asides:
+        write(tmp_path, path)
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    monkeypatch.setattr(inventory, "cheap_key", lambda path: f"key of {path.name}")
+    table = inventory.scan(tmp_path)
+    assert clips_of(table).to_pylist() == [
+        {"path": "run/1.mp4", "size": 5, "key": "key of 1.mp4", "kind": "file"}
+    ]
+    assert asides_of(table) == [
+        *("__MACOSX/", "desktop.ini", "docs/", "docs/paper.pdf", "empty/", "lost+found/"),
+        *("run/1.info.json", "run/1.jpg", "run/1.mp4.part", "run/@eaDir/", "run/README"),
+        "run/Thumbs.db",
+    ]
+    before = table
+    write(tmp_path, "run/Thumbs.db", b"another content")
+    assert inventory.scan(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["a.WMV", "a.mpg", "a.ts", "a.flv", "a.gif", "a.3g2"])
+def test_videos_of_kinds_that_are_not_read_are_no_asides(tmp_path, name):
+    write(tmp_path, "run/1.mp4")
+    write(tmp_path, f"run/{name}")
+    assert clips_of(inventory.scan(tmp_path))["path"].to_pylist() == ["run/1.mp4", f"run/{name}"]
+    (tmp_path / "run" / "1.mp4").unlink()
+    expected = rf"no video that is read, but 1 others, such as run/{name}: .* turn it into one"
+    with pytest.raises(DataError, match=expected):
+        inventory.scan(tmp_path)
 
 
 def test_links_are_followed_and_broken_ones_listed_as_unreadable(tmp_path):
@@ -119,8 +157,9 @@ class TestFrameFolders:
         found = {row["path"]: (row["size"], row["kind"]) for row in self.scan(tmp_path).to_pylist()}
         assert found == {
             "run/clip": (45, "folder"),
+            "an_empty_class/": (-1, "aside"),
             "run/group/deeper": (4, "folder"),
-            "run/group/notes.txt": (1, "stray"),
+            "run/group/notes.txt": (-1, "aside"),
             "run/lost": (0, "folder"),
             "run/video.mp4": (2, "stray"),
         }
@@ -131,6 +170,19 @@ class TestFrameFolders:
         write(clip, ".img_001.jpg")
         write(clip, ".thumbnails/1.jpg")
         assert self.scan(tmp_path) == before
+
+    def test_what_a_nas_puts_beside_frames_is_no_clip(self, clip, tmp_path):
+        write(clip, "@eaDir/img_000.jpg/SYNOPHOTO_THUMB_M.jpg")
+        write(tmp_path, "run/@eaDir/1.jpg")
+        table = self.scan(tmp_path)
+        assert clips_of(table)["path"].to_pylist() == ["run/clip"]
+        assert asides_of(table) == ["run/@eaDir/", "run/clip/@eaDir/"]
+
+    @pytest.mark.parametrize("left", ["info.json", "@eaDir/1.jpg", "Thumbs.db"])
+    def test_a_clip_that_lost_its_frames_is_one_whatever_else_is_left(self, clip, tmp_path, left):
+        write(tmp_path, f"run/lost/{left}")
+        found = {row["path"]: row["size"] for row in clips_of(self.scan(tmp_path)).to_pylist()}
+        assert found == {"run/clip": 45, "run/lost": 0}
 
     @pytest.mark.parametrize("place", [0, 2, 4])
     def test_the_key_is_of_names_sizes_and_some_contents(self, clip, tmp_path, place):

@@ -73,7 +73,9 @@ def test_one_row_of_each_clip():
     }
 
 
-@pytest.mark.parametrize("extension", ["mp4", "mov", "avi", "mkv", "webm", "MP4", "Mov"])
+@pytest.mark.parametrize(
+    "extension", ["mp4", "mov", "avi", "mkv", "webm", "m4v", "3gp", "MP4", "Mov"]
+)
 def test_video_extensions_in_any_case(extension):
     assert reasons(build(f"run/1.{extension}", *clips_of("jump", "walk"))) == {}
 
@@ -81,9 +83,10 @@ def test_video_extensions_in_any_case(extension):
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        ("run/notes.txt", "not a video file: .txt is none of mp4, mov, avi, mkv, webm"),
-        ("run/noextension", "not a video file: . is none of mp4, mov, avi, mkv, webm"),
-        ("run/1.JPG", "an image, no video: of folders of frames, dataset.kind is frame_folders"),
+        (
+            "run/1.WMV",
+            ".wmv is not read, mp4, mov, avi, mkv, webm, m4v, 3gp are: turn it into one of these",
+        ),
         (("run/empty.mp4", 0), "zero bytes"),
         (("run/link.mp4", -1), "cannot be read (no right to, or a broken link)"),
     ],
@@ -105,10 +108,10 @@ def test_what_the_inventory_shows_as_unusable(file, reason):
             "a video file beside the folders of frames (dataset.kind: frame_folders)",
         ),
         (
-            "run/list.txt",
+            "run/1.wmv",
             7,
             "stray",
-            "a file beside the folders of frames (dataset.kind: frame_folders)",
+            "a video file beside the folders of frames (dataset.kind: frame_folders)",
         ),
     ],
 )
@@ -119,6 +122,23 @@ def test_what_is_no_folder_of_frames(path, size, kind, reason):
     built = manifest.build(table, dataset=dataset(**changes), split=LISTS)
     assert reasons(built) == {path: reason}
     assert built.num_rows == 5
+
+
+def test_what_lies_beside_the_clips_is_in_no_row_and_does_not_count():
+    beside = files("run/1.json", "run/Thumbs.db", "jump/@eaDir/", "docs/", kind="aside")
+    clips = files(*clips_of("run", "jump", "walk"))
+    table = pa.concat_tables([clips, beside])
+    built = manifest.build(table, dataset=dataset(max_rejected=0.0), split=LISTS)
+    assert built == manifest.build(clips, dataset=dataset(max_rejected=0.0), split=LISTS)
+    assert built.num_rows == 9
+
+
+def test_a_listed_class_without_clips_says_what_its_folder_holds():
+    beside = files("walk/", "walk/1.jpg", "walk/2.jpg", kind="aside")
+    table = pa.concat_tables([files(*clips_of("run", "jump")), beside])
+    expected = "class 'walk' of split test has a folder, but no clips in it: 2 .jpg"
+    with pytest.raises(DataError, match=expected):
+        manifest.build(table, dataset=dataset(), split=LISTS)
 
 
 def test_too_many_unusable_lists_the_first_few():
@@ -139,10 +159,10 @@ def test_exactly_the_limit_is_allowed():
 
 
 def test_classes_in_no_split_are_listed_and_do_not_count_as_unusable():
-    table = build(*clips_of("run", "jump", "walk", "swim"), "readme.md", ("swim/x.mp4", 0))
+    table = build(*clips_of("run", "jump", "walk", "swim"), "loose.mp4", ("swim/x.mp4", 0))
     assert set(reasons(table).values()) == {"class is in no split", "not in a class folder"}
     assert reasons(table)["swim/x.mp4"] == "class is in no split"
-    assert reasons(table)["readme.md"] == "not in a class folder"
+    assert reasons(table)["loose.mp4"] == "not in a class folder"
     assert len(reasons(table)) == 5
 
 
@@ -260,6 +280,129 @@ def test_the_same_content_under_two_ids():
     assert [row["id"] for row in group] == ["run/0.mp4", "walk/1.mp4"]
 
 
+CAFE, CAFE_OF_A_MAC = "caf\u00e9", "cafe\u0301"
+
+
+class TestUnicode:
+    """Folders as a Mac names them, lists as a keyboard types them, and the other way round."""
+
+    @pytest.mark.parametrize(
+        ("folder", "typed"), [(CAFE_OF_A_MAC, CAFE), (CAFE, CAFE_OF_A_MAC), (CAFE, CAFE)]
+    )
+    def test_lists_and_overrides_match_and_names_are_composed(self, folder, typed):
+        table = build(
+            *clips_of(folder, "jump", "walk"),
+            class_lists=LISTS | {"train": [typed]},
+            class_texts={typed: f"a {typed}"},
+        )
+        row = table.filter(pa.compute.equal(table["split"], "train")).to_pylist()[0]
+        assert (row["class"], row["class_text"]) == (CAFE, f"a {CAFE}")
+        assert row["path"] == row["id"] == f"{folder}/0.mp4"
+
+    def test_two_folders_that_look_the_same_are_one_class(self):
+        lists = LISTS | {"train": [CAFE]}
+        table = build(*clips_of(CAFE, CAFE_OF_A_MAC, "jump", "walk"), class_lists=lists)
+        assert manifest.clip_counts(table)["train"] == {CAFE: 6}
+
+    def test_a_class_that_is_listed_in_both_forms_is_listed_twice(self):
+        lists = LISTS | {"train": [CAFE], "test": [CAFE_OF_A_MAC]}
+        with pytest.raises(ConfigError, match="listed twice, in train and in test"):
+            build(*clips_of(CAFE, "jump"), class_lists=lists)
+
+    def test_a_benchmarks_clips_are_found(self):
+        listed = ListedClip("train", "run", CAFE)
+        published = Published("ucf101", toy(), [listed])
+        values = dataset(benchmark="ucf101", split="published")
+        table = manifest.build(files(f"x/{CAFE_OF_A_MAC}.avi"), dataset=values, split=published)
+        assert table["status"].to_pylist() == ["ok"]
+
+
+class TestSameText:
+    def test_across_splits_is_an_error(self):
+        lists = {"train": ["OpenDoor"], "val": ["jump"], "test": ["open_door"]}
+        with pytest.raises(DataError, match=r"'OpenDoor' \(train\), 'open_door' \(test\) have"):
+            build(*clips_of("OpenDoor", "jump", "open_door"), class_lists=lists)
+
+    def test_an_override_can_make_it_and_mend_it(self):
+        entries = clips_of("run", "jump", "walk")
+        with pytest.raises(DataError, match=r"'jump' \(val\), 'run' \(train\) have the same text"):
+            build(*entries, class_texts={"jump": "Run"})
+        build(*entries, class_texts={"jump": "Run", "run": "running"})
+
+    def test_within_a_split_it_is_told(self):
+        lists = {"train": ["Run", "run"], "val": ["jump"], "test": ["walk"]}
+        table = build(*clips_of("Run", "run", "jump", "walk"), class_lists=lists)
+        (warning,) = manifest.same_text(table)
+        assert warning.startswith("classes 'Run' (train), 'run' (train) have the same text, 'run'")
+
+    def test_a_benchmark_can_be_given_such_texts_too(self):
+        values = dataset(benchmark="ucf101", split="published", class_texts={"sit": "run"})
+        published = Published("ucf101", toy(), None)
+        with pytest.raises(DataError, match=r"'run' \(train\), 'sit' \(test\) have the same text"):
+            manifest.build(files(*TestBenchmark.FILES), dataset=values, split=published)
+
+
+class TestSplitOfFolders:
+    FILES = tuple(
+        f"{place}/{clip}.mp4"
+        for place in ("Train/run", "Train/sit/monday", "validation/jump", "test/walk")
+        for clip in range(2)
+    )
+
+    def test_class_folders_in_folders_of_splits(self):
+        table = build(*self.FILES, class_lists=None, split="folders")
+        assert manifest.clip_counts(table) == {
+            "train": {"run": 2, "sit": 2},
+            "val": {"jump": 2},
+            "test": {"walk": 2},
+        }
+
+    def test_what_is_in_none_is_listed(self):
+        table = build(*self.FILES, "extra/x/1.mp4", "test/1.mp4", class_lists=None, split="folders")
+        assert reasons(table) == dict.fromkeys(
+            ["extra/x/1.mp4", "test/1.mp4"], "not in a class folder"
+        )
+
+    def test_a_class_in_two_splits_is_an_error(self):
+        expected = r"as these do: run \(train, test\)\. .* the clips of each class into one folder"
+        with pytest.raises(DataError, match=expected):
+            build(*self.FILES, "test/run/3.mp4", class_lists=None, split="folders")
+
+    @pytest.mark.parametrize(
+        ("paths", "message"),
+        [
+            (clips_of("run", "jump"), "folders train, val and test .* has none: let dataset.split"),
+            (clips_of("all/train/run", "all/test/sit"), "set dataset.name: mine/all"),
+            (clips_of("train", "test"), "the folders test, train, with clips in them"),
+        ],
+    )
+    def test_another_layout_is_told(self, paths, message):
+        with pytest.raises(DataError, match=message):
+            build(*paths, class_lists=None, split="folders")
+
+
+DRAWN = {"seed": 0, "train": 3, "val": 2, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (
+            clips_of("train/run", "val/jump", "test/walk"),
+            r"'mine' holds the folders test, train, val, with class folders in them \(test/walk, "
+            r"train/run, val/jump\), where the class folders should be: .*dataset\.split: folders",
+        ),
+        (clips_of("train", "test"), "put the clips of each class into a folder of its name"),
+        (clips_of("videos/run", "videos/jump"), r"one folder, videos, .* dataset\.name: mine/vid"),
+        (["a.mp4", "b.mp4"], r"2 clips in no folder, such as a\.mp4.*put the clips of each class"),
+    ],
+)
+@pytest.mark.parametrize("split", [DRAWN, "lists.yaml"])
+def test_a_folder_that_looks_otherwise_is_described(paths, message, split):
+    with pytest.raises(DataError, match=message):
+        build(*paths, class_lists=None if split == DRAWN else LISTS, split=split)
+
+
 class TestDrawnSplit:
     names = tuple(f"class{number}" for number in range(12))
 
@@ -285,7 +428,7 @@ class TestDrawnSplit:
 
     def test_does_not_draw_a_folder_without_usable_clips(self):
         split = {"seed": 0, "train": 1, "val": 1, "test": 1}
-        entries = [*clips_of("run", "jump", "walk"), "docs/paper.pdf"]
+        entries = [*clips_of("run", "jump", "walk"), ("swim/empty.mp4", 0)]
         assert reasons(build(*entries, class_lists=None, split=split)) == {
-            "docs/paper.pdf": "class is in no split"
+            "swim/empty.mp4": "class is in no split"
         }

@@ -149,6 +149,24 @@ def test_a_support_folder_that_is_none(tmp_path: Path, classes: list[str], messa
         predict.find_support(tmp_path)
 
 
+def test_it_says_what_it_passes_over_and_which_classes_have_one_text(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("Walk", "walk"):
+        (tmp_path / name).mkdir()
+        shutil.copy(folder / "q1.mp4", tmp_path / name)
+    (tmp_path / "Walk" / "q1.info.json").write_text("{}")
+    options = ["--model", folder / "model", "--support", tmp_path]
+    assert run(monkeypatch, *options, folder / "q2.mp4") == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "passed over, no clips by their names: 1 .json",
+        "warning: Walk, walk have the same text, 'walk': only their clips tell them apart",
+    ]
+
+
 def test_a_missing_support_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         predict.find_support(tmp_path / "none")

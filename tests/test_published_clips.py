@@ -64,7 +64,7 @@ def test_a_video_among_folders_of_frames_is_not_the_clip():
         ("youtube", "abc", "", "run/ABC.mp4"),
         ("number", "51958", "", "151958.webm"),
         ("file", "Run_1", "", "run/Run_10.avi"),
-        ("file", "Run_1", "", "run/Run_1.txt"),
+        ("file", "Run_1", "", "run/Run_1.flv"),
     ],
 )
 def test_what_is_not_the_clip(clip_names, clip, seconds, path):
@@ -79,7 +79,7 @@ def test_what_is_not_the_clip(clip_names, clip, seconds, path):
         "status": "missing",
         "reason": MISSING,
     }
-    reason = NOT_LISTED if not path.endswith("txt") else "not a video file"
+    reason = NOT_LISTED if not path.endswith("flv") else ".flv is not read"
     assert found[path]["reason"].startswith(reason)
     assert (found[path]["status"], found[path]["split"]) == ("rejected", "")
 
@@ -115,7 +115,7 @@ class TestWithoutLists:
         return rows_of(found, published=Published("toy", toy(), None))
 
     def test_the_last_folder_is_the_class(self):
-        rows, variant = self.table("UCF/run/deeper/2.avi", "readme.txt", "UCF/run/notes.txt")
+        rows, variant = self.table("UCF/run/deeper/2.avi", "loose.avi", "UCF/run/3.wmv")
         found = {row["path"]: (row["id"], row["split"], row["status"]) for row in rows}
         assert found["UCF/Run/1.avi"] == ("run/1", "train", "ok")
         assert found["UCF/ThrowBall/1.avi"] == ("throw_ball/1", "train", "ok")
@@ -124,8 +124,8 @@ class TestWithoutLists:
         assert found["UCF/run/deeper/2.avi"] == ("UCF/run/deeper/2.avi", "", "rejected")
         reasons = {row["path"]: row["reason"] for row in rows}
         assert reasons["UCF/run/deeper/2.avi"] == NOT_IN_A_CLASS
-        assert reasons["readme.txt"].startswith("not a video file")
-        assert reasons["UCF/run/notes.txt"].startswith("not a video file")
+        assert reasons["loose.avi"] == NOT_IN_A_CLASS
+        assert reasons["UCF/run/3.wmv"].startswith(".wmv is not read")
         assert variant == FOLDERS
 
     def test_two_copies_of_the_archive_are_duplicates(self):

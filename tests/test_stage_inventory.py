@@ -83,7 +83,9 @@ def test_sees_a_new_clip():
     assert "train0/new.mp4" in recorded()
 
 
-@pytest.mark.parametrize(("gone", "state"), [("moved", "does not exist"), ("emptied", "is empty")])
+@pytest.mark.parametrize(
+    ("gone", "state"), [("moved", "does not exist"), ("emptied", "holds no clips")]
+)
 def test_without_the_folder_the_recorded_inventory_is_kept(gone, state, capsys):
     inventory.main()
     content = paths.INVENTORY.read_bytes()
@@ -93,6 +95,117 @@ def test_without_the_folder_the_recorded_inventory_is_kept(gone, state, capsys):
     inventory.main()
     assert paths.INVENTORY.read_bytes() == content
     assert f"{state}: the recorded inventory" in capsys.readouterr().out
+
+
+def test_side_files_beside_good_clips_do_not_end_the_run(capsys):
+    """What yt-dlp, a NAS, Windows and an unpacked zip leave: more of them than there are clips."""
+    for number in range(100):
+        write(Path(f"data/raw/mine/train0/{number}.info.json"), "{}")
+    for path in ("train1/@eaDir/0.mp4/thumb.jpg", "__MACOSX/a/b.mp4", "test0/Thumbs.db", "a.txt"):
+        write(Path("data/raw/mine") / path, "no clip")
+    write(Path("data/raw/mine/docs/paper.pdf"), "no clip")
+    Path("data/raw/mine/later").mkdir()
+    params(dataset__max_rejected=0.0)
+    inventory.main()
+    assert capsys.readouterr().out.splitlines() == [
+        f"75 clips in {Path('data/raw/mine').absolute()}",
+        "passed over, no clips by their names: 100 .json, 1 .db, 1 .pdf, 1 .txt, 1 @eaDir, "
+        "1 __MACOSX",
+        "warning: the folder docs has no clips: it holds 1 .pdf",
+        "warning: the folder later has no clips: it holds nothing",
+    ]
+    manifest.main()
+    content = paths.MANIFEST.read_bytes()
+    assert pq.read_table(paths.MANIFEST).num_rows == 75
+    write(Path("data/raw/mine/train0/new.srt"), "subtitles")
+    inventory.main()
+    manifest.main()
+    assert paths.MANIFEST.read_bytes() == content  # so that no stage below it runs again
+
+
+def test_a_video_that_is_not_read_counts_and_real_damage_is_still_seen():
+    write(Path("data/raw/mine/train0/0.wmv"), "a video")
+    Path("data/raw/mine/train1/0.mp4").write_bytes(b"")
+    params(dataset__max_rejected=0.01, episode__query=3)
+    with pytest.raises(DataError, match=r"(?s)2 of 76 clips .*train0/0\.wmv: \.wmv is not read"):
+        inventory.main()
+
+
+class TestLayouts:
+    def nested(self):
+        """mine/{train,val,test}/class/clip."""
+        for split, names in LISTS.items():
+            for name in names:
+                Path("data/raw/mine", split).mkdir(exist_ok=True)
+                Path("data/raw/mine", name).rename(Path("data/raw/mine", split, name))
+
+    def test_folders_of_splits_are_described_and_can_be_taken(self, capsys):
+        self.nested()
+        for split in ({"seed": 0, "train": 5, "val": 5, "test": 5}, str(LISTS_FILE)):
+            params(dataset__split=split)
+            with pytest.raises(DataError, match=r"the folders test, train, val, with .*: folders"):
+                inventory.main()
+        params(dataset__split="folders")
+        inventory.main()
+        manifest.main()
+        rows = pq.read_table(paths.MANIFEST).to_pylist()
+        assert {(row["class"], row["split"]) for row in rows} == {
+            (name, split) for split, names in LISTS.items() for name in names
+        }
+        assert "train: 5 classes; train clips: 25 of the 25 found" in capsys.readouterr().out
+
+    def test_without_a_folder_for_validation_it_says_what_can_be_done(self):
+        self.nested()
+        shutil.rmtree("data/raw/mine/val")
+        params(dataset__split="folders")
+        with pytest.raises(DataError, match=r"val split has 0 classes.*train\.selection: test"):
+            inventory.main()
+        params(dataset__split="folders", train__selection="test")
+        inventory.main()
+
+    def test_a_data_set_may_lie_in_another_folder(self):
+        Path("data/raw/mine").rename("data/raw/videos")
+        Path("data/raw/mine").mkdir()
+        Path("data/raw/videos").rename("data/raw/mine/videos")
+        with pytest.raises(DataError, match=r"set dataset\.name: mine/videos"):
+            inventory.main()
+        params(dataset__name="mine/videos")
+        inventory.main()
+        assert "train0/0.mp4" in recorded()
+
+
+def test_names_match_in_every_form_of_unicode(capsys):
+    """Folders from a Mac, and the split file, class_texts and the name as typed elsewhere."""
+    typed, of_a_mac = "caf\u00e9", "cafe\u0301"
+    Path("data/raw/mine/train0").rename(f"data/raw/mine/{of_a_mac}")
+    Path("data/raw/mine").rename(f"data/raw/{of_a_mac}")
+    YAML().dump(LISTS | {"train": [typed, *LISTS["train"][1:]]}, LISTS_FILE)
+    params(dataset__name=typed, dataset__class_texts={typed: "drinking coffee"})
+    inventory.main()
+    assert f"{of_a_mac}/0.mp4" in recorded()
+    manifest.main()
+    rows = [row for row in pq.read_table(paths.MANIFEST).to_pylist() if row["class"] == typed]
+    assert [row["class_text"] for row in rows] == ["drinking coffee"] * 5
+    write(Path(f"data/raw/{of_a_mac}/{typed}/more.mp4"), "more")
+    capsys.readouterr()
+    inventory.main()
+    assert f"2 folders are taken as one class, {typed}" in capsys.readouterr().out
+
+
+def test_one_action_under_two_names_is_an_error_across_splits_and_a_warning_in_one(capsys):
+    Path("data/raw/mine/train0").rename("data/raw/mine/Open Door")
+    Path("data/raw/mine/train1").rename("data/raw/mine/OpenDoor")
+    lists = LISTS | {"train": ["Open Door", "OpenDoor", *LISTS["train"][2:]]}
+    YAML().dump(lists, LISTS_FILE)
+    inventory.main()
+    manifest.main()
+    assert "warning: classes 'Open Door' (train), 'OpenDoor' (train)" in capsys.readouterr().out
+    Path("data/raw/mine/test0").rename("data/raw/mine/open_door")
+    YAML().dump(lists | {"test": ["open_door", *LISTS["test"][1:]]}, LISTS_FILE)
+    with pytest.raises(DataError, match=r"(?s)'open_door' \(test\).* dataset\.class_texts"):
+        inventory.main()
+    params(dataset__class_texts={"open_door": "opening a door"})
+    inventory.main()
 
 
 def test_the_inventory_of_another_data_set_is_not_kept():

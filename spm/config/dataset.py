@@ -8,6 +8,7 @@ from spm.config.base import Section
 
 BUILT_IN = "motion"
 PUBLISHED = "published"
+FOLDERS = "folders"
 ClipKind = Literal["videos", "frame_folders"]
 BenchmarkName = Literal["hmdb51", "ucf101", "kinetics100", "ssv2_small", "ssv2_full"]
 BENCHMARKS: tuple[str, ...] = get_args(BenchmarkName)
@@ -62,7 +63,8 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
     """The folder holds the videos of a benchmark (spm/benchmarks.yaml), in whatever folders."""
     split: str | DrawnSplit
     """A YAML file with the class lists train, val and test; or how many classes to draw; or
-    `published`, with a benchmark: its own."""
+    `folders`: class folders lie in folders train, val and test; or `published`, with a benchmark:
+    its own."""
     lists: str | None
     """With a benchmark: a folder in data/splits with its published video lists."""
     names: Literal["cleaned", "as_released"]

@@ -1,0 +1,43 @@
+"""spm.asides: what lies beside the clips, in words."""
+
+import pytest
+
+from spm import asides
+from spm.clip_files import is_machinery, may_be_clip
+
+
+def test_a_summary_counts_kinds_and_leaves_out_class_folders():
+    paths = ["a.json", "run/b.info.JSON", "run/README", "run/@eaDir/", "__MACOSX/", "docs/"]
+    assert asides.summary(paths) == "2 .json, 1 @eaDir, 1 __MACOSX, 1 without extension"
+    assert asides.summary(["docs/"]) == ""
+
+
+def test_class_folders_without_clips_say_what_they_hold():
+    paths = ["__MACOSX/", "cafe\u0301/", "docs/", "docs/a.pdf", "docs/b/c.pdf", "run/a.json"]
+    assert asides.without_clips(paths) == {"café": "nothing", "docs": "2 .pdf"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Thumbs.db", "desktop.ini", "a.info.json", "a.mp4.part", "a.mp4.crdownload", "a.mp4~"),
+        *("a.srt", "a.en.vtt", "a.nfo", "a.txt", "a.csv", "a.jpg", "a.webp", "README", "mp4"),
+    ],
+)
+def test_no_clips_by_their_names(name):
+    assert not may_be_clip(name)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.M4V", "-kYz.webm", "a.part1.avi", "a.mpg", "a.Wmv"])
+def test_what_may_be_a_clip(name):
+    assert may_be_clip(name)
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "#recycle", "__MACOSX", "lost+found", "$RECYCLE.BIN"])
+def test_folders_of_file_systems_and_archives(name):
+    assert is_machinery(name)
+
+
+@pytest.mark.parametrize("name", ["#437_how_to_ride_a_bike", "@home", "recycling", "lost"])
+def test_folders_that_may_be_classes_or_clips(name):
+    assert not is_machinery(name)
