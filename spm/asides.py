@@ -6,7 +6,7 @@ docs/             a class folder that has no clips; its files have rows of their
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +26,7 @@ def asides_of(table: pa.Table) -> list[str]:
     return paths
 
 
-def summary(paths: Collection[str]) -> str:
+def summary(paths: Iterable[str]) -> str:
     """What they are, the most frequent first; class folders without clips are left out.
 
     >>> summary(["run/0.info.json", "run/1.info.json", "run/Thumbs.db", "run/@eaDir/", "docs/"])
@@ -37,21 +37,35 @@ def summary(paths: Collection[str]) -> str:
     return ", ".join(f"{number} {what}" for what, number in ordered)
 
 
-def without_clips(paths: Collection[str]) -> dict[str, str]:
-    """Class folder that has no clips -> what it holds instead."""
-    inside: dict[str, list[str]] = defaultdict(list)
+def class_folder(path: str, *, level: int) -> str:
+    """The class folder that `path` lies in, or is; "" where it is above or beside these.
+
+    `level`: 0, or 1 with dataset.split: folders.
+
+    >>> class_folder("train/run/monday/a.mp4", level=1)
+    'train/run'
+    """
+    folders = path.split("/")[:-1]
+    return "/".join(folders[: level + 1]) if len(folders) > level else ""
+
+
+def without_clips(paths: Iterable[str], *, clips: Iterable[str], level: int = 0) -> dict[str, str]:
+    """Class folder that has no clips -> what it holds instead, of asides at `paths`."""
+    with_clips = {class_folder(path, level=level) for path in clips}
+    held: dict[str, list[str]] = defaultdict(list)
     for path in paths:
-        inside[path.partition("/")[0]].append(path)
-    folders = [path.rstrip("/") for path in paths if _is_class_folder(path)]
-    return {composed(folder): summary(inside[folder]) or "nothing" for folder in folders}
+        folder = class_folder(path, level=level)
+        if folder not in with_clips and folder and not is_machinery(_last(folder)):
+            held[folder].append(path)
+    return {composed(folder): summary(inside) or "nothing" for folder, inside in held.items()}
 
 
 def _what(path: str) -> str:
     if path.endswith("/"):
-        return "" if _is_class_folder(path) else path.rstrip("/").rpartition("/")[2]
+        return _last(path) if is_machinery(_last(path)) else ""
     found = extension(path)
     return f".{found}" if found else "without extension"
 
 
-def _is_class_folder(path: str) -> bool:
-    return path.find("/") == len(path) - 1 and not is_machinery(path.rstrip("/"))
+def _last(folder: str) -> str:
+    return folder.rstrip("/").rpartition("/")[2]

@@ -22,6 +22,7 @@ _OTHER_VIDEOS = (
 )
 """Not read: most of their containers do not say how long they are, so that one that is cut off
 would pass for a shorter clip."""
+_ALL_VIDEOS = frozenset((*EXTENSIONS, *_OTHER_VIDEOS))
 _MACHINERY = (
     *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),  # a NAS's
     *("$recycle.bin", "recycler", "system volume information", "lost+found"),
@@ -46,7 +47,7 @@ def is_image(path: str) -> bool:
 
 def may_be_clip(path: str) -> bool:
     """Whether a file is a video by its extension, be it of a kind that is not read."""
-    return is_video(path) or extension(path) in _OTHER_VIDEOS
+    return extension(path) in _ALL_VIDEOS
 
 
 def is_machinery(folder: str) -> bool:

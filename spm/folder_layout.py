@@ -42,14 +42,14 @@ def split_of(folder: str) -> str:
 
 def look(paths: Collection[str]) -> Layout | None:
     """Of a folder with clips at `paths`; None where its folders may be classes."""
-    parts = [path.split("/") for path in paths]
-    folders = sorted({each[0] for each in parts if len(each) > 1})
+    places = [place.split("/") for place in {path.rpartition("/")[0] for path in paths}]
+    folders = sorted({place[0] for place in places} - {""})
     if paths and not folders:
         return Layout("loose", f"{len(paths)} clips in no folder, such as {min(paths)}")
-    deep = [each for each in parts if len(each) > 2]
+    deep = [place for place in places if len(place) > 1]
     if _are_splits(folders):
         return _splits([folder for folder in folders if split_of(folder)], deep=deep)
-    inner = sorted({each[1] for each in deep})
+    inner = sorted({place[1] for place in deep})
     if len(folders) == 1 and len(inner) > 1:
         says = f"one folder, {folders[0]}, with all the others in it ({_some(inner)})"
         return Layout("wrapped", says, folders[0])
@@ -63,7 +63,7 @@ def _are_splits(folders: Collection[str]) -> bool:
 
 
 def _splits(folders: list[str], *, deep: list[list[str]]) -> Layout:
-    inside = sorted({f"{each[0]}/{each[1]}" for each in deep if each[0] in folders})
+    inside = sorted({f"{first}/{second}" for first, second, *_ in deep if first in folders})
     held = f"the folders {_some(folders)}"
     if inside:
         says = f"{held}, with class folders in them ({_some(inside)})"

@@ -82,9 +82,9 @@ def _walk(
             files = []
     prefix = f"{below}/" if depth else ""
     for entry in files:
-        yield _file(entry, path=_utf8(prefix + entry.name), kind=kind)
+        yield _file(entry, path=prefix + entry.name, kind=kind)
     for entry in machinery:
-        yield Found(_utf8(f"{prefix}{entry.name}/"), UNSEEN, "aside")
+        yield _aside(f"{prefix}{entry.name}/")
     for entry in folders:
         further = (*way[:-1], f"{way[-1]}/{entry.name}")
         if entry.is_symlink():
@@ -98,8 +98,13 @@ def _walk(
 
 def _file(entry: os.DirEntry[str], *, path: str, kind: ClipKind) -> Found:
     if not may_be_clip(entry.name):
-        return Found(path, UNSEEN, "aside")
-    return Found(path, _stamp(entry), "file" if kind == "videos" else "stray")
+        return _aside(path)
+    return Found(_utf8(path), _stamp(entry), "file" if kind == "videos" else "stray")
+
+
+def _aside(path: str) -> Found:
+    """Its name only has to be shown, in UTF-8 or not."""
+    return Found(path.encode(errors="replace").decode(), UNSEEN, "aside")
 
 
 def _with_its_folder(inside: Iterator[Found], *, name: str) -> Iterator[Found]:
@@ -109,7 +114,7 @@ def _with_its_folder(inside: Iterator[Found], *, name: str) -> Iterator[Found]:
         has_clips = has_clips or each.kind != "aside"
         yield each
     if not has_clips:
-        yield Found(_utf8(f"{name}/"), UNSEEN, "aside")
+        yield _aside(f"{name}/")
 
 
 def _holds_one_of(folder: str, others: tuple[str, ...]) -> bool:

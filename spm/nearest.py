@@ -10,7 +10,8 @@ def nearest(name: str, names: Iterable[str], *, otherwise: str = "") -> str:
     >>> nearest("episode", ["lr", "episodes"])
     " Did you mean 'episodes'?"
     """
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    folded = {each.casefold(): each for each in names}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
     if close:
-        return f" Did you mean {close[0]!r}?"
+        return f" Did you mean {folded[close[0]]!r}?"
     return f" {otherwise}" if otherwise else ""

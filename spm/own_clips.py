@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from spm.asides import asides_of, clips_of, without_clips
-from spm.clip_files import unusable
+from spm.clip_files import File, unusable
 from spm.config.dataset import FOLDERS, DatasetConfig, DrawnSplit
 from spm.errors import DataError
 from spm.folder_layout import Layout, look, split_of
@@ -32,12 +32,14 @@ def own_rows(
     `class_lists`: those of the file that `dataset.split` names. Raises DataError where the folder
     is laid out otherwise, and as spm.splits does.
     """
+    files = clips_of(inventory).to_pylist()
     level = 1 if dataset.split == FOLDERS else 0
-    rows = [_row(**file, level=level) for file in clips_of(inventory).to_pylist()]
+    classes = {folder: _class_of(folder, level=level) for folder in set(map(_folder_of, files))}
+    rows = [_row(**file, class_name=classes[_folder_of(file)]) for file in files]
     if dataset.split == FOLDERS:
         splits = _splits_of_folders(rows, name=dataset.name)
     else:
-        bare = without_clips(asides_of(inventory))
+        bare = without_clips(asides_of(inventory), clips=[file["path"] for file in files])
         splits = _splits_of_classes(rows, dataset=dataset, class_lists=class_lists, bare=bare)
     for row in rows:
         row["split"] = splits.get(row["class"], "")
@@ -47,17 +49,22 @@ def own_rows(
     return rows
 
 
-def _row(*, path: str, size: int, key: str, kind: str, level: int) -> Row:
-    """Its class is the name of the folder at `level`, which has no split's folder above it at 0."""
-    folders = [composed(folder) for folder in path.split("/")[:-1]]
-    in_a_class = len(folders) > level and (level == 0 or bool(split_of(folders[0])))
-    return {
-        "id": path,
-        "path": path,
-        "key": key,
-        "class": folders[level] if in_a_class else "",
-        "reason": unusable(path, size=size, key=key, kind=kind),
-    }
+def _folder_of(file: File) -> str:
+    folder: str = file["path"].rpartition("/")[0]
+    return folder
+
+
+def _class_of(folder: str, *, level: int) -> str:
+    """The name of the folder at `level`, at 1 below that of a split; "" where there is none."""
+    names = composed(folder).split("/")
+    if len(names) <= level or (level == 1 and not split_of(names[0])):
+        return ""
+    return names[level]
+
+
+def _row(*, path: str, size: int, key: str, kind: str, class_name: str) -> Row:
+    reason = unusable(path, size=size, key=key, kind=kind)
+    return {"id": path, "path": path, "key": key, "class": class_name, "reason": reason}
 
 
 def _splits_of_folders(rows: list[Row], *, name: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def find_support(folder: Path) -> dict[str, list[Path]]:
     _check_read(held.videos, folder=folder)
     _check_layout(held.clips, folder=folder)
     classes = _classes(held.clips, folder=folder)
-    bare = {name: what for name, what in without_clips(held.asides).items() if name not in classes}
+    bare = without_clips(held.asides, clips=held.clips)
     if len(classes) + len(bare) < 2:
         found = ", ".join([*classes, *bare]) or "none"
         raise DataError(

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from pipeline.places import inventory_cache
 from spm import inventory, manifest
-from spm.asides import asides_of, clips_of, summary, without_clips
+from spm.asides import asides_of, class_folder, clips_of, summary, without_clips
 from spm.atomic import atomic_path
 from spm.config.backbone import BackboneConfig
-from spm.config.dataset import BUILT_IN, DatasetConfig
+from spm.config.dataset import BUILT_IN, FOLDERS, DatasetConfig
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.frames import FramesConfig
@@ -29,6 +29,8 @@ from spm.names import composed, look_alikes
 from stages import command, params, paths, preflight, split_lists
 from stages.dataset_folder import dataset_folder
 from stages.outside_files import outside_files
+
+_SHOWN = 5
 
 
 def main() -> None:
@@ -53,7 +55,8 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
     files = inventory.scan(folder, kind=dataset.kind, cache=cache) if folder.is_dir() else None
     about = {b"dataset": dataset.name.encode(), b"kind": dataset.kind.encode()}
     if files is not None and clips_of(files).num_rows:
-        _print_files(files, folder=folder)
+        print(f"{clips_of(files).num_rows} clips in {folder}")
+        _print_asides(files, level=1 if dataset.split == FOLDERS else 0)
         return files.replace_schema_metadata(about)
     state = "does not exist" if files is None else f"holds no clips{_held(files)}"
     if paths.INVENTORY.is_file():
@@ -64,18 +67,24 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
     raise DataError(_no_data(folder, state=state, dataset=dataset))
 
 
-def _print_files(files: pa.Table, *, folder: Path) -> None:
+def _print_asides(files: pa.Table, *, level: int) -> None:
+    """What may be otherwise than the user thinks; `level`: that of the class folders."""
     clips, asides = clips_of(files)["path"].to_pylist(), asides_of(files)
-    print(f"{len(clips)} clips in {folder}")
     if summary(asides):
         print(f"passed over, no clips by their names: {summary(asides)}")
-    for name, held in without_clips(asides).items():
-        print(f"warning: the folder {name} has no clips: it holds {held}")
-    for alike in look_alikes(path.split("/")[0] for path in clips):
+    bare = without_clips(asides, clips=clips, level=level)
+    if bare:
+        print(f"warning: {len(bare)} folders have no clips: {_some(bare)}")
+    for alike in look_alikes(class_folder(path, level=level) for path in clips):
         print(
             f"warning: {len(alike)} folders are taken as one class, {composed(alike[0])}: only "
             "the Unicode form of their names differs"
         )
+
+
+def _some(bare: dict[str, str]) -> str:
+    shown = [f"{name} (it holds {held})" for name, held in sorted(bare.items())[:_SHOWN]]
+    return ", ".join([*shown, *(["…"] if len(bare) > _SHOWN else [])])
 
 
 def _held(files: pa.Table) -> str:

@@ -13,8 +13,15 @@ def test_a_summary_counts_kinds_and_leaves_out_class_folders():
 
 
 def test_class_folders_without_clips_say_what_they_hold():
-    paths = ["__MACOSX/", "cafe\u0301/", "docs/", "docs/a.pdf", "docs/b/c.pdf", "run/a.json"]
-    assert asides.without_clips(paths) == {"café": "nothing", "docs": "2 .pdf"}
+    paths = ["__MACOSX/", "b.db", "cafe\u0301/", "docs/", "docs/a.pdf", "docs/b/c.pdf", "run/a.txt"]
+    held = asides.without_clips(paths, clips=["run/a.mp4"])
+    assert held == {"café": "nothing", "docs": "2 .pdf"}
+
+
+def test_and_so_do_those_in_the_folders_of_splits():
+    paths = ["train/@eaDir/", "train/a.json", "train/run/a.jpg", "test/sit/a.jpg", "docs/", "val/"]
+    held = asides.without_clips(paths, clips=["train/run/a.mp4", "test/walk/b.mp4"], level=1)
+    assert held == {"test/sit": "1 .jpg"}
 
 
 @pytest.mark.parametrize(

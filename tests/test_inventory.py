@@ -134,6 +134,8 @@ def test_a_name_that_is_not_utf8_is_an_error(tmp_path):
         pytest.skip("this file system takes UTF-8 names only")
     with pytest.raises(DataError, match="not UTF-8"):
         inventory.scan(tmp_path)
+    (tmp_path / os.fsdecode(b"\xff.mp4")).rename(tmp_path / os.fsdecode(b"\xff.txt"))
+    assert asides_of(inventory.scan(tmp_path)) == ["?.txt"]
 
 
 class TestFrameFolders:

@@ -9,6 +9,7 @@ from spm.nearest import nearest
     ("name", "otherwise", "expected"),
     [
         ("episode", "There are: lr, episodes", " Did you mean 'episodes'?"),
+        ("EPISODES", "", " Did you mean 'episodes'?"),
         ("zzz", "There are: lr, episodes", " There are: lr, episodes"),
         ("zzz", "", ""),
     ],

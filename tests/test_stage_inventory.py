@@ -111,8 +111,7 @@ def test_side_files_beside_good_clips_do_not_end_the_run(capsys):
         f"75 clips in {Path('data/raw/mine').absolute()}",
         "passed over, no clips by their names: 100 .json, 1 .db, 1 .pdf, 1 .txt, 1 @eaDir, "
         "1 __MACOSX",
-        "warning: the folder docs has no clips: it holds 1 .pdf",
-        "warning: the folder later has no clips: it holds nothing",
+        "warning: 2 folders have no clips: docs (it holds 1 .pdf), later (it holds nothing)",
     ]
     manifest.main()
     content = paths.MANIFEST.read_bytes()
@@ -146,7 +145,9 @@ class TestLayouts:
             with pytest.raises(DataError, match=r"the folders test, train, val, with .*: folders"):
                 inventory.main()
         params(dataset__split="folders")
+        write(Path("data/raw/mine/test/sit/0.jpg"), "a thumbnail")
         inventory.main()
+        assert "folders have no clips: test/sit (it holds 1 .jpg)" in capsys.readouterr().out
         manifest.main()
         rows = pq.read_table(paths.MANIFEST).to_pylist()
         assert {(row["class"], row["split"]) for row in rows} == {

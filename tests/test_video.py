@@ -25,6 +25,13 @@ def read(path, *, reader="auto", short_side=96, pick=middle_frames, **options):
     return read_frames(path, pick=pick, reader=reader, short_side=short_side, **options)
 
 
+@pytest.mark.parametrize("reader", ["auto", "pyav", "decord"])
+@pytest.mark.parametrize(("name", "codec"), [("clip.m4v", "libx264"), ("clip.3gp", "libx264")])
+def test_other_names_of_mp4_are_read_alike(tmp_path, name, codec, reader):
+    clip = read(write_clip(tmp_path / name, codec=codec), reader=reader)
+    assert numbers(clip.frames) == middle_frames(40).tolist()
+
+
 @pytest.mark.parametrize("reader", ["pyav", "decord"])
 def test_readers_return_the_same_bytes(tmp_path, reader):
     path = write_clip(tmp_path / "clip.mp4")
@@ -113,6 +120,8 @@ def test_resize_is_antialiased():
         ("start.mp4", "libx264", {"movflags": "faststart"}),
         ("fragmented.mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}),
         ("clip.mov", "libx264", {}),
+        ("clip.m4v", "libx264", {}),
+        ("clip.3gp", "mpeg4", {}),
         ("clip.mkv", "libx264", {}),
         ("clip.webm", "libvpx-vp9", {"cpu-used": "8", "deadline": "realtime"}),
         ("clip.avi", "mpeg4", {}),
