@@ -12,7 +12,9 @@ from bench.remade import (
     drop_b_frame,
     drop_first_gop,
     drop_frame,
+    empty_last_samples,
     end_early,
+    end_still,
     flag_keyframe,
     hide_every_tenth,
     in_storing_order,
@@ -20,9 +22,12 @@ from bench.remade import (
     lose_chunk,
     lose_samples,
     pack_b_frames,
+    pause,
+    pipe,
     remux,
     repeat_frames,
     rotate,
+    split_superframes,
 )
 
 VP8 = {"deadline": "realtime", "cpu-used": "8"}
@@ -36,6 +41,9 @@ VP9 = {
 OPEN_X264 = {"x264-params": "open-gop=1:bframes=3:b-pyramid=normal:scenecut=0"}
 X265 = "log-level=none"
 MPEG4 = {"flags": "+bitexact"}
+MJPEG = {"codec": "mjpeg", "b_frames": None, "pix_fmt": "yuvj420p"}
+CLUSTER = bytes.fromhex("1f43b675")
+"""How the next part of a webm begins."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +113,19 @@ CATALOGUE = [
     Sample("h264-edit-list.mov", _cut, tuple(range(17, 40))),
     _then(_sample("h264-ends-early.mp4"), end_early, share=0.5, numbers=range(20)),
     _sample("h264-fragmented.mp4", change=_same, muxer={"movflags": "frag_keyframe+empty_moov"}),
+    _then(
+        _sample("h264-empty-samples.mp4"),
+        empty_last_samples,
+        num_frames=4,
+        of=40,
+        numbers=range(36),
+    ),
     _sample("h264.mkv"),
+    _then(_sample("h264-live.mkv"), pipe, stray=CLUSTER[:3], numbers=range(40)),
     _sample("h264.ts"),
     _sample("h264.flv"),
     _sample("h264.avi"),
+    _sample("h264-pauses.avi", change=pause),
     _sample("h264-storing-order.mkv", change=in_storing_order),
     _sample(
         "h264-cut-open-gop.mkv",
@@ -151,6 +168,7 @@ CATALOGUE = [
     _sample("mpeg4-no-b.avi", codec="mpeg4", b_frames=0),
     _sample("mpeg4-packed.avi", codec="mpeg4", b_frames=1, options=MPEG4, change=pack_b_frames),
     _sample("mpeg4-repeats.avi", codec="mpeg4", b_frames=0, change=repeat_frames),
+    _sample("mpeg4-pauses.avi", codec="mpeg4", change=pause),
     _sample("mpeg4-odd.avi", codec="mpeg4", size=(131, 97)),
     _sample(
         "mpeg4-dropped.avi",
@@ -174,8 +192,12 @@ CATALOGUE = [
         change=drop_first_gop,
         numbers=range(12, 40),
     ),
-    _sample("mjpeg.avi", codec="mjpeg", b_frames=None, pix_fmt="yuvj420p"),
-    _sample("mjpeg.mov", codec="mjpeg", b_frames=None, pix_fmt="yuvj420p"),
+    _sample("mjpeg.avi", **MJPEG),
+    _sample("mjpeg-pauses.avi", **MJPEG, change=pause),
+    _then(_sample("mjpeg-ends-still.avi", **MJPEG), end_still, num_frames=4, numbers=range(40)),
+    _then(_sample("mjpeg-live.avi", **MJPEG), pipe, numbers=range(40)),
+    _sample("raw-pauses.avi", codec="rawvideo", pix_fmt="bgr24", b_frames=None, change=pause),
+    _sample("mjpeg.mov", **MJPEG),
     _sample("vp8.webm", codec="libvpx", options=VP8),
     _sample(
         "vp8-alt-ref.webm",
@@ -185,6 +207,13 @@ CATALOGUE = [
         numbers=tuple(number for number in range(40) if number % 10 != 5),
     ),
     _sample("vp9-alt-ref.webm", codec="libvpx-vp9", options=VP9),
+    _sample("vp9-alt-ref-apart.avi", codec="libvpx-vp9", options=VP9, change=split_superframes),
+    _then(
+        _sample("vp9-live.webm", codec="libvpx-vp9", options=VP9),
+        pipe,
+        stray=CLUSTER[:1],
+        numbers=range(40),
+    ),
     _sample("vp9-odd.webm", codec="libvpx-vp9", options=VP8, size=(131, 97)),
 ]
 

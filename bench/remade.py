@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -125,6 +126,23 @@ def drop_frame(packets: Packets) -> Packets:
     return packets[:-3] + packets[-2:]
 
 
+def pause(packets: Packets) -> Packets:
+    """Nothing new for the time of three frames after every twelve, as when a video of a variable
+    rate is copied to avi, or a webcam is slow: an avi stores three empty chunks."""
+    for number, packet in enumerate(packets):
+        packet.pts, packet.dts = (time + 3 * (number // 12) for time in (packet.pts, packet.dts))
+    return packets
+
+
+def split_superframes(packets: Packets) -> Packets:
+    """VP9: alt-ref frames, which are never shown, in packets of their own."""
+    split = av.BitStreamFilterContext("vp9_superframe_split", packets[0].stream)
+    parts = [part for packet in packets for part in split.filter(packet)]
+    for time, packet in enumerate(parts):
+        packet.pts = packet.dts = time
+    return parts
+
+
 def drop_b_frame(packets: Packets) -> Packets:
     """The same, for the B-frame that is the seventeenth in the order of presentation."""
     time = sorted(packet.pts for packet in packets)[16]
@@ -157,6 +175,50 @@ def list_fewer(path: Path, *, num_frames: int) -> Path:
     at = data.index(b"stsc") + 16
     data[at : at + 4] = num_frames.to_bytes(4, "big")
     path.write_bytes(data)
+    return path
+
+
+def end_still(path: Path, *, num_frames: int) -> Path:
+    """An avi at whose end nothing new is shown for some frames: as many empty chunks."""
+    data = bytearray(path.read_bytes())
+    for at in (4, data.index(b"movi") - 4):  # sizes of the file and of the list of chunks
+        _add(data, at, 8 * num_frames)
+    for at in (data.index(b"avih") + 24, data.index(b"strh") + 40):
+        _add(data, at, num_frames)
+    at = data.index(b"idx1")
+    data[at:at] = num_frames * (b"00dc" + bytes(4))
+    path.write_bytes(data)
+    return path
+
+
+def _add(data: bytearray, at: int, more: int) -> None:
+    number = int.from_bytes(data[at : at + 4], "little") + more
+    data[at : at + 4] = number.to_bytes(4, "little")
+
+
+def empty_last_samples(path: Path, *, num_frames: int, of: int) -> Path:
+    """An mp4 whose last samples have no bytes, as some editors write for "the same again"."""
+    data = bytearray(path.read_bytes())
+    end = data.index(b"stsz") + 16 + 4 * of
+    data[end - 4 * num_frames : end] = bytes(4 * num_frames)
+    path.write_bytes(data)
+    return path
+
+
+def pipe(path: Path, *, stray: bytes = b"") -> Path:
+    """As a browser or a recorder writes it, who never come back to fill in the sizes; `stray`: of
+    what they wanted to write next."""
+    seekable = path.rename(path.with_name(f"seekable-{path.name}"))
+    with open(path, "wb") as file, av.open(str(seekable)) as opened:
+        container = "matroska" if path.suffix == ".mkv" else path.suffix[1:]
+        with av.open(SimpleNamespace(write=file.write), "w", format=container) as out:
+            stream = out.add_stream_from_template(opened.streams.video[0])
+            for packet in opened.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+        file.write(stray)
+    seekable.unlink()
     return path
 
 

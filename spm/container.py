@@ -10,8 +10,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-from spm.ebml import check_matroska
+from spm.ebml import check_matroska, is_endless
 from spm.errors import DataError
+from spm.riff import has_no_size
 
 _LARGEST = 2 << 30  # bytes: the packets of a clip are held in memory
 _RIFF_SLACK = 16  # bytes: some writers count their own header, or leave out a padding byte
@@ -58,10 +59,18 @@ def check_whole(path: Path) -> None:
         raise DataError(f"truncated: the container declares {declared} bytes, the file has {size}")
 
 
+def is_live(path: Path) -> bool:
+    """Whether an avi or Matroska file has no size, since nobody came back to write it: a recording
+    that was piped somewhere, or was killed. Then nothing true is said of its length either.
+    """
+    with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        return has_no_size(data) if data[:4] == b"RIFF" else data[:4] == _EBML and is_endless(data)
+
+
 def _declared_size(data: mmap) -> int:
     """Bytes that the file should have at least; 0 where the container does not say."""
     if data[:4] == b"RIFF":
-        return 8 + int.from_bytes(data[4:8], "little") - _RIFF_SLACK
+        return 0 if has_no_size(data) else 8 + int.from_bytes(data[4:8], "little") - _RIFF_SLACK
     return _mp4_size(data) if data[4:8] in _MP4 else 0
 
 

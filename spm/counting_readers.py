@@ -4,6 +4,7 @@ They are right on what most data sets hold, and return other frames, silently, o
 names; such files are refused. Neither notices damage that its decoder can paint over.
 """
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,8 @@ from spm.packets import Video
 Library = Literal["decord", "torchcodec"]
 LIBRARIES = {"decord": "decord", "torchcodec": "torchcodec.decoders"}
 """Reader -> the module that it needs. Its package has its name."""
+_WHERE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
+"""How decord's errors begin: the time of day, and a line of its source."""
 _CONTAINERS = ("mov", "matroska", "avi", "flv")
 
 
@@ -43,8 +46,10 @@ def limit(video: Video, *, library: Library) -> str:
         return f"seeking is inexact in {video.container}"
     if video.container == "avi" and video.codec.has_b_frames:
         return "an avi stores no presentation times, and this one has B-frames"
-    if len(video.shown) < len(video.packets) and (library == "decord" or video.codec.name == "vp8"):
+    if len(video.shown) < len(video.packets) and (library == "decord" or "vp" in video.codec.name):
         return "some of its frames are hidden"
+    if library == "decord" and video.is_live:
+        return "a live recording, which says nothing of its length"
     if library == "decord" and video.has_open_gops:
         return "frames before a keyframe are stored after it (open GOP)"
     return ""
@@ -60,7 +65,7 @@ def read_with_decord(path: Path, *, indices: npt.NDArray[np.int64], expected: in
         _check_count(len(video), expected=expected, library="decord")
         batch: Frames = video.get_batch(indices).asnumpy()
     except (decord.DECORDError, RuntimeError) as error:
-        raise DataError(f"decord: {str(error).splitlines()[0]}") from error
+        raise DataError(f"decord: {_WHERE.sub('', str(error).splitlines()[0])}") from error
     return batch
 
 
@@ -81,4 +86,6 @@ def read_with_torchcodec(path: Path, *, indices: npt.NDArray[np.int64], expected
 
 def _check_count(counted: int, *, expected: int, library: Library) -> None:
     if counted != expected:
-        raise DataError(f"{library} counts {counted} frames, the file has {expected}")
+        raise DataError(
+            f"{library} counts {counted} frames, the file has {expected}; set frames.reader: auto"
+        )

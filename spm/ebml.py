@@ -5,44 +5,102 @@ an id is damaged, FFmpeg looks for the next thing that it knows and skips what l
 there, without an error.
 """
 
+from collections.abc import Iterator
 from mmap import mmap
 
 from spm.errors import DataError
 
-_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+_SEGMENT, _CLUSTER, _BLOCK = 0x18538067, 0x1F43B675, 0xA3
 _IN_SEGMENT = {
     *(0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER),  # SeekHead, Info, Tracks, Cluster
     *(0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367),  # Cues, Chapters, Attachments, Tags
 }
-_IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF}  # times, blocks and groups of blocks
+_IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, _BLOCK, 0xA0, 0xAF}  # times, blocks and groups of blocks
 _ANYWHERE = {0xEC, 0xBF}  # Void, CRC-32
 _KNOWN = _IN_SEGMENT | _IN_CLUSTER | _ANYWHERE
 
 
-def check_matroska(data: mmap) -> None:
+def check_matroska(data: mmap | bytes) -> None:
     """Raises DataError where an element of the segment is unknown or reaches beyond its end.
 
     Clusters are entered, so that it makes no difference whether a live recording knows their size.
+    Where nobody came back to write the segment's size, the last element may be unfinished: the
+    recording ended there.
     """
-    _, size, at = _element(data, 0)
-    at += size or 0
-    kind, size, at = _element(data, at)
+    kind, size, at = _segment(data)
     if kind != _SEGMENT:
         raise DataError(f"damaged: no segment at byte {at}")
-    end = len(data) if size is None else at + size
+    if size is None:
+        _check_live(data, at)
+        return
+    end = at + size
     if end > len(data):
         raise DataError(f"truncated: the container declares {end} bytes, the file has {len(data)}")
-    while at < end:
-        start = at
-        kind, size, at = _element(data, at)
-        if kind not in _KNOWN or (size is None and kind != _CLUSTER):
-            raise DataError(f"damaged: not an element of Matroska at byte {start}")
-        at += 0 if kind == _CLUSTER else size or 0
+    at = list(_places(data, at, end=end))[-1]
     if at > end:
         raise DataError(f"truncated: its last element ends at byte {at}, the segment at {end}")
 
 
-def _element(data: mmap, at: int) -> tuple[int, int | None, int]:
+def is_endless(data: mmap | bytes) -> bool:
+    """Whether nobody came back to write the segment's size."""
+    return _segment(data)[1] is None
+
+
+def _segment(data: mmap | bytes) -> tuple[int, int | None, int]:
+    """The element behind the header, which should be the segment."""
+    _, size, at = _element(data, 0)
+    return _element(data, at + (size or 0))
+
+
+def _check_live(data: mmap | bytes, at: int) -> None:
+    *_, last, end = at, *_places(data, at, end=len(data))
+    if end > len(data) and _go_on(data, last + 1):
+        raise DataError(f"damaged: an element of Matroska at byte {last} hides those behind it")
+
+
+def _places(data: mmap | bytes, at: int, *, end: int) -> Iterator[int]:
+    """Where elements begin, from `at` on; the last is where one would that lies behind `end`.
+
+    Raises DataError for what is no element; the first bytes of one, which the file cuts short, are.
+    """
+    while at < end:
+        yield at
+        kind, size, content = _element(data, at)
+        if content > len(data) and _is_begun(data[at:]):
+            at = content
+            continue
+        if kind not in _KNOWN or (size is None and kind != _CLUSTER):
+            raise DataError(f"damaged: not an element of Matroska at byte {at}")
+        at = content + (0 if kind == _CLUSTER else size or 0)
+    yield at
+
+
+def _is_begun(rest: bytes) -> bool:
+    """Whether `rest` is the beginning of an element's id and size."""
+    ids = (kind.to_bytes(1 + kind.bit_length() // 8, "big") for kind in _KNOWN)
+    return any(rest[: len(each)] == each[: len(rest)] for each in ids)
+
+
+def _go_on(data: mmap | bytes, at: int) -> bool:
+    """Whether blocks follow one another somewhere behind byte `at`: no recording ended there."""
+    while (at := data.find(b"\xa3", at)) >= 0:
+        if _are_blocks(data, at):
+            return True
+        at += 1
+    return False
+
+
+def _are_blocks(data: mmap | bytes, at: int) -> bool:
+    """Whether three blocks of the first tracks follow one another from byte `at` on."""
+    for _ in range(3):
+        kind, size, at = _element(data, at)
+        if kind != _BLOCK or not size or at + size > len(data) or not 0x81 <= data[at] <= 0x8F:
+            return False
+        at += size
+    return True
+
+
+def _element(data: mmap | bytes, at: int) -> tuple[int, int | None, int]:
     """Id, size (None: unknown) and start of the content of the element at byte `at`.
 
     Both are numbers whose leading zero bits give their length; an id keeps its marker.
@@ -56,7 +114,7 @@ def _element(data: mmap, at: int) -> tuple[int, int | None, int]:
     return kind, None if size == largest else size, at + length
 
 
-def _length(data: mmap, at: int) -> int:
+def _length(data: mmap | bytes, at: int) -> int:
     """1 to 8 bytes; of no byte, and of one that begins no number, 8."""
     first = data[at : at + 1]
     return 9 - first[0].bit_length() if first and first[0] else 8

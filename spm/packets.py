@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from spm import nal_units
-from spm.container import check_whole, open_video
+from spm.container import check_whole, is_live, open_video
 from spm.errors import DataError
 from spm.packet_checks import TOLERANCE, check_complete, check_undamaged
 
@@ -38,6 +38,8 @@ class Video:
     """FFmpeg's name of the format."""
     packets: list[Any]
     """In the order of storing."""
+    is_live: bool = False
+    """Nobody came back to write the file's size."""
 
     @cached_property
     def shown(self) -> list[Any]:
@@ -119,13 +121,12 @@ def open_packets(path: Path) -> Iterator[Video]:
     """
     check_whole(path)
     with open_video(path) as (container, stream):
-        packets = [packet for packet in container.demux(stream) if not _is_flush(packet)]
-        check_complete(packets, container=container, stream=stream)
-        video = Video(
-            stream.codec_context,
-            container.format.name,
-            [packet for packet in packets if packet.size],
-        )
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        live = is_live(path)
+        check_complete(len(packets), container=container, stream=stream, is_live=live)
+        if live and packets and packets[-1].is_corrupt:
+            del packets[-1]  # what was being written when the recording ended
+        video = Video(stream.codec_context, container.format.name, packets, live)
         if not video.num_frames:
             raise DataError("no frames: the video stream is empty")
         check_undamaged(video.packets, codec=video.codec)
@@ -134,14 +135,24 @@ def open_packets(path: Path) -> Iterator[Video]:
         yield video
 
 
-def _is_flush(packet: Any) -> bool:
-    """PyAV's mark at the end of the stream. An avi's placeholders are empty too, but have times."""
-    return packet.size == 0 and packet.dts is None
-
-
 def _is_shown(packet: Any, *, codec: str) -> bool:
-    """Not hidden by an edit list, and no alt-ref frame of VP8 (bit 4 of its header: show)."""
-    return not packet.is_discard and (codec != "vp8" or bool(memoryview(packet)[0] & 16))
+    """Not hidden by an edit list, and no alt-ref frame of VP8 or VP9 in a packet of its own."""
+    if packet.is_discard:
+        return False
+    if codec == "vp8":
+        return bool(memoryview(packet)[0] & 16)  # bit 4 of its header: show
+    return codec != "vp9" or _is_shown_by_vp9(memoryview(packet))
+
+
+def _is_shown_by_vp9(data: memoryview) -> bool:
+    """By the bits of its header: show an existing frame, or kind of frame and then: show this one.
+
+    A superframe (which ends with its own table) has hidden frames and the one on show.
+    """
+    if data[-1] >> 5 == 0b110:
+        return True
+    begin = 4 if data[0] >> 4 & 3 < 3 else 5
+    return bool(data[0] >> (7 - begin) & 1 or data[0] >> (5 - begin) & 1)
 
 
 def _begins_anew(packet: Any, *, codec: Any) -> bool:

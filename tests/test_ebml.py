@@ -6,11 +6,11 @@ import av
 import pytest
 
 from bench.burnt import write_clip
-from spm.ebml import check_matroska
+from spm.ebml import check_matroska, is_endless
 from spm.errors import DataError
 
 VP8 = {"deadline": "realtime", "cpu-used": "8"}
-CLUSTER = bytes.fromhex("1f43b675")
+CLUSTER, CUES = bytes.fromhex("1f43b675"), bytes.fromhex("1c53bb6b")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,29 @@ def live(webm):
 
 def test_a_live_recording(webm):
     check_matroska(live(webm))
-    with pytest.raises(DataError, match="truncated: its last element ends at byte"):
-        check_matroska(live(webm)[: webm.index(CLUSTER) + 400])
+    assert is_endless(live(webm))
+    assert not is_endless(webm)
+
+
+@pytest.mark.parametrize("ends", [-1, -30, 0, CLUSTER[:1], CLUSTER, CLUSTER + b"\x01", b"\xa3\x81"])
+def test_the_unfinished_last_element_of_a_live_recording_is_its_end(webm, ends):
+    data = live(webm[: webm.rindex(CUES)])
+    check_matroska(data + ends if isinstance(ends, bytes) else data[: len(data) + ends])
+
+
+def test_a_stray_byte_that_begins_no_element(webm):
+    with pytest.raises(DataError, match="damaged: not an element of Matroska at byte"):
+        check_matroska(live(webm) + b"\x77")
+
+
+def test_a_block_of_a_live_recording_that_swallows_the_others(webm):
+    """Its damaged size reaches beyond the end, as an unfinished block's does."""
+    with av.open(io.BytesIO(webm)) as container:
+        at = [packet.pos for packet in container.demux(video=0)][20]
+    data = bytearray(live(webm))
+    data[data.rindex(b"\xa3", 0, at) + 1] = 0x1F  # four bytes of size, 200 MB and more
+    with pytest.raises(DataError, match="hides those behind it"):
+        check_matroska(bytes(data))
 
 
 def test_a_hole_between_two_blocks(webm):
