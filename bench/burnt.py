@@ -44,11 +44,14 @@ def write_clip(
     b_frames: int | None = 2,
     pix_fmt: str = "yuv420p",
     milliseconds: Callable[[int], int] | None = None,
+    pixel_aspect: Fraction | None = None,
+    matrix: tuple[int, int, int, int] | None = None,
 ) -> Path:
     """A clip of width × height `size` whose frames have the numbers from `first` on.
 
     A keyframe comes every `gop` frames, B-frames where the codec has them (None: the encoder's
-    default). 20 frames a second, or frame k is on show from `milliseconds(k)` on.
+    default). 20 frames a second, or frame k is on show from `milliseconds(k)` on. To be shown with
+    pixels of `pixel_aspect`, and with (x, y) at (a·x + c·y, b·x + d·y): `matrix` (a, b, c, d).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", container_options={"fflags": "+bitexact"}) as container:
@@ -57,6 +60,11 @@ def write_clip(
         stream.pix_fmt = pix_fmt
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
+        if matrix is not None:
+            a, b, c, d = (value << 16 for value in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         if milliseconds is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if b_frames is not None and "vp" not in codec:

@@ -1,5 +1,6 @@
 """Test clips made from others without encoding again: what editors, phones and accidents leave."""
 
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,15 @@ import av
 FIXED = 1 << 16  # 1.0 in an mp4's matrix
 VOP = b"\0\0\1\xb6"  # MPEG-4's start code of a picture
 NOT_CODED = VOP + bytes([0b01010000, 0b01001111])
+_VIDEO = {
+    "left": 0x54CC,
+    "top": 0x54BB,
+    "right": 0x54DD,
+    "bottom": 0x54AA,
+    "display_width": 0x54B0,
+    "display_height": 0x54BA,
+}
+"""Matroska's ids: pixels to crop, the size in which a picture is to be shown."""
 Packets = list[Any]
 
 
@@ -157,6 +167,34 @@ def rotate(path: Path, *, quarter_turns: int) -> Path:
     start = data.index(b"tkhd") + 44
     data[start : start + 36] = struct.pack(">9i", *(value * FIXED for value in matrix))
     path.write_bytes(data)
+    return path
+
+
+def crop_mp4(path: Path, *, width: int, height: int, right: int, down: int) -> Path:
+    """Gives an mp4 a clean aperture, as cameras do: its size, and how far its centre is off."""
+    clap = struct.pack(">8i", width, 1, height, 1, right, 1, down, 1)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"avcC") - 4
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        place = data.rindex(kind, 0, at) - 4
+        size = int.from_bytes(data[place : place + 4], "big") + 40
+        data[place : place + 4] = size.to_bytes(4, "big")
+    data[at:at] = struct.pack(">I4s", 40, b"clap") + clap
+    path.write_bytes(data)
+    return path
+
+
+def describe_video(path: Path, **values: int) -> Path:
+    """Writes values of _VIDEO into an mkv's or webm's description of its video, behind width and
+    height, over other things and the empty space that FFmpeg's muxer writes there."""
+    data = path.read_bytes()
+    old = re.search(rb"\xe0.(\xb0\x81.\xba\x81.).{,8}\xec\x01\0{6}\x02\0\0", data, re.DOTALL)
+    video = old[1] + b"".join(
+        struct.pack(">HBB", _VIDEO[name], 0x81, values[name]) for name in values
+    )
+    empty = len(old[0]) - len(video) - 4
+    new = bytes([0xE0, 0x80 | len(video)]) + video + bytes([0xEC, 0x80 | empty]) + bytes(empty)
+    path.write_bytes(data[: old.start()] + new + data[old.end() :])
     return path
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,12 @@ Frames = npt.NDArray[np.uint8]
 """RGB, [n, H, W, 3]."""
 Pick = Callable[[int], npt.NDArray[np.int64]]
 """Number of frames that there are -> [n], the places of those that are wanted."""
-Resize = Callable[[Frames], Frames]
-"""Of one frame [H, W, 3]."""
+
+
+class Resize(Protocol):
+    """Resizes one frame [H, W, 3] whose pixels are `pixel_aspect` times as wide as high."""
+
+    def __call__(self, frame: Frames, *, pixel_aspect: float = 1) -> Frames: ...
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-from spm.ebml import check_matroska, is_endless
+from spm import mp4_boxes
+from spm.ebml import check_matroska, is_endless, pixel_crops
 from spm.errors import DataError
 from spm.riff import has_no_size
+from spm.shown import UNCROPPED, Crop
 
 _LARGEST = 2 << 30  # bytes: the packets of a clip are held in memory
 _RIFF_SLACK = 16  # bytes: some writers count their own header, or leave out a padding byte
@@ -67,22 +69,19 @@ def is_live(path: Path) -> bool:
         return has_no_size(data) if data[:4] == b"RIFF" else data[:4] == _EBML and is_endless(data)
 
 
+def crop_of(path: Path, *, track: int) -> Crop:
+    """What the container crops in video track number `track`, which FFmpeg leaves to its user."""
+    with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        crops: list[Crop] = []
+        if data[:4] == _EBML:
+            crops = pixel_crops(data)
+        elif data[4:8] in _MP4:
+            crops = mp4_boxes.clean_apertures(data)
+    return crops[track] if track < len(crops) else UNCROPPED
+
+
 def _declared_size(data: mmap) -> int:
     """Bytes that the file should have at least; 0 where the container does not say."""
     if data[:4] == b"RIFF":
         return 0 if has_no_size(data) else 8 + int.from_bytes(data[4:8], "little") - _RIFF_SLACK
-    return _mp4_size(data) if data[4:8] in _MP4 else 0
-
-
-def _mp4_size(data: mmap) -> int:
-    """End of the last box that holds the index or the frames."""
-    start = end = 0
-    while start + 8 <= len(data):
-        length, kind = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8]
-        if length == 1:
-            length = int.from_bytes(data[start + 8 : start + 16], "big")
-        if length < 8:  # 0: up to the end of the file
-            break
-        start += length
-        end = start if kind in (b"moov", b"moof", b"mdat") else end
-    return end
+    return mp4_boxes.declared_size(data) if data[4:8] in _MP4 else 0

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from spm.clip import Frames
 from spm.errors import ConfigError, DataError
 from spm.packets import Video
+from spm.shown import Turn
 
 Library = Literal["decord", "torchcodec"]
 LIBRARIES = {"decord": "decord", "torchcodec": "torchcodec.decoders"}
@@ -38,7 +39,7 @@ def check_installed(reader: str) -> None:
         ) from error
 
 
-def limit(video: Video, *, library: Library) -> str:
+def limit(video: Video, *, turn: Turn, library: Library) -> str:
     """Why `library` would return other frames than asked for; empty where it would not."""
     if video.trap:
         return video.trap
@@ -48,6 +49,10 @@ def limit(video: Video, *, library: Library) -> str:
         return "an avi stores no presentation times, and this one has B-frames"
     if len(video.shown) < len(video.packets) and (library == "decord" or "vp" in video.codec.name):
         return "some of its frames are hidden"
+    if any(video.crop):
+        return "its container crops the picture"
+    if turn.mirrors:
+        return "it is to be mirrored"
     if library == "decord" and video.is_live:
         return "a live recording, which says nothing of its length"
     if library == "decord" and video.has_open_gops:

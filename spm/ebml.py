@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from mmap import mmap
 
 from spm.errors import DataError
+from spm.shown import Crop
 
 _SEGMENT, _CLUSTER, _BLOCK = 0x18538067, 0x1F43B675, 0xA3
+_TRACKS, _TRACK, _VIDEO = 0x1654AE6B, 0xAE, 0xE0
+_CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)  # left, top, right, bottom
 _IN_SEGMENT = {
-    *(0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER),  # SeekHead, Info, Tracks, Cluster
+    *(0x114D9B74, 0x1549A966, _TRACKS, _CLUSTER),  # SeekHead, Info, Tracks, Cluster
     *(0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367),  # Cues, Chapters, Attachments, Tags
 }
 _IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, _BLOCK, 0xA0, 0xAF}  # times, blocks and groups of blocks
@@ -44,6 +47,33 @@ def check_matroska(data: mmap | bytes) -> None:
 def is_endless(data: mmap | bytes) -> bool:
     """Whether nobody came back to write the segment's size."""
     return _segment(data)[1] is None
+
+
+def pixel_crops(data: mmap | bytes) -> list[Crop]:
+    """What the container crops in each video track of a file that `check_matroska` let pass."""
+    _, size, at = _segment(data)
+    return [
+        _crop(data, *video)
+        for tracks in _inside(data, at, len(data) if size is None else at + size, kind=_TRACKS)
+        for track in _inside(data, *tracks, kind=_TRACK)
+        for video in _inside(data, *track, kind=_VIDEO)
+    ]
+
+
+def _crop(data: mmap | bytes, at: int, end: int) -> Crop:
+    sides = (next(_inside(data, at, end, kind=kind), (0, 0)) for kind in _CROPS)
+    return Crop(*(int.from_bytes(data[start:stop], "big") for start, stop in sides))
+
+
+def _inside(data: mmap | bytes, at: int, end: int, *, kind: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the content of each element of `kind`, up to the first cluster."""
+    while at < min(end, len(data)):
+        found, size, at = _element(data, at)
+        if size is None or found == _CLUSTER:
+            return
+        if found == kind:
+            yield at, at + size
+        at += size
 
 
 def _segment(data: mmap | bytes) -> tuple[int, int | None, int]:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from spm import nal_units
-from spm.container import check_whole, is_live, open_video
+from spm.container import check_whole, crop_of, is_live, open_video
 from spm.errors import DataError
 from spm.packet_checks import TOLERANCE, check_complete, check_undamaged
+from spm.shown import UNCROPPED, Crop, pixel_aspect_of
 
 _VOP = b"\0\0\1\xb6"
 """MPEG-4's start code of a picture."""
@@ -40,6 +41,9 @@ class Video:
     """In the order of storing."""
     is_live: bool = False
     """Nobody came back to write the file's size."""
+    crop: Crop = UNCROPPED
+    pixel_aspect: float = 1
+    """Width to height of a stored pixel."""
 
     @cached_property
     def shown(self) -> list[Any]:
@@ -126,7 +130,15 @@ def open_packets(path: Path) -> Iterator[Video]:
         check_complete(len(packets), container=container, stream=stream, is_live=live)
         if live and packets and packets[-1].is_corrupt:
             del packets[-1]  # what was being written when the recording ended
-        video = Video(stream.codec_context, container.format.name, packets, live)
+        track = list(container.streams.video).index(stream)
+        video = Video(
+            stream.codec_context,
+            container.format.name,
+            packets,
+            live,
+            crop_of(path, track=track),
+            pixel_aspect_of(stream),
+        )
         if not video.num_frames:
             raise DataError("no frames: the video stream is empty")
         check_undamaged(video.packets, codec=video.codec)

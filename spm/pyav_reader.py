@@ -14,6 +14,7 @@ import numpy.typing as npt
 from spm.clip import Clip, Frames, Pick, Resize
 from spm.errors import DataError
 from spm.packets import Video, open_packets
+from spm.shown import turn_of
 
 _SKIPPABLE = ("h264", "mpeg4", "vp8", "vp9")
 """Decoders that leave out what nothing refers to. HEVC's does too, but takes frames for such that
@@ -39,12 +40,12 @@ def _seek(video: Video, *, times: list[int], resize: Resize) -> list[Frames] | N
     """The frames presented at `times` (sorted); None where one does not come as it should."""
     import av
 
-    wanted, found, convert = set(times), {}, _converter()
+    wanted, found, show = set(times), {}, _shower(video, resize=resize)
     try:
         for run in _runs(video, wanted):
             for frame in _decode_run(video, run, wanted):
                 if frame.pts in wanted and not frame.is_corrupt:
-                    found[frame.pts] = resize(convert(frame))
+                    found[frame.pts] = show(frame)
     except (_UnexpectedFrameError, av.error.FFmpegError):
         return None
     return [found[time] for time in times] if len(found) == len(times) else None
@@ -119,11 +120,12 @@ def _decode_all(
     """The frames at `indices`, and the number of frames that could be decoded."""
     import av
 
-    wanted, frames, decoded, convert = set(indices.tolist()), [], 0, _converter()
+    wanted, frames, decoded = set(indices.tolist()), [], 0
+    show = _shower(video, resize=resize)
     try:
         for frame in _decode(video.codec, iter(video.packets)):
             if decoded in wanted:
-                frames.append(resize(convert(frame)))
+                frames.append(show(frame))
             decoded += 1
     except av.error.FFmpegError as error:
         where = f"after {decoded} of {video.num_frames} frames"
@@ -131,8 +133,8 @@ def _decode_all(
     return frames, decoded
 
 
-def _converter() -> Callable[[Any], Frames]:
-    """Decoded frame -> RGB [H, W, 3], turned as the file's rotation says.
+def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
+    """Decoded frame -> RGB [H, W, 3] as the file says that it is to be shown (spm.shown), resized.
 
     The file's matrix and range (BT.601 where it names none), chroma as swscale repeats it.
     """
@@ -140,11 +142,24 @@ def _converter() -> Callable[[Any], Frames]:
 
     reformatter = VideoReformatter()
 
-    def convert(frame: Any) -> Frames:
-        picture = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-        return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+    def show(frame: Any) -> Frames:
+        converted = reformatter.reformat(frame, format="rgb24", threads=1)
+        picture, turn = np.asarray(converted.to_ndarray(), np.uint8), turn_of(frame)
+        return resize(turn.of(video.crop.of(picture)), pixel_aspect=turn.aspect(video.pixel_aspect))
 
-    return convert
+    return show
+
+
+def first_frame(video: Video) -> Any:
+    """As it is decoded: only that tells how it is to be turned."""
+    import av
+
+    try:
+        for frame in _decode(video.codec, iter(video.packets)):
+            return frame
+    except av.error.FFmpegError as error:
+        raise DataError(f"damaged: its first frame cannot be decoded ({error.strerror})") from error
+    raise DataError("damaged: no frame could be decoded")
 
 
 def stack(frames: list[Frames], *, places: npt.NDArray[np.int64]) -> Frames:

@@ -1,7 +1,8 @@
 """Reading frames of a video file: by PyAV, or by a library that the configuration names.
 
-Frames are uint8 RGB [n, H, W, 3], turned as the file's rotation says. One function resizes for all
-readers, so that they return the same bytes wherever they convert colours alike (docs/data.md).
+Frames are uint8 RGB [n, H, W, 3], as the file says that they are to be shown (spm.shown). One
+function resizes for all readers, so that they return the same bytes wherever they convert colours
+alike (docs/data.md).
 """
 
 from functools import partial
@@ -16,8 +17,9 @@ from spm.counting_readers import Library, limit, read_with_decord, read_with_tor
 from spm.errors import DataError
 from spm.frame_folder import read_folder
 from spm.packets import open_packets
-from spm.pyav_reader import read_with_pyav, stack
+from spm.pyav_reader import first_frame, read_with_pyav, stack
 from spm.sampling import segment_frames
+from spm.shown import turn_of
 
 _READERS = {"decord": read_with_decord, "torchcodec": read_with_torchcodec}
 
@@ -68,30 +70,38 @@ def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
     )
 
 
-def resize(frame: Frames, *, short_side: int, keep_aspect: bool) -> Frames:
+def resize(frame: Frames, *, short_side: int, keep_aspect: bool, pixel_aspect: float = 1) -> Frames:
     """[H, W, 3] with the shorter side at `short_side` pixels: PIL's antialiased bilinear filter.
 
     The longer side keeps the aspect ratio, rounded to the nearest pixel, .5 to the even one; or
-    else is `short_side` pixels as well. A frame of that size already is returned as it is.
+    else is `short_side` pixels as well. Pixels of `frame` are `pixel_aspect` times as wide as high,
+    those that are returned are square. A frame of that size already is returned as it is.
     """
     from PIL import Image
 
-    height, width = frame.shape[:2]
+    stored = frame.shape[:2]
+    height, width = stored[0], stored[1] * pixel_aspect
     scale = short_side / min(height, width)
     new_height, new_width = round(height * scale), round(width * scale)
     if not keep_aspect:
         new_height = new_width = short_side
-    if (new_height, new_width) == (height, width):
+    if (new_height, new_width) == stored:
         return frame
     image = Image.fromarray(frame).resize((new_width, new_height), Image.Resampling.BILINEAR)
     return np.asarray(image)
 
 
 def _read_with_library(path: Path, *, pick: Pick, resize: Resize, library: Library) -> Clip:
+    """The library turns frames, and neither crops nor stretches them."""
     with open_packets(path) as video:
-        num_frames, reason = video.num_frames, limit(video, library=library)
+        num_frames, first, aspect = video.num_frames, first_frame(video), video.pixel_aspect
+        turn = turn_of(first)
+        reason = limit(video, turn=turn, library=library)
     if reason:
         raise DataError(f"{library} would err: {reason}; set frames.reader: auto")
     indices, places = np.unique(pick(num_frames), return_inverse=True)
     batch = _READERS[library](path, indices=indices, expected=num_frames)
-    return Clip(stack([resize(frame) for frame in batch], places=places), library, num_frames)
+    if batch.shape[1:3] != turn.size(first.height, first.width):
+        raise DataError(f"{library} does not turn its frames as it says; set frames.reader: auto")
+    frames = [resize(frame, pixel_aspect=turn.aspect(aspect)) for frame in batch]
+    return Clip(stack(frames, places=places), library, num_frames)

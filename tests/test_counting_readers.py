@@ -72,6 +72,13 @@ def test_what_torchcodec_misreads_is_refused(tmp_path, torchcodec):
         read(remux(whole, tmp_path / "clip.webm", change=hide_every_tenth), [0])
 
 
+def test_a_library_that_does_not_turn_frames(tmp_path, torchcodec):
+    """The stand-in does not."""
+    path = write_clip(tmp_path / "clip.mp4", matrix=(0, 1, -1, 0))
+    with pytest.raises(DataError, match="torchcodec does not turn its frames as"):
+        read(path, [0])
+
+
 @pytest.mark.parametrize("error", [ImportError, RuntimeError, OSError])
 def test_a_library_that_cannot_be_imported(monkeypatch, error):
     def refuse(name):
