@@ -9,6 +9,7 @@ for a file elsewhere a hash of its path is added.
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from pipeline.snapshot import Snapshot, WorkingCopy, take_snapshot
 from spm.atomic import atomic_path
 from spm.errors import InputError
 from spm.lock import locked
+from spm.path_parser import PathParser
 from spm.yaml_file import read_yaml
 
 _TABLES = Path("data/experiments")
@@ -178,11 +180,12 @@ def _report(outcomes: Sequence[Outcome], *, name: str) -> None:
         point = outcome.task.point
         print(f"{point.row}, seed {point.seed}: {outcome.failure} ({outcome.task.log})")
     if failed:
-        print(f"{len(failed)} points are missing: python -m pipeline.experiments {name} runs them")
+        command = f"python -m pipeline.experiments {shlex.quote(name)}"
+        print(f"{len(failed)} points are missing: {command} runs them")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.experiments", description=__doc__)
+    parser = PathParser(prog="python -m pipeline.experiments", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("grid", help="name of a file in pipeline/grids, or path to a .yaml")
     parser.add_argument(

@@ -28,7 +28,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path.absolute())) as container:  # 00:12.mp4 would be a protocol's
             yield container, _video_stream(container)
     except av.error.FFmpegError as error:
         raise DataError(f"unreadable: {error.strerror}") from error

@@ -25,6 +25,7 @@ from spm.config.backbone import CONV
 from spm.errors import ConfigError, DataError, InputError
 from spm.model import WEIGHTS_FILE, ClipSPM
 from spm.model_spec import ModelSpec, load_spec, save_spec
+from spm.path_parser import PathParser
 from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
 from spm.state_dicts import State, misnamed, misshapen, unwrapped
 from spm.torch_file import read_torch_file
@@ -213,7 +214,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = PathParser(
         prog="python -m spm.convert",
         description="Released checkpoint to model folder; with --back, the other way.",
     )

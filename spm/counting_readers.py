@@ -66,10 +66,10 @@ def read_with_decord(path: Path, *, indices: npt.NDArray[np.int64], expected: in
 
     decord.logging.set_level(decord.logging.QUIET)
     try:
-        video = decord.VideoReader(str(path), num_threads=1)
+        video = decord.VideoReader(str(path.absolute()), num_threads=1)
         _check_count(len(video), expected=expected, library="decord")
         batch: Frames = video.get_batch(indices).asnumpy()
-    except (decord.DECORDError, RuntimeError) as error:
+    except (decord.DECORDError, RuntimeError, ValueError) as error:
         raise DataError(f"decord: {_WHERE.sub('', str(error).splitlines()[0])}") from error
     return batch
 
@@ -80,7 +80,7 @@ def read_with_torchcodec(path: Path, *, indices: npt.NDArray[np.int64], expected
 
     try:
         video = VideoDecoder(
-            str(path), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="exact"
+            str(path.absolute()), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="exact"
         )
         _check_count(len(video), expected=expected, library="torchcodec")
         batch: Frames = video.get_frames_at(indices=indices.tolist()).data.numpy()

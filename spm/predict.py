@@ -25,6 +25,7 @@ from spm.clip_pixels import read_pixels
 from spm.device import pick_device
 from spm.errors import DataError, InputError
 from spm.model import ClipSPM, load_model
+from spm.path_parser import PathParser, printable
 from spm.prompts import PromptFeatures
 from spm.same_text import same_texts
 from spm.support_folder import find_support, passed_over
@@ -54,16 +55,15 @@ def main() -> int:
         print(note, file=sys.stderr)
     model = load_model(arguments.model).to(pick_device("auto"))
     support = encode_support(model, paths)
-    readable, problems = _encode(model, arguments.clips)
+    features, problems = _encode(model, dict.fromkeys(arguments.clips))
+    readable = [path for path in arguments.clips if path in features]
+    queries = [features[path] for path in readable]
+    rows = classify(model, support, queries, transductive=arguments.transductive)
     print(_conditions(support, transductive=arguments.transductive))
-    for path, row in zip(
-        readable,
-        classify(model, support, list(readable.values()), transductive=arguments.transductive),
-        strict=True,
-    ):
-        print(f"\n{path}\n{_ranking(support.classes, row)}")
+    for path, row in zip(readable, rows, strict=True):
+        print(f"\n{printable(path)}\n{_ranking(support.classes, row)}")
     for path, problem in problems.items():
-        print(f"{path}: not classified: {problem}", file=sys.stderr)
+        print(f"{printable(path)}: not classified: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
@@ -100,7 +100,7 @@ def classify(
     return percent
 
 
-def _encode(model: ClipSPM, paths: Sequence[Path]) -> tuple[dict[Path, Tensor], dict[Path, str]]:
+def _encode(model: ClipSPM, paths: Iterable[Path]) -> tuple[dict[Path, Tensor], dict[Path, str]]:
     """Features [T, C] of the clips that can be read, and the reasons of those that cannot."""
     features: dict[Path, Tensor] = {}
     problems: dict[Path, str] = {}
@@ -144,13 +144,14 @@ def _conditions(support: Support, *, transductive: bool) -> str:
 
 def _ranking(classes: list[str], percent: list[float]) -> str:
     """The classes with their probabilities, the most likely one first."""
-    width = max(map(len, classes))
-    ranked = sorted(zip(percent, classes, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    names = [printable(name) for name in classes]
+    width = max(map(len, names))
+    ranked = sorted(zip(percent, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return "\n".join(f"  {name:<{width}}  {value:6.2f} %" for value, name in ranked)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = PathParser(
         prog="python -m spm.predict", description="Classifies clips by a few examples of a class."
     )
     parser.add_argument("--model", type=Path, required=True, help="a model folder: data/model")

@@ -19,12 +19,14 @@ from spm.errors import DataError
 from spm.folder_layout import Layout, look
 from spm.inventory_walk import Found, walk
 from spm.names import composed
+from spm.path_parser import printable
 
 
 def find_support(folder: Path) -> dict[str, list[Path]]:
     """Class name -> its clips, both sorted. Raises DataError for what cannot be a support set."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: --support takes one with a folder a class")
+    _check_names(folder)
     held = _look_into(folder)
     _check_read(held.videos, folder=folder)
     _check_layout(held.clips, folder=folder)
@@ -92,6 +94,14 @@ def _classes(clips: Iterable[str], *, folder: Path) -> dict[str, list[Path]]:
         if in_a_folder:
             classes[composed(name)].append(folder / path)
     return dict(sorted(classes.items()))
+
+
+def _check_names(folder: Path) -> None:
+    odd = sorted(path for path in folder.iterdir() if not path.name.isprintable())
+    if odd:
+        raise DataError(
+            f"the class folder {printable(odd[0])} has a name that is no text: rename it"
+        )
 
 
 def _check_read(videos: Iterable[str], *, folder: Path) -> None:

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from spm.path_parser import PathParser
 from stages import command, params, tracking
 from stages.killed_runs import process_tag
 from stages.tracking_store import tracking_uri, unusable
@@ -46,7 +47,7 @@ def _finish(client: Any, run_id: str, *, folder: Path) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = PathParser(description=__doc__)
     parser.add_argument("grid")
     parser.add_argument("--title", default="")
     parser.add_argument("--table", type=Path, help="folder with the grid's table")

@@ -1,5 +1,6 @@
 """Predicting from files: the support folder, unreadable clips, one by one and together."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -97,6 +98,60 @@ def test_a_clip_that_cannot_be_read_does_not_stop_the_others(
     assert "broken.mp4: not classified: " in printed.err
     assert "none.mp4: not classified: " in printed.err
     assert "broken.mp4" not in printed.out
+
+
+def test_paths_are_paths_whatever_their_characters(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = [
+        "-kYz.mp4",
+        "--b c.mp4",
+        "00:12.mp4",
+        "[a]*?.mp4",
+        "a\nb.mp4",
+        os.fsdecode(b"\xff.mp4"),
+    ]
+    for name in names:
+        shutil.copy(folder / "q1.mp4", tmp_path / name)
+    shutil.copytree(folder / "support", tmp_path / "-x")
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "--model", folder / "model", "--support", "-x/", *names) == 0
+    blocks = capsys.readouterr().out.split("\n\n")[1:]
+    assert [block.splitlines()[0] for block in blocks] == [
+        *names[:4],
+        r"a\nb.mp4",
+        r"\xff.mp4",
+    ]
+    assert len({block.split("\n", 1)[1].strip() for block in blocks}) == 1  # all are q1
+
+
+def test_a_clip_that_is_given_twice_is_answered_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", folder / "model", "--support", folder / "support"]
+    q1, q2 = folder / "q1.mp4", folder / "q2.mp4"
+    assert run(monkeypatch, *options, q1, q2, q1) == 0
+    blocks = capsys.readouterr().out.strip().split("\n\n")[1:]
+    assert [block.splitlines()[0] for block in blocks] == [str(q1), str(q2), str(q1)]
+    assert blocks[0] == blocks[2]
+
+
+def test_a_folder_of_clips_where_a_clip_is_expected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", folder / "model", "--support", folder / "support"]
+    assert run(monkeypatch, *options, folder / "support/fading", folder / "q1.mp4") == 1
+    assert "fading: not classified: the folder holds no frames" in capsys.readouterr().err
+
+
+def test_a_class_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    for name in ("good", os.fsdecode(b"bad\xff")):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=r"class folder .*bad\\xff has a name that is no text"):
+        predict.find_support(tmp_path)
 
 
 def encoded(model: ClipSPM, folder: Path) -> tuple[predict.Support, list[torch.Tensor]]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,6 +188,7 @@ def test_importing_the_reader_is_cheap_and_reading_is_quiet(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
+from pathlib import Path
 from spm.errors import DataError
 from spm.video import read_frames
 print([name for name in ("decord", "av", "torch", "PIL") if name in sys.modules])
@@ -201,3 +203,21 @@ for path in {[str(path), str(good)]}:
     )
     assert done.stdout == "[]\nrejected\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("reader", ["auto", "decord"])
+@pytest.mark.parametrize(
+    "name", ["00:12.mp4", "http:a.mp4", "-kYz.mp4", "[a]*%03d?.mp4", "a\nb.mp4"]
+)
+def test_names_that_a_library_could_take_for_something_else(tmp_path, monkeypatch, name, reader):
+    """FFmpeg takes what stands before a colon for a protocol."""
+    write_clip(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert read(Path(name), reader=reader).video_frames == 40
+
+
+def test_a_name_that_is_not_utf8(tmp_path):
+    path = write_clip(tmp_path / "a.mp4").rename(tmp_path / os.fsdecode(b"\xff.mp4"))
+    assert read(path).video_frames == 40
+    with pytest.raises(DataError, match=r"decord: .*surrogates not allowed"):
+        read(path, reader="decord")
