@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.frames_index import build_index
 from pipeline.shard_plan import PlannedShard
-from spm.atomic import atomic_path
+from spm.atomic import atomic_folder
 from spm.config.frames import FramesConfig
 from spm.coverage import coverage
 from spm.frame_store import INDEX
@@ -33,16 +33,14 @@ def write_folder(
 
     Returns the index and the integrity report.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for shard in shards:
-        _link(store / shard.name, folder / shard.name)
     index = build_index(manifest, shards=shards, store=store, frames=frames)
-    with atomic_path(folder / INDEX) as temporary:
-        pq.write_table(index, temporary)
     report = integrity(index)
-    with atomic_path(folder / INTEGRITY) as temporary:
-        temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    with atomic_folder(folder) as new:
+        for shard in shards:
+            _link(store / shard.name, new / shard.name)
+        pq.write_table(index, new / INDEX)
+        text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+        (new / INTEGRITY).write_text(text, encoding="utf-8")
     return index, report
 
 
@@ -79,5 +77,4 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        with atomic_path(target) as temporary:
-            shutil.copyfile(source, temporary)
+        shutil.copyfile(source, target)

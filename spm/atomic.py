@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all, whatever kills the writer."""
+"""Files and folders that are there whole or not at all, whatever kills the writer."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,31 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, which takes its place at the end, and is removed on an error.
+
+    What `path` held before is gone. The folder's name is the same each time, so that it takes over
+    from a writer that was killed: there may be one writer at a time.
+    """
+    new, old = (path.with_name(f".{path.name}.{state}.tmp") for state in ("new", "old"))
+    try:
+        _remove(new, old)
+        new.mkdir(parents=True)
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    finally:
+        _remove(new, old)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def _sync(path: Path) -> None:

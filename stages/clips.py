@@ -1,29 +1,38 @@
 """Stage `clips`: generates the built-in data set; an empty folder where another one is chosen."""
 
-import shutil
+import os
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
+from spm.atomic import atomic_folder
 from spm.config.dataset import BUILT_IN, GeneratorPart, MotionConfig
 from spm.config.runtime import RuntimeConfig
+from spm.errors import InputError
 from spm.motion import CLASSES
 from spm.motion_look import FRAMES_PER_SECOND
 from spm.motion_render import render_clip
 from spm.motion_video import write_mp4
 from spm.progress import progress_bar
 from stages import command, params, paths, preflight, tracking
+from stages.alone import alone
 
 
 def main() -> None:
     preflight.check()
     dataset, runtime = params.load(dataset=GeneratorPart, runtime=RuntimeConfig)
-    with tracking.stage_run("clips", params={"dataset": dataset}, outs=[paths.RAW_BUILT_IN]) as run:
-        _empty(paths.RAW_BUILT_IN)
+    sections = {"dataset": dataset}
+    with (
+        tracking.stage_run("clips", params=sections, outs=[paths.RAW_BUILT_IN]) as run,
+        atomic_folder(paths.RAW_BUILT_IN) as folder,
+    ):
         if dataset.name == BUILT_IN:
-            clips = generate(paths.RAW_BUILT_IN, motion=dataset.motion, workers=runtime.workers)
-            run.log_metrics(clips)
+            run.log_metrics(generate(folder, motion=dataset.motion, workers=runtime.workers))
         else:
             print(f"data set {dataset.name}: the built-in clips are not generated")
 
@@ -34,11 +43,37 @@ def generate(folder: Path, *, motion: MotionConfig, workers: int) -> dict[str, f
     write = partial(write_class, folder=folder.absolute(), motion=motion)
     with (
         progress_bar(total=total, unit="clip", desc="clips") as bar,
-        ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
+        _pool(workers) as pool,
     ):
         for _ in pool.map(write, CLASSES):
             bar.update(motion.clips_per_class)
     return {"classes": len(CLASSES), "clips": total}
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Raises InputError where one of its processes is killed."""
+    context = get_context("forkserver")
+    try:
+        with ProcessPoolExecutor(workers, context, initializer=_end_with_stage) as pool:
+            yield pool
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that renders clips was killed, perhaps because this machine has no more "
+            f"memory: run dvc repro again, if need be with less than runtime.workers: {workers}"
+        ) from None
+
+
+def _end_with_stage() -> None:
+    """In a process of the pool, which would otherwise wait for ever when the stage is killed."""
+    threading.Thread(target=_wait_for_stage, daemon=True).start()
+
+
+def _wait_for_stage() -> None:
+    stage = parent_process()
+    assert stage is not None
+    stage.join()
+    os._exit(1)
 
 
 def write_class(name: str, *, folder: Path, motion: MotionConfig) -> None:
@@ -48,11 +83,5 @@ def write_class(name: str, *, folder: Path, motion: MotionConfig) -> None:
         write_mp4(frames, path, frames_per_second=FRAMES_PER_SECOND)
 
 
-def _empty(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-
-
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

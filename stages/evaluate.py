@@ -46,6 +46,7 @@ from spm.results import (
 )
 from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
 from stages import command, params, paths, tracking
+from stages.alone import alone
 from stages.launch import launch
 from stages.provenance import machine_tags
 
@@ -222,4 +223,4 @@ def _metrics(results: dict[str, Any]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

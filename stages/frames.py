@@ -18,6 +18,7 @@ from spm.coverage import describe, metrics
 from spm.errors import DataError
 from spm.rejections import check_rejected, first_of
 from stages import command, params, paths, tracking
+from stages.alone import alone
 from stages.dataset_folder import dataset_folder
 
 
@@ -101,4 +102,4 @@ def check_transient(index: pa.Table, *, runtime: RuntimeConfig) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

@@ -27,6 +27,7 @@ from spm.errors import DataError
 from spm.feasibility import VALIDATION_SPLITS, check_feasible
 from spm.names import composed, look_alikes
 from stages import command, params, paths, preflight, split_lists
+from stages.alone import alone
 from stages.dataset_folder import dataset_folder
 from stages.outside_files import outside_files
 
@@ -136,4 +137,4 @@ def _write_if_changed(content: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

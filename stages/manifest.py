@@ -10,6 +10,7 @@ from spm.atomic import atomic_path
 from spm.config.dataset import DatasetConfig
 from spm.coverage import about, coverage, describe, metrics, name_data
 from stages import command, params, paths, split_lists, tracking
+from stages.alone import alone
 
 
 def main() -> None:
@@ -56,4 +57,4 @@ def _print_same_content(clips: pa.Table) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

@@ -7,6 +7,7 @@ from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
 from spm.text_tower import encode_classes
 from stages import command, params, paths, tracking
+from stages.alone import alone
 from stages.provenance import machine_tags
 
 
@@ -36,4 +37,4 @@ def _class_texts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

@@ -9,7 +9,7 @@ import numpy as np
 
 from spm.alignment_examples import AlignmentExample, find_examples
 from spm.alignment_figure import alignment_figure
-from spm.atomic import atomic_path
+from spm.atomic import atomic_folder
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.device import pick_device
@@ -20,6 +20,7 @@ from spm.model import load_model
 from spm.prompts import PromptFeatures
 from spm.report_page import report_page
 from stages import command, params, paths, tracking
+from stages.alone import alone
 
 _SPLIT = "test"
 
@@ -41,44 +42,38 @@ def main() -> None:
         ],
         outs=[paths.REPORT],
     ) as run:
-        _remove_old_pictures()
-        curve = _draw_learning_curve()
-        _draw_classes(results)
-        _draw_confusion()
-        examples = _examples(results, report, runtime)
-        for number, example in enumerate(examples, start=1):
-            save(alignment_figure(example), paths.REPORT / f"alignment_{number}.png")
-        with atomic_path(paths.REPORT / "report.md") as path:
-            path.write_text(report_page(results, examples=examples, has_curve=curve))
+        with atomic_folder(paths.REPORT) as folder:
+            curve = _draw_learning_curve(folder)
+            _draw_classes(results, folder)
+            _draw_confusion(folder)
+            examples = _examples(results, report, runtime)
+            for number, example in enumerate(examples, start=1):
+                save(alignment_figure(example), folder / f"alignment_{number}.png")
+            page = report_page(results, examples=examples, has_curve=curve)
+            (folder / "report.md").write_text(page, encoding="utf-8")
         run.log_artifact(paths.REPORT)
     print(f"Report: {paths.REPORT / 'report.md'}")
 
 
-def _remove_old_pictures() -> None:
-    """Of a run with more queries."""
-    for picture in paths.REPORT.glob("*.png"):
-        picture.unlink()
-
-
-def _draw_learning_curve() -> bool:
+def _draw_learning_curve(folder: Path) -> bool:
     """False for a model that was not trained: there is nothing to draw."""
     rows = _rows(paths.TRAIN_CURVES)
     if rows:
-        save(learning_curve(rows), paths.REPORT / "learning_curve.png")
+        save(learning_curve(rows), folder / "learning_curve.png")
     return bool(rows)
 
 
-def _draw_classes(results: dict[str, Any]) -> None:
+def _draw_classes(results: dict[str, Any], folder: Path) -> None:
     rows = [row for row in _rows(paths.PER_CLASS) if row["shot"] == str(results["shot"])]
-    save(class_bars(rows, chance=100 / results["way"]), paths.REPORT / "per_class.png")
+    save(class_bars(rows, chance=100 / results["way"]), folder / "per_class.png")
 
 
-def _draw_confusion() -> None:
+def _draw_confusion(folder: Path) -> None:
     rows = _rows(paths.CONFUSION)
     texts = {row["class"]: row["text"] for row in _rows(paths.PER_CLASS)}
     classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
     percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
-    save(confusion(classes, percent), paths.REPORT / "confusion.png")
+    save(confusion(classes, percent), folder / "confusion.png")
 
 
 def _examples(
@@ -103,4 +98,4 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

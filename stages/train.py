@@ -15,7 +15,7 @@ import torch
 
 from pipeline.git_and_dvc import cache_name
 from spm.activation_checkpointing import checkpoint_activations
-from spm.atomic import atomic_path
+from spm.atomic import atomic_folder, atomic_path
 from spm.checkpoint import Checkpoint, hold
 from spm.config.backbone import BackboneConfig
 from spm.config.base import Section
@@ -42,6 +42,7 @@ from spm.training_data import TrainingEpisodes
 from spm.validation import validation
 from spm.versions import TRAINING, versions
 from stages import command, params, paths, tracking
+from stages.alone import alone
 from stages.launch import count_ranks, launch
 from stages.learning_curve import reporter, silence
 from stages.provenance import machine_tags
@@ -242,7 +243,8 @@ def as_values(sections: dict[str, Section]) -> dict[str, Any]:
 
 
 def _write(model: ClipSPM, history: History) -> None:
-    save_model(model, paths.MODEL)
+    with atomic_folder(paths.MODEL) as folder:
+        save_model(model, folder)
     with atomic_path(paths.TRAIN_CURVES) as path:
         path.write_text(history.csv())
     with atomic_path(paths.TRAIN_METRICS) as path:
@@ -250,4 +252,4 @@ def _write(model: ClipSPM, history: History) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(alone(main))

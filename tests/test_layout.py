@@ -10,6 +10,7 @@ from tests.import_closure import PACKAGES, ROOT, imports
 
 ALLOWED = {"spm": {"spm"}, "pipeline": {"pipeline", "spm"}, "stages": {"stages", "pipeline", "spm"}}
 SHARED_BY_STAGES = {
+    "alone",
     "command",
     "dataset_folder",
     "killed_runs",

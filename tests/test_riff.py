@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from bench.burnt import numbers, write_clip
+from bench.catalogue import MJPEG
+from bench.remade import declare_more, end_still, pause, pipe, remux, truncate
 from spm.container import is_live
 from spm.errors import DataError
 from spm.packets import open_packets
 from spm.riff import num_empty_chunks
 from spm.video import read_frames
-from bench.burnt import numbers, write_clip
-from bench.catalogue import MJPEG
-from bench.remade import declare_more, end_still, pause, pipe, remux, truncate
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from spm.errors import DataError
-from spm.shown import Crop
-from spm.video import read_frames, resize
 from bench.burnt import numbers, write_clip
 from bench.catalogue import MJPEG
 from bench.remade import crop_mp4, describe_video
+from spm.errors import DataError
+from spm.shown import Crop
+from spm.video import read_frames, resize
 
 READERS = ["auto", "pyav", "decord"]
 TURNS = {
