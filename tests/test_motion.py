@@ -1,6 +1,10 @@
 """The built-in data set: what its classes say, and what its clips must not say about them."""
 
+import os
+import subprocess
 import sys
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -10,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from bench import processes
 from spm import motion_look
 from spm.errors import ConfigError
 from spm.hashing import file_hash
@@ -22,8 +27,9 @@ from spm.yaml_file import read_yaml
 from stages import clips, paths
 from tests.import_closure import ROOT
 from tests.manifests import runtime_values
+from tests.project import wait_until
 
-SPLIT_LISTS = YAML(typ="safe").load(Path(__file__).parent.parent / "data/splits/motion.yaml")
+SPLIT_LISTS = YAML(typ="safe").load(ROOT / "data/splits/motion.yaml")
 NAMES = st.sampled_from(CLASSES)
 
 
@@ -233,3 +239,43 @@ class TestStage:
         self.generate()
         assert self.generate(name="mine") == {}
         assert list(paths.RAW_BUILT_IN.iterdir()) == []
+
+    def test_nothing_outlives_a_stage_that_is_killed(self, tmp_path):
+        with generating(tmp_path) as (stage, word):
+            stage.kill()
+            stage.wait()
+            assert processes.wait_for_end(word, seconds=20) == []
+
+    def test_a_killed_process_of_the_pool_ends_the_stage_with_a_sentence(self, tmp_path):
+        with generating(tmp_path) as (stage, word):
+            ours = (os.getpid(), stage.pid)  # the pool's are the fork server's children
+            workers = [each for each in processes.processes(word) if each.ppid() not in ours]
+            processes.kill(workers[0])
+            said = stage.communicate(timeout=60)[0]
+        assert stage.returncode == 1
+        assert said.splitlines()[-1].startswith("clips: error: a process that renders clips was ")
+        assert "Traceback" not in said
+        assert not (tmp_path / paths.RAW_BUILT_IN).exists()
+
+
+@contextmanager
+def generating(folder):
+    """The stage at work in a process of its own, and the word that marks it and its children."""
+    motion = {"seed": 0, "clips_per_class": 200}
+    document = {"dataset": {"name": "motion", "motion": motion}, "runtime": runtime_values()}
+    YAML().dump(document, folder / "params.yaml")
+    word = uuid.uuid4().hex
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "stages.clips"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **processes.marked(word)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_until(lambda: any(folder.rglob("*.mp4")))
+        yield stage, word
+    finally:
+        processes.kill_all(word)
+        stage.wait()

@@ -1,0 +1,98 @@
+"""A project that runs whole in a minute, in a folder of its own."""
+
+import hashlib
+import os
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.preset import with_values
+from pipeline.snapshot import WorkingCopy, outs_of, take_snapshot
+from spm.yaml_file import read_yaml
+
+ROOT = Path(__file__).parent.parent
+
+_SMALL = {
+    "dataset.motion.clips_per_class": 3,
+    "frames.num_segments": 4,
+    "frames.num_shards": 4,
+    "prompts.num_templates": 2,
+    "episode.query": 1,
+    "train.episodes": 24,
+    "train.validate_every": 6,
+    "train.validate_episodes": 2,
+    "train.validate_query": 1,
+    "evaluate.query": 1,
+    "evaluate.episodes": 20,
+    "evaluate.inductive_episodes": 5,
+    "evaluate.batch": 10,
+    "report.queries": 1,
+    "runtime.checkpoint_seconds": 0,
+    "runtime.tracking": False,
+}
+
+
+class SmallProject:
+    """A folder with the project's files and small parameters, a state folder and a DVC cache."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path) -> "SmallProject":
+        """In `folder`, which is made, with the files of the working tree; nothing has run there."""
+        copy = WorkingCopy(folder, snapshot=take_snapshot(ROOT), cache=folder / ".dvc/cache")
+        copy.reset(_SMALL)
+        (folder / "dvc.lock").unlink()
+        (folder / ".dvc/config.local").unlink()  # the cache is where DVC has it by default
+        return cls(folder)
+
+    def copy(self, folder: Path, *, ran: bool, parameters: dict[str, Any]) -> "SmallProject":
+        """With outs and dvc.lock if it `ran`; state and cache are as if nothing had run."""
+        left_out = [".state", ".site", "cache"] + ([] if ran else ["dvc.lock"])
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(*left_out))
+        other = SmallProject(folder)
+        if not ran:
+            other.remove(*other.outs())
+        params = folder / "params.yaml"
+        text = with_values(params.read_text(encoding="utf-8"), parameters)
+        params.write_text(text, encoding="utf-8")
+        return other
+
+    def outs(self, stage: str | None = None) -> list[Path]:
+        """Where `stage`, or every stage, writes."""
+        stages = read_yaml(self.folder / "dvc.yaml")["stages"]
+        chosen = stages if stage is None else [stage]
+        return [self.folder / out for name in chosen for out in outs_of(stages[name])]
+
+    @staticmethod
+    def remove(*paths: Path) -> None:
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def hashes(self, stage: str | None = None) -> dict[str, str]:
+        """Path -> hash of every file that `stage`, or every stage, has written."""
+        found = {}
+        for path in [file for out in self.outs(stage) for file in (out, *out.rglob("*"))]:
+            with suppress(FileNotFoundError, IsADirectoryError):  # it may go meanwhile
+                content = hashlib.sha256(path.read_bytes())
+                found[path.relative_to(self.folder).as_posix()] = content.hexdigest()
+        return found
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Of its processes: this process's, less what would lead out of the folder."""
+        leads_out = ("CLIP_SPM", "MLFLOW", "DVC", "PREFECT")
+        kept = {name: v for name, v in os.environ.items() if not name.startswith(leads_out)}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+        own = {
+            "PATH": path,
+            "OMP_NUM_THREADS": "1",
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(self.folder / ".site"),
+        }
+        return kept | own | more
