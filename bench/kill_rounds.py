@@ -7,7 +7,6 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ TARGETS = ("all", "first", "descendant")
 """All processes of the run; the one that was started, alone; a random one of the others."""
 _WRITING_SECONDS = 0.3
 _END_SECONDS = 30
+_SHARE = 0.9  # of the seconds of a whole run: later, most runs have ended
 _RUNS_ALREADY = "already runs, in process"
 
 
@@ -107,7 +107,7 @@ def draw(number: int, *, seed: int, jobs: Sequence[Job] = JOBS) -> Round:
     rng = random.Random(f"{seed}, {number}")
     (job,) = rng.choices(jobs, [each.share for each in jobs])
     kills = [
-        Kill(rng.choice((0, 0, 1, 2, 4, 8, 16)), rng.random(), rng.random())
+        Kill(rng.choice((0, 0, 0, 1, 1, 2, 3)), rng.random(), rng.random())
         for _ in range(rng.choice((1, 1, 2, 3)))
     ]
     return Round(number, job, rng.choice(job.targets), tuple(kills))
@@ -124,14 +124,13 @@ class Campaign:
     def prepared(cls, folder: Path) -> "Campaign":
         """With a reference of its own, which is run here."""
         reference = SmallProject.create(folder / "reference")
-        run = _start(reference, [*dvc_command(), "repro"], word=uuid.uuid4().hex)
-        assert run.wait() == 0, _log(reference).read_text(encoding="utf-8")
+        reference.repro()
         return cls(folder, reference=reference)
 
     def close(self) -> None:
         """Removes what no fault needs."""
         self._reference.remove(self._reference.folder)
-        with suppress(OSError):  # a round's folder is kept there
+        if not any(self._folder.iterdir()):  # a round with a fault leaves its folder there
             self._folder.rmdir()
 
     def play(self, round_: Round) -> Outcome:
@@ -254,7 +253,7 @@ def _wait_for_moment(
 ) -> None:
     """Or for the end of the run."""
     if not kill.writes:
-        _wait(run, kill.moment * seconds)
+        _wait(run, kill.moment * _SHARE * seconds)
         return
     seen, writes = _written(project), 0
     while run.poll() is None and writes < kill.writes:

@@ -3,35 +3,34 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.preset import with_values
-from pipeline.snapshot import WorkingCopy, outs_of, take_snapshot
+from pipeline.snapshot import WorkingCopy, dvc_command, outs_of, take_snapshot
 from spm.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
 
-_SMALL = {
+SMALL = {
     "dataset.motion.clips_per_class": 3,
-    "frames.num_segments": 4,
     "frames.num_shards": 4,
     "prompts.num_templates": 2,
     "episode.query": 1,
-    "train.episodes": 24,
+    "train.episodes": 12,
     "train.validate_every": 6,
-    "train.validate_episodes": 2,
+    "train.validate_episodes": 4,
     "train.validate_query": 1,
     "evaluate.query": 1,
     "evaluate.episodes": 20,
-    "evaluate.inductive_episodes": 5,
     "evaluate.batch": 10,
     "report.queries": 1,
     "runtime.checkpoint_seconds": 0,
-    "runtime.tracking": False,
 }
+"""Of the built-in data set."""
 
 
 class SmallProject:
@@ -44,7 +43,7 @@ class SmallProject:
     def create(cls, folder: Path) -> "SmallProject":
         """In `folder`, which is made, with the files of the working tree; nothing has run there."""
         copy = WorkingCopy(folder, snapshot=take_snapshot(ROOT), cache=folder / ".dvc/cache")
-        copy.reset(_SMALL)
+        copy.reset(SMALL | {"runtime.tracking": False})
         (folder / "dvc.lock").unlink()
         (folder / ".dvc/config.local").unlink()  # the cache is where DVC has it by default
         return cls(folder)
@@ -60,6 +59,18 @@ class SmallProject:
         text = with_values(params.read_text(encoding="utf-8"), parameters)
         params.write_text(text, encoding="utf-8")
         return other
+
+    def repro(self) -> None:
+        """`dvc repro`, which has to end well."""
+        done = subprocess.run(
+            [*dvc_command(), "repro"],
+            cwd=self.folder,
+            env=self.environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert done.returncode == 0, done.stdout
 
     def outs(self, stage: str | None = None) -> list[Path]:
         """Where `stage`, or every stage, writes."""
@@ -85,14 +96,13 @@ class SmallProject:
         return found
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Of its processes: this process's, less what would lead out of the folder."""
-        leads_out = ("CLIP_SPM", "MLFLOW", "DVC", "PREFECT")
-        kept = {name: v for name, v in os.environ.items() if not name.startswith(leads_out)}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-        own = {
-            "PATH": path,
-            "OMP_NUM_THREADS": "1",
-            "DVC_NO_ANALYTICS": "1",
-            "DVC_SITE_CACHE_DIR": str(self.folder / ".site"),
-        }
-        return kept | own | more
+        """Of its processes, with a place of its own for what DVC keeps for a machine."""
+        return environment() | {"DVC_SITE_CACHE_DIR": str(self.folder / ".site")} | more
+
+
+def environment() -> dict[str, str]:
+    """This process's, less what would lead out of the project's folder; one thread."""
+    leads_out = ("CLIP_SPM", "MLFLOW", "DVC", "PREFECT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(leads_out)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return kept | {"PATH": path, "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}

@@ -1,4 +1,8 @@
-"""Settings that hold for every test."""
+"""Settings that hold for every test, and what is expensive to make and shared by several files.
+
+Fast tests (`make test`) are one true `dvc repro` and all that takes seconds. Slow are those that
+run the pipeline once more in another setting, kill it, or start clusters and ranks.
+"""
 
 import os
 
@@ -9,7 +13,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
 
+from bench.small_project import SmallProject
 from pipeline.prefect_server import ensure_server
+
+_LONG_SECONDS = 20
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +25,31 @@ def prefect_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("prefect")
     ensure_server(home)
     return home
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory):
+    """A small project in which `dvc repro` has run, without tracking: to be copied or compared."""
+    project = SmallProject.create(tmp_path_factory.mktemp("finished") / "project")
+    project.repro()
+    return project
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory):
+    """An empty store of MLflow's, to be copied: making its tables takes seconds."""
+    import mlflow
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Names the tests that make `make test` long. A failure would depend on the machine's load."""
+    for report in terminalreporter.getreports("passed"):
+        if report.duration > _LONG_SECONDS and "slow" not in report.keywords:
+            terminalreporter.write_line(
+                f"{report.duration:.0f} s: {report.nodeid} ({report.when}): share what it makes, "
+                "or mark it slow"
+            )

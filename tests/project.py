@@ -1,6 +1,5 @@
 """A clean copy of the project in a folder of its own, with small parameters, to run DVC in."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,19 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from bench.small_project import SMALL, environment
 from tests.import_closure import ROOT
-
-SMALL = {
-    "dataset.motion.clips_per_class": 6,
-    "frames.num_shards": 4,
-    "train.episodes": 12,
-    "train.validate_every": 6,
-    "train.validate_episodes": 4,
-    "evaluate.episodes": 20,
-    "evaluate.batch": 10,
-    "report.queries": 1,
-    "runtime.checkpoint_seconds": 0,
-}
 
 OWN_CLIPS = {
     "dataset.name": "mine",
@@ -106,13 +94,7 @@ class Project:
         return {out["path"]: out["md5"] for stage in self.lock().values() for out in stage["outs"]}
 
     def environment(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("CLIP_SPM", "MLFLOW", "DVC", "PREFECT"))
-        }
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-        return kept | {"PATH": path, "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
+        return environment()
 
 
 def stages_run(output: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -109,3 +110,20 @@ def test_sums_are_added_to_a_file_and_read_again(tmp_path):
     kills.append(path, sums, seed=8, first=0, last=1)
     assert path.read_text().splitlines()[1] == "7,0,1,frames,all,1,2,1"
     assert kills.read(path) == {("frames", "all", "1"): Counter(rounds=4, faults=2)}
+
+
+SHARES = {"clips": 3, "inventory": 2, "manifest": 2, "frames": 1}  # where a round takes seconds
+
+
+@pytest.mark.slow
+def test_thirty_rounds(tmp_path, finished_project):
+    """test_kill.py has the longer ones: trainings."""
+    jobs = [replace(job, share=SHARES[job.name]) for job in JOBS if job.name in SHARES]
+    rounds = Campaign(tmp_path, reference=finished_project)
+    outcomes = {}
+    for number in range(30):
+        round_ = draw(number, seed=0, jobs=jobs)
+        outcomes[number] = rounds.play(round_)
+        print(kills.line(round_, outcomes[number]))
+    assert not [outcome.faults for outcome in outcomes.values() if outcome.faults]
+    assert sum(outcome.hits for outcome in outcomes.values()) > 20

@@ -11,6 +11,8 @@ from spm.benchmarks import load_benchmark
 from tests import miniatures
 from tests.project import Project
 
+pytestmark = pytest.mark.slow
+
 # All that is large made small; what the preset says of the data set stays.
 TINY = {
     "frames.num_segments": 4,
@@ -39,13 +41,11 @@ TINY = {
     "runtime.workers": 1,
     "runtime.tracking": False,
 }
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ucf101", "kinetics100")]
-SLOW += [pytest.param(name, marks=pytest.mark.slow) for name in ("ssv2_small", "ssv2_full")]
 LISTS = {"hmdb51": None}
 VARIANTS = {"hmdb51": "class_folders"}
 
 
-@pytest.mark.parametrize("name", ["hmdb51", *SLOW])
+@pytest.mark.parametrize("name", ["hmdb51", "ucf101", "kinetics100", "ssv2_small", "ssv2_full"])
 def test_archives_become_an_accuracy(tmp_path, name):
     project = Project(tmp_path)
     preset = [sys.executable, "-m", "pipeline.preset", name, "--shot", "1", "--backbone", "RN50"]

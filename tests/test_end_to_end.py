@@ -1,11 +1,12 @@
 """The real `dvc repro` on the built-in data set, small, and what reruns when something changes."""
 
 import json
-import time
+import resource
 
 import pyarrow.parquet as pq
 import pytest
 
+from spm.yaml_file import read_yaml
 from tests.project import Project, stages_run
 
 ALL = ["clips", "inventory", "manifest", "frames", "prompts", "train", "evaluate", "report"]
@@ -21,7 +22,7 @@ def project(tmp_path_factory):
 def test_raw_video_becomes_an_accuracy(project):
     assert stages_run(project.first_output) == ALL
     results = json.loads((project.folder / "data/results/evaluate.json").read_text())
-    assert (results["way"], results["shot"], results["query"]) == (5, 1, 4)
+    assert (results["way"], results["shot"], results["query"]) == (5, 1, 1)
     assert results["episodes"] == 20
     assert results["text"] == "untrained"
     assert results["protocol"].startswith("transductive")
@@ -36,11 +37,16 @@ def test_raw_video_becomes_an_accuracy(project):
 
 
 def test_with_nothing_changed_only_inventory_runs_and_quickly(project):
-    started = time.monotonic()
+    before = _cpu_of_children()
     output = project.dvc("repro").stdout
-    seconds = time.monotonic() - started
     assert stages_run(output) == ["inventory"]
-    assert seconds < 10  # 5 on a quiet machine
+    assert _cpu_of_children() - before < 10  # 4; the clock would tell what else the machine does
+
+
+def _cpu_of_children() -> float:
+    """Seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize(
@@ -117,7 +123,8 @@ def test_nothing_of_this_machine_or_moment_is_in_an_out(project):
 
 
 @pytest.mark.slow
-def test_two_clean_runs_give_the_same_hashes(project, tmp_path):
-    other = Project(tmp_path)
+def test_two_clean_runs_give_the_same_hashes(tmp_path_factory, finished_project):
+    """In another folder, and with tracking."""
+    other = Project(tmp_path_factory.mktemp("other"))
     other.dvc("repro")
-    assert other.out_hashes() == project.out_hashes()
+    assert other.lock() == read_yaml(finished_project.folder / "dvc.lock")["stages"]

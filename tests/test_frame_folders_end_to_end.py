@@ -3,11 +3,14 @@
 import json
 
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 
 from spm.motion import CLASSES
 from spm.motion_render import render_clip
 from tests.project import OWN_CLIPS, Project, stages_run
+
+pytestmark = pytest.mark.slow
 
 FRAME_FOLDERS = {
     "dataset.kind": "frame_folders",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,10 @@ runtime: """
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_database: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    shutil.copy(mlflow_database, paths.state_dir())
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     Path("params.yaml").write_text(PARAMS + json.dumps(runtime_values(tracking=True)))
     return tmp_path
@@ -84,5 +86,6 @@ def test_a_run_outside_a_grid_has_no_parent(
 
 def test_without_tracking_there_is_none(workspace: Path) -> None:
     Path("params.yaml").write_text(PARAMS + json.dumps(runtime_values()))
+    (workspace / "state/mlflow.db").unlink()
     assert grid_run("--title", "Table 3") == ""
     assert not (workspace / "state/mlflow.db").exists()

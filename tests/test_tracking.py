@@ -1,6 +1,7 @@
 """Runs in a real sqlite store; servers that are dead, or die in mid-run, on the loopback."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,10 +29,11 @@ runtime: """
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_database: Path) -> Path:
     """An empty project folder with a params.yaml; nothing outside it is read or written."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    shutil.copy(mlflow_database, paths.state_dir())
     for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
     write_params()
