@@ -36,8 +36,13 @@ class History:
         """The validation with the highest accuracy, the earliest of equals."""
         return max(self.validations, key=lambda row: row[1], default=None)
 
+    def metrics(self) -> dict[str, float]:
+        """What the metrics file shows: one number, so that it fits beside the evaluation's."""
+        best = self.best()
+        return {} if best is None else {"best_val_accuracy": best[1]}
+
     def summary(self) -> dict[str, float]:
-        """What a metrics file shows, under names of their own beside those of the evaluation."""
+        """What MLflow and the stage's last line show."""
         best = self.best()
         if best is None:
             return {"train_episodes": len(self.episodes)}

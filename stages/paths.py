@@ -16,6 +16,7 @@ TRAIN_METRICS = Path("data/train.json")
 TRAIN_CURVES = Path("data/train_curves.csv")
 RESULTS = Path("data/results")
 EVALUATION = RESULTS / "evaluate.json"
+METRICS = RESULTS / "metrics.json"
 EPISODES = RESULTS / "episodes.parquet"
 PER_CLASS = RESULTS / "per_class.csv"
 CONFUSION = RESULTS / "confusion.csv"

@@ -246,9 +246,9 @@ def _write(model: ClipSPM, history: History) -> None:
     with atomic_folder(paths.MODEL) as folder:
         save_model(model, folder)
     with atomic_path(paths.TRAIN_CURVES) as path:
-        path.write_text(history.csv())
+        path.write_text(history.csv(), encoding="utf-8")
     with atomic_path(paths.TRAIN_METRICS) as path:
-        path.write_text(json.dumps(history.summary(), indent=2, sort_keys=True) + "\n")
+        path.write_text(json.dumps(history.metrics(), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def test_editing_the_head_reruns_no_frames(project):
 
 
 def test_dvc_shows_metrics_parameters_and_plots(project):
+    assert _width(project.dvc("metrics", "show").stdout) <= 120
     metrics = json.loads(project.dvc("metrics", "show", "--json").stdout)
     shown = metrics[""]["data"] if "" in metrics else metrics
     text = json.dumps(shown)
@@ -92,6 +93,10 @@ def test_dvc_shows_metrics_parameters_and_plots(project):
     page = (project.folder / "dvc_plots/index.html").read_text()
     assert "learning curve" in page
     assert "confusion" in page
+
+
+def _width(table: str) -> int:
+    return max(map(len, table.splitlines()))
 
 
 def test_mlflow_holds_a_run_for_each_stage_with_lineage(project):

@@ -18,6 +18,7 @@ from stages import evaluate, params, paths, provenance, report
 from tests import models
 from tests.stores import make_store
 
+RESULTS = [paths.EVALUATION, paths.METRICS, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION]
 CURVES = """step,loss,accuracy,L_CE,L_H,L_S,val_accuracy
 10,2.5,20.0,1.6,9,9,
 20,2.0,30.0,1.5,8,8,25
@@ -65,7 +66,7 @@ def test_results_are_complete_and_the_same_each_time(
     first = hashes(paths.RESULTS)
     evaluate.main()
     assert hashes(paths.RESULTS) == first
-    assert sorted(first) == ["confusion.csv", "episodes.parquet", "evaluate.json", "per_class.csv"]
+    assert set(first) == {path.name for path in RESULTS}
     results = json.loads(paths.EVALUATION.read_text())
     assert (results["dataset"], results["way"], results["shot"]) == ("squares", 5, 1)
     assert (results["query"], results["episodes"]) == (2, 12)
@@ -77,7 +78,32 @@ def test_results_are_complete_and_the_same_each_time(
     assert len(rows) == 24
     mean = np.mean(rows["accuracy"].to_numpy()[:12])
     assert results["accuracy"] == pytest.approx(mean, abs=1e-3)
-    assert "CLIP-SPM" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("CLIP-SPM  ") == 4, "two shots, twice"
+
+
+def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    evaluate.main()
+    results, metrics = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (paths.EVALUATION, paths.METRICS)
+    )
+    assert metrics == {
+        "accuracy": results["accuracy"],
+        "ci95": results["ci95"],
+        "inductive": results["inductive"]["accuracy"],
+        "cosine": results["yardsticks"]["mean_pooled_cosine"]["accuracy"],
+        "zero_shot": results["yardsticks"]["zero_shot_text"]["accuracy"],
+        "2shot": results["shots"]["2"]["accuracy"],
+    }
+    assert all(type(value) is float for value in metrics.values())
+
+
+def test_who_shows_the_table_later_is_not_shown_it_twice(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIP_SPM_TABLE", "later")
+    evaluate.main()
+    assert "CLIP-SPM  " not in capsys.readouterr().out
 
 
 def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> None:
