@@ -1,8 +1,10 @@
 """CLIP-SPM: few-shot action recognition with CLIP.
 
     model = spm.load_model("data/model")
-    features = model.encode_video(pixels)                # [..., T, H, W, 3] uint8 -> [..., T, C]
-    logits = model.classify(support, labels, query, class_text)
+    pixels = spm.read_clip("clip.mp4", model=model)                     # [T, H, W, 3] uint8
+    features = model.encode_video(pixels)                               # [..., T, C]
+    class_text = spm.encode_classes(["pouring tea", ...], model=model)  # [N, C]
+    logits = model.classify_each(support, labels, query, class_text)    # [Q, N]
 
 Names are resolved on first use, so that importing `spm.video` does not import the model.
 """
@@ -12,9 +14,15 @@ from typing import Any
 
 from spm.missing_packages import explain_missing_packages
 
-_HOME = {"ClipSPM": "spm.model", "load_model": "spm.model", "save_model": "spm.model"}
+_HOME = {
+    "ClipSPM": "spm.model",
+    "encode_classes": "spm.inputs",
+    "load_model": "spm.model",
+    "read_clip": "spm.inputs",
+    "save_model": "spm.model",
+}
 
-__all__ = ["ClipSPM", "load_model", "save_model"]
+__all__ = ["ClipSPM", "encode_classes", "load_model", "read_clip", "save_model"]
 
 
 explain_missing_packages()

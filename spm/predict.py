@@ -21,15 +21,14 @@ import torch
 from torch import Tensor
 
 from spm.class_text import class_text
-from spm.clip_pixels import read_pixels
 from spm.device import pick_device
 from spm.errors import DataError, InputError
+from spm.inputs import encode_classes, read_clip
 from spm.model import ClipSPM, load_model
 from spm.path_parser import PathParser, printable
-from spm.prompts import PromptFeatures
 from spm.same_text import same_texts
 from spm.support_folder import find_support, passed_over
-from spm.text_tower import encode_classes
+from spm.text_tower import is_trained
 
 
 @dataclass(frozen=True)
@@ -74,14 +73,13 @@ def encode_support(model: ClipSPM, paths: dict[str, list[Path]]) -> Support:
     if problems:
         lines = [f"  {path}: {problem}" for path, problem in problems.items()]
         raise DataError("\n".join(["support clips that cannot be read:", *lines]))
-    texts = _texts(model, list(paths))
     encoded = torch.stack([features[path] for _, path in clips])
     return Support(
         classes=list(paths),
         features=encoded,
         labels=torch.tensor([label for label, _ in clips], device=encoded.device),
-        class_text=texts.of(list(paths), how=model.config.model.text_ensemble).to(encoded),
-        text_trained=texts.trained,
+        class_text=encode_classes(list(paths), model=model),
+        text_trained=is_trained(model.config.backbone),
     )
 
 
@@ -104,24 +102,15 @@ def _encode(model: ClipSPM, paths: Iterable[Path]) -> tuple[dict[Path, Tensor], 
     """Features [T, C] of the clips that can be read, and the reasons of those that cannot."""
     features: dict[Path, Tensor] = {}
     problems: dict[Path, str] = {}
-    device = next(model.parameters()).device
     for path in paths:
         try:
-            pixels = read_pixels(path, frames=model.config.frames, size=model.image_size)
+            pixels = read_clip(path, model=model)
         except (DataError, OSError) as error:
             problems[path] = str(error)
             continue
         with torch.no_grad():
-            features[path] = model.encode_video(pixels.to(device))
+            features[path] = model.encode_video(pixels)
     return features, problems
-
-
-def _texts(model: ClipSPM, classes: list[str]) -> PromptFeatures:
-    return encode_classes(
-        {name: class_text(name) for name in classes},
-        prompts=model.config.prompts,
-        backbone=model.config.backbone,
-    )
 
 
 def _notes(support: Path, classes: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ import torch
 
 from spm import predict
 from spm.errors import DataError
+from spm.inputs import encode_classes
 from spm.model import ClipSPM, load_model, save_model
 from spm.motion_video import write_mp4
 from tests import models
@@ -182,8 +183,7 @@ def test_support_is_in_the_order_of_the_classes(model: ClipSPM, folder: Path) ->
 def test_class_texts_come_from_the_folder_names(model: ClipSPM, folder: Path) -> None:
     """Turning_Up is read as "turning up": a folder named so has the same text feature."""
     support, _ = encoded(model, folder)
-    texts = predict._texts(model, ["turning up", "fading"])
-    expected = texts.of(["turning up", "fading"], how=model.config.model.text_ensemble)
+    expected = encode_classes(["turning up", "fading"], model=model)
     assert torch.allclose(support.class_text, expected)
 
 

@@ -1,0 +1,40 @@
+"""What a model takes, made of what one has: clips of files, class features of names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from spm import text_tower
+from spm.class_text import class_text
+from spm.clip_pixels import read_pixels
+from spm.model import ClipSPM
+
+
+def read_clip(path: Path | str, *, model: ClipSPM) -> Tensor:
+    """[T, H, W, 3] uint8 on the model's device: the frames that `model.encode_video` takes.
+
+    `path`: a video file, or a folder of its frames. Raises DataError with the reason for one that
+    cannot be used, OSError for one that cannot be opened.
+    """
+    pixels = read_pixels(Path(path), frames=model.config.frames, size=model.image_size)
+    return pixels.to(_any_parameter(model).device)
+
+
+def encode_classes(classes: Sequence[str], *, model: ClipSPM) -> Tensor:
+    """[N, C], in the order of `classes`: names as of folders ("PouringTea") or texts.
+
+    They go through the model's templates and its frozen text tower. Raises ConfigError for weights
+    that are not there.
+    """
+    features = text_tower.encode_classes(
+        {name: class_text(name) for name in classes},
+        prompts=model.config.prompts,
+        backbone=model.config.backbone,
+    )
+    how = model.config.model.text_ensemble
+    return features.of(list(classes), how=how).to(_any_parameter(model))
+
+
+def _any_parameter(model: ClipSPM) -> Tensor:
+    return next(model.parameters())
