@@ -7,7 +7,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench.corruption import FRAMES
+from bench.damage import FRAMES
 from bench.moving import Moving
 from bench.timing import Line, interleaved
 from pipeline.decode_flow import decode_here

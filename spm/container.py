@@ -27,8 +27,9 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     """PyAV's container and its video stream; what goes wrong inside is raised as DataError."""
     import av
 
+    name = str(path.absolute())  # 00:12.mp4 would be a protocol's
     try:
-        with av.open(str(path.absolute())) as container:  # 00:12.mp4 would be a protocol's
+        with av.open(name, metadata_errors="replace") as container:  # titles are in any encoding
             yield container, _video_stream(container)
     except av.error.FFmpegError as error:
         raise DataError(f"unreadable: {error.strerror}") from error
@@ -42,6 +43,8 @@ def _video_stream(container: Any) -> Any:
     stream = container.streams.best("video")
     if stream is None or stream.disposition & Disposition.attached_pic:  # the cover of a song
         raise DataError("no video stream")
+    if stream.codec_context is None:
+        raise DataError("unreadable: no decoder for its kind of video")
     stream.thread_count = 1  # clips are decoded side by side, one thread each
     return stream
 

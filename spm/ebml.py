@@ -13,6 +13,7 @@ from spm.shown import Crop
 
 _SEGMENT, _CLUSTER, _BLOCK = 0x18538067, 0x1F43B675, 0xA3
 _TRACKS, _TRACK, _VIDEO = 0x1654AE6B, 0xAE, 0xE0
+_TRACK_NUMBER, _TRACK_TYPE = 0xD7, 0x83
 _CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)  # left, top, right, bottom
 _IN_SEGMENT = {
     *(0x114D9B74, 0x1549A966, _TRACKS, _CLUSTER),  # SeekHead, Info, Tracks, Cluster
@@ -20,6 +21,7 @@ _IN_SEGMENT = {
 }
 _IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, _BLOCK, 0xA0, 0xAF}  # times, blocks and groups of blocks
 _ANYWHERE = {0xEC, 0xBF}  # Void, CRC-32
+_LACING = 0x06
 _KNOWN = _IN_SEGMENT | _IN_CLUSTER | _ANYWHERE
 
 
@@ -39,7 +41,8 @@ def check_matroska(data: mmap | bytes) -> None:
     end = at + size
     if end > len(data):
         raise DataError(f"truncated: the container declares {end} bytes, the file has {len(data)}")
-    at = list(_places(data, at, end=end))[-1]
+    *places, at = _places(data, at, end=end)
+    _check_blocks(data, places)
     if at > end:
         raise DataError(f"truncated: its last element ends at byte {at}, the segment at {end}")
 
@@ -61,15 +64,14 @@ def pixel_crops(data: mmap | bytes) -> list[Crop]:
 
 
 def _crop(data: mmap | bytes, at: int, end: int) -> Crop:
-    sides = (next(_inside(data, at, end, kind=kind), (0, 0)) for kind in _CROPS)
-    return Crop(*(int.from_bytes(data[start:stop], "big") for start, stop in sides))
+    return Crop(*(_value(data, at, end, kind=kind) for kind in _CROPS))
 
 
 def _inside(data: mmap | bytes, at: int, end: int, *, kind: int) -> Iterator[tuple[int, int]]:
-    """Start and end of the content of each element of `kind`, up to the first cluster."""
+    """Start and end of the content of each element of `kind`, up to one of unknown size."""
     while at < min(end, len(data)):
         found, size, at = _element(data, at)
-        if size is None or found == _CLUSTER:
+        if size is None:
             return
         if found == kind:
             yield at, at + size
@@ -83,7 +85,9 @@ def _segment(data: mmap | bytes) -> tuple[int, int | None, int]:
 
 
 def _check_live(data: mmap | bytes, at: int) -> None:
-    *_, last, end = at, *_places(data, at, end=len(data))
+    *places, end = _places(data, at, end=len(data))
+    last = places[-1] if places else at
+    _check_blocks(data, places[:-1])
     if end > len(data) and _go_on(data, last + 1):
         raise DataError(f"damaged: an element of Matroska at byte {last} hides those behind it")
 
@@ -103,6 +107,39 @@ def _places(data: mmap | bytes, at: int, *, end: int) -> Iterator[int]:
             raise DataError(f"damaged: not an element of Matroska at byte {at}")
         at = content + (0 if kind == _CLUSTER else size or 0)
     yield at
+
+
+def _check_blocks(data: mmap | bytes, places: list[int]) -> None:
+    """Raises DataError for a block of no track, and for one of a video that claims to hold several
+    frames, which no video has: FFmpeg passes over either, and all that follow in their cluster.
+    """
+    tracks = _tracks(data)
+    for place in places if tracks else ():
+        kind, _, at = _element(data, place)
+        if kind != _BLOCK:
+            continue
+        track, at = _number(data, at)
+        if track not in tracks or at + 2 >= len(data) or (tracks[track] and data[at + 2] & _LACING):
+            raise DataError(f"damaged: no block of a track at byte {place}")
+
+
+def _tracks(data: mmap | bytes) -> dict[int, bool]:
+    """The number of each track: whether it is a video."""
+    _, size, at = _segment(data)
+    found = {}
+    for tracks in _inside(data, at, len(data) if size is None else at + size, kind=_TRACKS):
+        for track in _inside(data, *tracks, kind=_TRACK):
+            number, kind = (
+                _value(data, *track, kind=each) for each in (_TRACK_NUMBER, _TRACK_TYPE)
+            )
+            found[number] = kind == 1
+    return found
+
+
+def _value(data: mmap | bytes, at: int, end: int, *, kind: int) -> int:
+    """The number in the element of `kind`; 0 where there is none."""
+    start, stop = next(_inside(data, at, end, kind=kind), (0, 0))
+    return int.from_bytes(data[start:stop], "big")
 
 
 def _is_begun(rest: bytes) -> bool:
@@ -137,11 +174,16 @@ def _element(data: mmap | bytes, at: int) -> tuple[int, int | None, int]:
     """
     length = _length(data, at)
     kind = int.from_bytes(data[at : at + length], "big")
-    at += length
+    size, at = _number(data, at + length)
+    return kind, size, at
+
+
+def _number(data: mmap | bytes, at: int) -> tuple[int | None, int]:
+    """The number at byte `at`, None where all its bits are set, and its end."""
     length = _length(data, at)
     largest = (1 << (7 * length)) - 1
-    size = int.from_bytes(data[at : at + length], "big") & largest
-    return kind, None if size == largest else size, at + length
+    number = int.from_bytes(data[at : at + length], "big") & largest
+    return None if number == largest else number, at + length
 
 
 def _length(data: mmap | bytes, at: int) -> int:

@@ -7,17 +7,30 @@ import struct
 from collections.abc import Iterator
 from mmap import mmap
 
+from spm.errors import DataError
 from spm.shown import UNCROPPED, Crop
 
 _HELD = (b"moov", b"moof", b"mdat")
+_AMONG_FRAGMENTS = {
+    *(*_HELD, b"styp", b"sidx", b"ssix", b"prft", b"emsg", b"mfra", b"meta", b"udta", b"uuid"),
+    *(b"free", b"skip", b"wide"),
+}
 _DESCRIPTIONS, _ENTRY = 8, 78
 """Bytes of a stsd before its entries, and of a video entry before its boxes."""
 
 
 def declared_size(data: mmap) -> int:
-    """End of the last box that holds the index or the frames."""
-    ends = [end for kind, _, end in _boxes(data, 0, len(data)) if kind in _HELD]
-    return ends[-1] if ends else 0
+    """End of the last box that holds the index or the frames.
+
+    Raises DataError where something else than a box follows the first fragment: FFmpeg ends there.
+    """
+    end, has_fragments = 0, False
+    for kind, content, box_end in _boxes(data, 0, len(data)):
+        has_fragments |= kind == b"moof"
+        if has_fragments and kind not in _AMONG_FRAGMENTS:
+            raise DataError(f"damaged: not a box of an mp4 at byte {content - 8}")
+        end = box_end if kind in _HELD else end
+    return end
 
 
 def clean_apertures(data: mmap) -> list[Crop]:

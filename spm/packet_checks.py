@@ -51,7 +51,8 @@ def _are_left_out_by_an_edit_list(container: Any, *, stream: Any) -> bool:
     """Whether the index has all frames that the file declares, if nothing is cut out of it."""
     import av
 
-    with av.open(container.name, options={"ignore_editlist": "1"}) as uncut:
+    options = {"ignore_editlist": "1"}
+    with av.open(container.name, options=options, metadata_errors="replace") as uncut:
         num_entries: int = len(uncut.streams[stream.index].index_entries)
     return num_entries == int(stream.frames)
 

@@ -75,6 +75,35 @@ def test_a_hole_between_two_blocks(webm):
         check_matroska(bytes(data))
 
 
+@pytest.mark.parametrize(("place", "byte"), [(0, 0), (0, 0x85), (3, 0x82)])
+def test_a_block_of_no_track_or_with_several_frames(webm, place, byte):
+    """FFmpeg passes over it and the rest of its cluster, without an error."""
+    with av.open(io.BytesIO(webm)) as container:
+        at = [packet.pos for packet in container.demux(video=0)][20]
+    data = bytearray(webm)
+    assert data[at] == 0x81
+    data[at + place] = byte
+    for damaged in (bytes(data), live(data)):
+        with pytest.raises(DataError, match="damaged: no block of a track at byte"):
+            check_matroska(damaged)
+
+
+def test_tracks_behind_the_clusters(webm):
+    """Where mkvpropedit puts them when they grow."""
+    start = webm.index(b"\x16\x54\xae\x6b", 200)
+    tracks = webm[start : webm.index(b"\x12\x54\xc3\x67", start)]
+    void = b"\xec\x01" + (len(tracks) - 9).to_bytes(7, "big") + bytes(len(tracks) - 9)
+    data = bytearray(webm.replace(tracks, void) + tracks)
+    at = data.index(b"\x18\x53\x80\x67") + 4
+    size = int.from_bytes(data[at + 1 : at + 8], "big") + len(tracks)
+    data[at + 1 : at + 8] = size.to_bytes(7, "big")
+    check_matroska(bytes(data))
+    with av.open(io.BytesIO(webm)) as container:
+        data[[packet.pos for packet in container.demux(video=0)][20]] = 0x85
+    with pytest.raises(DataError, match="damaged: no block of a track at byte"):
+        check_matroska(bytes(data))
+
+
 def test_no_segment(webm):
     with pytest.raises(DataError, match="damaged: no segment"):
         check_matroska(webm[:36] + bytes(100))

@@ -221,3 +221,29 @@ def test_a_name_that_is_not_utf8(tmp_path):
     assert read(path).video_frames == 40
     with pytest.raises(DataError, match=r"decord: .*surrogates not allowed"):
         read(path, reader="decord")
+
+
+@pytest.mark.parametrize("reader", ["auto", "decord"])
+def test_a_title_in_another_encoding(tmp_path, reader):
+    path = write_clip(tmp_path / "clip.mp4")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"VideoHandler", "Größe, Länge".encode("latin-1")))
+    assert path.read_bytes() != data
+    assert read(path, reader=reader).video_frames == 40
+
+
+def test_a_fragment_that_is_none_any_more(tmp_path):
+    """What follows it would be lost without an error."""
+    path = write_muxed(tmp_path / "clip.mp4", codec="libx264", options=FRAGMENTED)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"moof", b"mo?f").replace(b"mo?f", b"moof", 1))
+    for reader in ("auto", "decord"):
+        with pytest.raises(DataError, match="damaged: not a box of an mp4 at byte"):
+            read(path, reader=reader)
+
+
+def test_a_kind_of_video_that_nobody_knows(tmp_path):
+    path = write_clip(tmp_path / "clip.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"qqqq").replace(b"avcC", b"qqqC"))
+    with pytest.raises(DataError, match="unreadable: no decoder for its kind of video"):
+        read(path)
