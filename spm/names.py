@@ -4,6 +4,7 @@ A Mac may write é as e and an accent of its own (decomposed), a keyboard writes
 (composed). Class names and the names of clips are composed here; paths stay as they are on disk.
 """
 
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -25,12 +26,10 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
 
 def as_on_disk(path: Path) -> Path:
     """`path`, or what is there under a name that differs from it in Unicode's form alone."""
-    if path.exists() or path == path.parent:
+    if os.path.lexists(path) or path == path.parent:
         return path
     folder = as_on_disk(path.parent)
-    same = [name for name in _names_in(folder) if composed(name) == composed(path.name)]
+    if not os.path.isdir(folder) or not os.access(folder, os.R_OK):
+        return folder / path.name
+    same = [name for name in sorted(os.listdir(folder)) if composed(name) == composed(path.name)]
     return folder / (same[0] if same else path.name)
-
-
-def _names_in(folder: Path) -> list[str]:
-    return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []

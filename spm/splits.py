@@ -60,8 +60,8 @@ def draw_splits(classes: Collection[str], *, how: DrawnSplit) -> dict[str, str]:
     if len(classes) < needed:
         raise DataError(
             f"dataset.split asks for {needed} classes (train {how.train}, val {how.val}, test "
-            f"{how.test}), but {len(classes)} have clips ({_some(sorted(classes))}): lower the "
-            "numbers, or add classes"
+            f"{how.test}), but {len(classes)} have clips ({_some(sorted(classes))}): a class is a "
+            "folder directly in that of the data set. Lower the numbers, or add classes"
         )
     order = np.random.default_rng(how.seed).permutation(sorted(classes)).tolist()
     dealt = [split for split, size in sizes.items() for _ in range(size)]

@@ -172,7 +172,7 @@ def test_the_sections_hold_values_and_checks_alone():
     """Or they could not be left out of the names of shards and checkpoints."""
     allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign, ast.AnnAssign)
     for path in sorted((ROOT / "spm/config").glob("*.py")):
-        if path.stem in ("base", "problems"):
+        if path.stem in ("base", "problems", "sections"):  # these refuse
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             assert isinstance(node, allowed), path
