@@ -13,11 +13,10 @@ from spm.clip_models import describe, image_size
 from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics, Precision
 from spm.errors import ConfigError
 from spm.state_dicts import misfit
+from spm.weight_facts import CLIP_MEAN, CLIP_STD, check_weights
 from spm.weights import read_weights, resolve_weights
 
 _VISUAL = "visual."
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class Backbone(nn.Module):
@@ -80,7 +79,8 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
     """The visual tower of `config`, random from its seed, then with its pretrained weights.
 
     `load_weights=False` leaves the random ones: for a saved model, whose own weights follow.
-    Raises ConfigError for a name or a tag that open_clip does not have, or a missing file.
+    Raises ConfigError for a name or a tag that open_clip does not have, a missing file, or weights
+    of another model (spm.weight_facts).
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -125,6 +125,7 @@ def _clip(config: BackboneConfig) -> tuple[nn.Module, int, int]:
 
 def _load_visual(visual: nn.Module, config: BackboneConfig) -> None:
     assert config.weights is not None
+    check_weights(config)
     path = resolve_weights(config.name, config.weights)
     given = read_weights(path)
     state = {name: value for name, value in given.items() if name.startswith(_VISUAL)} or given

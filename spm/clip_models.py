@@ -15,15 +15,28 @@ from spm.errors import ConfigError
 
 def describe(name: str) -> dict[str, Any]:
     """embed_dim, vision_cfg, text_cfg, … of model `name`. Raises ConfigError with near names."""
-    names = {path.stem: path for folder in _folders() for path in folder.glob("*.json")}
+    names = _files()
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3)
         raise ConfigError(
             f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip; "
             f"near it: {', '.join(close) or 'none'} (open_clip.list_models() has all)"
         )
-    description: dict[str, Any] = json.loads(names[name].read_text())
+    return _read(names[name])
+
+
+def all_descriptions() -> list[tuple[str, dict[str, Any]]]:
+    """Every model with its description, by name."""
+    return [(name, _read(path)) for name, path in sorted(_files().items())]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return description
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for folder in _folders() for path in folder.glob("*.json")}
 
 
 def image_size(config: BackboneConfig) -> int:

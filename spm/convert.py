@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from spm.atomic import atomic_path
-from spm.config.backbone import CONV
+from spm.config.backbone import CONV, BackboneConfig
 from spm.errors import ConfigError, DataError, InputError
 from spm.model import WEIGHTS_FILE, ClipSPM
 from spm.model_spec import ModelSpec, load_spec, save_spec
@@ -29,6 +29,7 @@ from spm.path_parser import PathParser
 from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
 from spm.state_dicts import State, misnamed, misshapen, unwrapped
 from spm.torch_file import read_torch_file
+from spm.weight_facts import check_weights
 from spm.weight_file import form_of
 
 EXTRAS_FILE = "released.safetensors"
@@ -70,7 +71,9 @@ def from_released(
         "gate_slope": gate_slope,
         "num_frames": num_frames,
     }
-    _check_names(state, _layout(released_spec(**options, **_SIZES), backbone=wrapped), path=path)
+    expected = released_spec(**options, **_SIZES)
+    _check_is_openais(expected.backbone)
+    _check_names(state, _layout(expected, backbone=wrapped), path=path)
     spec = released_spec(**options, **_sizes(state, heads=heads))
     layout = _layout(spec, backbone=wrapped)
     _check_shapes(state, layout, path=path)
@@ -151,6 +154,14 @@ def _sizes(state: State, *, heads: int) -> dict[str, Any]:
 def _backbone_name(state: State, wrapped: str) -> str:
     resnet = f"{wrapped}attnpool.positional_embedding" in state
     return "RN50-quickgelu" if resnet else "ViT-B-16-quickgelu"
+
+
+def _check_is_openais(backbone: BackboneConfig) -> None:
+    """The towers started from OpenAI's weights, which are of RN50-quickgelu and not of RN50."""
+    import open_clip
+
+    if backbone.weights in open_clip.pretrained.list_pretrained_tags_by_model(backbone.name):
+        check_weights(backbone)
 
 
 def _read(path: Path) -> State:

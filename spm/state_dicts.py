@@ -46,21 +46,21 @@ def _wrapper_of_all(names: Collection[str]) -> str | None:
 def misfit(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
     """What keeps `state` from filling a model with tensors of these shapes; "": nothing.
 
-    1 unknown (text.weight), 312 missing (backbone.… 312), 1 of another shape (a: [1], must be [2])
+    1 of another shape (a: [1], must be [2]), 1 unknown (text.weight), 312 missing (backbone.… 312)
     """
-    said = [misnamed(state, expected), misshapen(state, expected)]
+    said = [misshapen(state, expected), misnamed(state, expected)]
     return ", ".join(filter(None, said))
 
 
 def misnamed(names: Iterable[str], expected: Iterable[str]) -> str:
-    """Which names are unknown and which missing; "": none."""
+    """Which names are unknown and which missing, and where they belong if known; "": none."""
     unknown = sorted({*names} - {*expected})
     missing = sorted({*expected} - {*names})
     said = [
         f"{len(unknown)} unknown ({_summary(unknown)})" if unknown else "",
         f"{len(missing)} missing ({_summary(missing)})" if missing else "",
     ]
-    return ", ".join(filter(None, said)) + _remedy(unknown)
+    return ", ".join(filter(None, said)) + _remedy(unknown, missing)
 
 
 def misshapen(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
@@ -86,7 +86,13 @@ def _first(items: list[str]) -> str:
     return ", ".join(items[:_SHOWN]) + more
 
 
-def _remedy(unknown: list[str]) -> str:
-    hints = (hint for start, hint in _OTHERS.items() if any(n.startswith(start) for n in unknown))
-    hint = next(hints, "")
-    return f" ({hint})" if hint else ""
+def _remedy(unknown: list[str], missing: list[str]) -> str:
+    def begin(names: list[str], start: str) -> bool:
+        return any(name.startswith(start) for name in names)
+
+    hints = [
+        hint
+        for start, hint in _OTHERS.items()
+        if begin(unknown, start) and not begin(missing, start)
+    ]
+    return f": {hints[0]}" if hints else ""

@@ -51,11 +51,16 @@ def encode_sentences(sentences: list[str], *, backbone: BackboneConfig) -> Tenso
     """[sentences, C] float32, not normalised. Raises ConfigError for weights that are not there."""
     import open_clip
 
-    tower = _seeded_tower(backbone) if backbone.name == CONV else _clip_tower(backbone)
+    tower = build_tower(backbone)
     tokenizer = open_clip.get_tokenizer("RN50" if backbone.name == CONV else backbone.name)
     with torch.inference_mode():
         features = [tower(batch) for batch in tokenizer(sentences).split(_BATCH)]
     return torch.cat(features).float()
+
+
+def build_tower(backbone: BackboneConfig) -> nn.Module:
+    """The text tower, in evaluation mode, with its weights: tokens -> [sentences, C]."""
+    return _seeded_tower(backbone) if backbone.name == CONV else _clip_tower(backbone)
 
 
 def _seeded_tower(backbone: BackboneConfig) -> nn.Module:

@@ -30,6 +30,7 @@ from stages import command, params, paths, preflight, split_lists
 from stages.alone import alone
 from stages.dataset_folder import dataset_folder
 from stages.outside_files import outside_files
+from stages.weights_check import check_weights
 
 _SHOWN = 5
 
@@ -42,6 +43,7 @@ def main() -> None:
     preflight.check_fit(frames, backbone)
     split = split_lists.load(dataset)
     outside = outside_files(model, backbone=backbone)
+    check_weights(backbone)
     files = _current_files(dataset, runtime=runtime)
     clips = manifest.build(files, dataset=dataset, split=split)
     _check_episodes(clips)

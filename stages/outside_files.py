@@ -8,12 +8,13 @@ from spm.config.model import ModelConfig
 from spm.errors import ConfigError
 from spm.remembered_hash import remembered_hash
 from stages import paths
+from stages.weights_check import check_model_folder
 
 MODEL_FILES = ("model.safetensors", "config.json")
 
 
 def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, str]:
-    """Their hashes by path. Raises ConfigError for a file that is not there."""
+    """Their hashes by path. Raises InputError for a file that is not there or cannot be it."""
     files = []
     if model.init_from is not None:
         if Path(model.init_from).resolve() == paths.MODEL.resolve():
@@ -34,5 +35,7 @@ def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, 
             files.append(weights)
         elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
             raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
+    if model.init_from is not None:
+        check_model_folder(Path(model.init_from))
     memory = hash_memory(paths.state_dir())
     return {path.as_posix(): remembered_hash(path, memory=memory) for path in files}

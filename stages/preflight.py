@@ -12,6 +12,7 @@ from spm.counting_readers import check_installed
 from spm.errors import ConfigError
 from stages import params, split_lists
 from stages.outside_files import outside_files
+from stages.weights_check import check_weights
 
 
 def check() -> None:
@@ -22,6 +23,7 @@ def check() -> None:
     check_fit(frames, backbone)
     split_lists.load(dataset)
     outside_files(model, backbone=backbone)
+    check_weights(backbone)
 
 
 def check_fit(frames: FramesConfig, backbone: BackboneConfig) -> None:

@@ -1,11 +1,14 @@
 """Stage `prompts`: every template × every class text through the frozen text tower, once."""
 
+import sys
+
 import pyarrow.parquet as pq
 import torch
 
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
 from spm.text_tower import encode_classes
+from spm.weight_facts import check_weights, doubt
 from stages import command, params, paths, tracking
 from stages.alone import alone
 from stages.provenance import machine_tags
@@ -13,6 +16,9 @@ from stages.provenance import machine_tags
 
 def main() -> None:
     prompts, backbone = params.load(prompts=PromptsConfig, backbone=BackboneConfig)
+    check_weights(backbone)
+    if said := doubt(backbone):
+        print(f"warning: {said}", file=sys.stderr)
     with tracking.stage_run(
         "prompts",
         params={"prompts": prompts, "backbone": backbone},

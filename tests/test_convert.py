@@ -349,6 +349,8 @@ def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> Non
     ("options", "message"),
     [
         ({"backbone": "conv"}, r"backbone = 'conv': released checkpoints hold CLIP's"),
+        ({"backbone": "RN50"}, r"has GELU: set backbone\.name: RN50-quickgelu$"),
+        ({"backbone": "ViT-B-16"}, r"has GELU: set backbone\.name: ViT-B-16-quickgelu$"),
         ({"heads": 0}, r"model\.heads = 0: .*greater than or equal to 1"),
         ({"num_frames": 1}, r"frames\.num_segments = 1: .*greater than or equal to 2"),
     ],

@@ -45,6 +45,7 @@ HOW = {
 REFUSES = {
     "spm.config.sections": {"check_all"},
     "stages.preflight": {"check", "check_fit"},
+    "stages.weights_check": {"check_model_folder", "check_weights"},
 }
 
 DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]

@@ -24,6 +24,7 @@ SHARED_BY_STAGES = {
     "split_lists",
     "tracking",
     "tracking_store",
+    "weights_check",
 }
 
 

@@ -1,5 +1,7 @@
 """Prompt features: every template with every class, stored per template, by a frozen tower."""
 
+import json
+
 import numpy as np
 import open_clip
 import pytest
@@ -12,6 +14,7 @@ from spm.prompts import PromptFeatures
 from spm.text_tower import encode_classes, encode_sentences
 from spm.yaml_file import read_yaml
 from stages import params
+from stages import prompts as stage
 from tests import tiny_clip
 
 TEXTS = {"push": "pushing something", "fall": "something falling"}
@@ -107,3 +110,26 @@ def test_a_damaged_file_names_the_command_that_rebuilds_it(tmp_path):
     (tmp_path / "prompts.h5").write_bytes(b"nonsense")
     with pytest.raises(DataError, match=r"prompts\.h5 cannot be read .*: dvc repro"):
         PromptFeatures.load(tmp_path / "prompts.h5")
+
+
+def test_the_stage_refuses_weights_of_another_model_first(tmp_path, monkeypatch):
+    """Before it reads the manifest, which is not there."""
+    _project(tmp_path, monkeypatch, name="RN50", weights="openai")
+    with pytest.raises(ConfigError, match=r"set backbone\.name: RN50-quickgelu$"):
+        stage.main()
+
+
+def test_the_stage_warns_where_the_activation_is_doubtful(tmp_path, monkeypatch, capsys):
+    _project(tmp_path, monkeypatch, name="RN50-quickgelu", weights="openai")
+    monkeypatch.setattr(stage, "doubt", lambda backbone: "nothing tells")
+    with pytest.raises(FileNotFoundError):
+        stage.main()
+    assert "warning: nothing tells" in capsys.readouterr().err
+
+
+def _project(folder, monkeypatch, **backbone) -> None:
+    document = read_yaml(params.PARAMS)
+    document["backbone"] |= {"image_size": None, "embed_dim": None} | backbone
+    document["runtime"]["tracking"] = False
+    monkeypatch.chdir(folder)
+    params.PARAMS.write_text(json.dumps(document), encoding="utf-8")

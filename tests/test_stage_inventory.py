@@ -13,9 +13,12 @@ from ruamel.yaml import YAML
 from spm.benchmarks import load_benchmark
 from spm.errors import ConfigError, DataError
 from spm.hashing import file_hash
-from stages import inventory, manifest, paths
+from spm.model_spec import save_spec
+from stages import inventory, manifest, paths, weights_check
+from tests import models
 
 ROOT = Path(__file__).parent.parent
+ASK = weights_check._ask
 LISTS_FILE = Path("data/splits/lists.yaml")
 RN50 = {
     "frames__short_side": 256,
@@ -36,12 +39,28 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
     monkeypatch.delenv("CLIP_SPM_DATA", raising=False)
+    monkeypatch.setattr(weights_check, "_ask", lambda backbone: answer(0))
     for name in [name for names in LISTS.values() for name in names]:
         for number in range(5):
             write(Path("data/raw/mine") / name / f"{number}.mp4", f"{name} {number}")
     Path("data/splits").mkdir()
     YAML().dump(LISTS, LISTS_FILE)
     params()
+
+
+HEADER = (2).to_bytes(8, "little") + b"{}"
+
+
+def save_model_folder(folder):
+    """What a saved model's folder holds, without tensors."""
+    folder.mkdir(parents=True)
+    save_spec(models.spec(), folder)
+    (folder / "model.safetensors").write_bytes(HEADER)
+
+
+def answer(status, said=""):
+    """Of the process that tries the weights on the backbone."""
+    return subprocess.CompletedProcess([], status, stdout=said, stderr=said)
 
 
 def write(path, content):
@@ -372,8 +391,7 @@ def test_weights_that_look_like_a_path_must_be_a_file():
 
 class TestWeights:
     def test_keys_of_the_files_from_outside(self):
-        write(Path("models/old/model.safetensors"), "tensors")
-        write(Path("models/old/config.json"), "{}")
+        save_model_folder(Path("models/old"))
         write(Path("models/clip.pt"), "clip")
         params(
             model__init_from="models/old",
@@ -388,12 +406,12 @@ class TestWeights:
 
     def test_two_trainings_of_one_architecture_are_told_apart(self):
         """They agree in size, and in the header and the end of their files."""
-        write(Path("models/old/config.json"), "{}")
+        save_model_folder(Path("models/old"))
         weights = Path("models/old/model.safetensors")
         params(model__init_from="models/old")
         found = set()
         for middle in (b"\0", b"\1"):
-            weights.write_bytes(bytes(1 << 17) + middle + bytes(1 << 17))
+            weights.write_bytes(HEADER + bytes(1 << 17) + middle + bytes(1 << 17))
             inventory.main()
             found.add(json.loads(paths.WEIGHTS.read_text())[str(weights)])
         assert len(found) == 2
@@ -402,6 +420,26 @@ class TestWeights:
         params(backbone__weights="openai", **RN50)
         inventory.main()
         assert paths.WEIGHTS.read_text() == "{}\n"
+
+    @pytest.mark.parametrize(
+        ("file", "content", "message"),
+        [
+            (
+                "model.safetensors",
+                "version https://git-lfs.github.com/spec/v1",
+                "git-lfs's pointer",
+            ),
+            ("config.json", '{"format": 99}', "a newer version saved it"),
+            ("config.json", "<html>", r"config\.json is damaged"),
+        ],
+    )
+    def test_a_model_folder_that_cannot_be_read_is_refused(self, file, content, message):
+        save_model_folder(Path("models/old"))
+        write(Path("models/old") / file, content)
+        params(model__init_from="models/old")
+        with pytest.raises(DataError, match=message):
+            inventory.main()
+        assert not paths.INVENTORY.exists()
 
     @pytest.mark.parametrize("present", [[], ["model.safetensors"]])
     def test_a_model_folder_that_is_not_whole_is_refused(self, present):
@@ -412,6 +450,68 @@ class TestWeights:
             ConfigError, match=r"model.init_from = 'models/old': there is no models"
         ):
             inventory.main()
+
+
+class TestWeightsAreTried:
+    """In a process of its own, which these tests stand in for."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """The backbones asked about so far; the answer can be changed."""
+        asked = []
+        asked_answer = {"status": 0, "said": ""}
+
+        def ask(backbone):
+            asked.append(backbone.name)
+            return answer(**asked_answer)
+
+        monkeypatch.setattr(weights_check, "_ask", ask)
+        self.answer = asked_answer
+        return asked
+
+    def test_no_weights_are_nothing_to_ask_about(self, asked):
+        inventory.main()
+        assert asked == []
+
+    def test_they_are_asked_about_once_and_again_when_anything_changes(self, asked):
+        params(backbone__weights="openai", **RN50)
+        inventory.main()
+        inventory.main()
+        assert len(asked) == 1
+        params(backbone__weights="openai", **RN50 | {"backbone__normalize": False})
+        inventory.main()
+        assert len(asked) == 2
+        for content in ("one", "two", "two"):
+            write(Path("models/clip.pt"), content)
+            params(backbone__weights="models/clip.pt", **RN50)
+            inventory.main()
+        assert len(asked) == 4
+
+    def test_what_is_wrong_is_refused_every_time(self, asked):
+        params(backbone__weights="openai", **RN50)
+        self.answer |= {"status": 3, "said": "set backbone.name: another\n"}
+        for _ in range(2):
+            with pytest.raises(ConfigError, match=r"set backbone\.name: another$"):
+                inventory.main()
+        assert len(asked) == 2
+        assert not paths.INVENTORY.exists()
+
+    def test_where_they_cannot_be_asked_about_the_run_goes_on_with_a_warning(self, asked, capsys):
+        params(backbone__weights="openai", **RN50)
+        self.answer |= {"status": -9, "said": "first line\nout of memory\n"}
+        inventory.main()
+        inventory.main()
+        said = capsys.readouterr().err
+        assert said.count("warning: backbone.weights could not be checked: out of memory") == 2
+        assert len(asked) == 2
+
+
+def test_openais_weights_in_a_model_with_gelu_are_refused_before_decoding(monkeypatch):
+    """With the real process, which imports open_clip."""
+    monkeypatch.setattr(weights_check, "_ask", ASK)
+    params(backbone__weights="openai", **RN50 | {"backbone__name": "ViT-B-16"})
+    with pytest.raises(ConfigError, match=r"^.* set backbone\.name: ViT-B-16-quickgelu$"):
+        inventory.main()
 
 
 class TestSplitLists:

@@ -52,7 +52,7 @@ def test_a_few_names_are_all_said() -> None:
     expected = {"b": torch.Size([4]), "c": torch.Size([1]), "d": torch.Size([1])}
     assert (
         misfit(state, expected)
-        == "1 unknown (a), 2 missing (c, d), 1 of another shape (b: [3], must be [4])"
+        == "1 of another shape (b: [3], must be [4]), 1 unknown (a), 2 missing (c, d)"
     )
 
 
@@ -77,3 +77,4 @@ def test_of_many_names_it_is_said_how_they_begin() -> None:
 )
 def test_what_is_known_by_its_names_is_told_where_it_belongs(name: str, hint: str) -> None:
     assert re.search(hint, misnamed([name], ["a"]))
+    assert not re.search(hint, misnamed([name], [f"{name}.more"]))  # it is in the right place
