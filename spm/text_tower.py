@@ -115,8 +115,10 @@ class _TextOnly(nn.Module):
 
 
 def _load_text(model: nn.Module, path: Path) -> None:
-    state = _without_visual(read_weights(path))
     expected = {name: value.shape for name, value in _without_visual(model.state_dict()).items()}
+    made = dict(model.named_buffers()).keys() - expected  # TorchScript keeps the attention mask
+    state = _without_visual(read_weights(path))
+    state = {name: value for name, value in state.items() if name not in made}
     if said := misfit(state, expected):
         raise ConfigError(f"backbone.weights: {path} does not hold the model's text tower: {said}")
     model.load_state_dict(state, strict=False)

@@ -134,7 +134,7 @@ def _of_hub_config(path: Path) -> Facts | None:
 
 
 def _of_content(path: Path) -> Facts:
-    code, state = torchscript_code(path), read_state(path)
+    state, code = read_state(path), torchscript_code(path)
     is_openais = all(name in state for name in OPENAI_EXTRAS)
     quick = True if "QuickGELU" in code or is_openais else False if "gelu(" in code else None
     if not is_openais:

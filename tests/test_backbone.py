@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from spm.backbone import build_backbone
 from spm.config.backbone import BackboneConfig
 from spm.errors import ConfigError
+from spm.text_tower import build_tower
 from spm.yaml_file import read_yaml
 from stages import params
 from tests import tiny_clip
@@ -80,9 +81,12 @@ def test_weights_are_read_from_every_form_in_circulation(tmp_path, form):
         path = tmp_path / "clip.pt"
         example = (torch.zeros(1, 3, 32, 32), torch.zeros(1, 77, dtype=torch.int64))
         torch.jit.save(torch.jit.trace(whole, example, strict=False), path)
-    backbone = build_backbone(_config(weights=str(path)))
+    backbone, text = (build(_config(weights=str(path))) for build in (build_backbone, build_tower))
     for name, value in whole.visual.state_dict().items():
         assert torch.equal(backbone.visual.state_dict()[name], value)
+    tokens = torch.randint(0, 49408, (2, 77))
+    with torch.no_grad():
+        assert torch.equal(text(tokens), whole.encode_text(tokens))
 
 
 def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone():
