@@ -12,8 +12,10 @@ import io
 import mmap
 import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,47 +74,46 @@ def torchscript_code(path: Path) -> str:
 
 def _read_archive(path: Path) -> Any:
     with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        pickled = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        pickled = [name for name in entries if name.endswith("/data.pkl")]
         if len(pickled) != 1:
             raise DataError(f"{path} is an archive without torch's data.pkl: it holds no weights")
         root = pickled[0].removesuffix("data.pkl")
-        if _is_foreign(archive, root, data):
-            raise DataError(f"{path} was saved on a big-endian machine: save it again elsewhere")
+
+        @cache
+        def record(name: str) -> memoryview:
+            return _record(entries[root + name], data)
 
         def storage(key: str, dtype: torch.dtype, count: int) -> Tensor:
-            entry = archive.getinfo(f"{root}data/{key}")
-            return _from_buffer(data, dtype, count, offset=_start(entry, data))
+            return _from_buffer(record(f"data/{key}"), dtype, count)
 
-        content = _unpickle(io.BytesIO(_bytes(archive.getinfo(pickled[0]), data)), storage)
+        if f"{root}byteorder" in entries and bytes(record("byteorder")) == b"big":
+            raise DataError(f"{path} was saved on a big-endian machine: save it again elsewhere")
+        content = _unpickle(io.BytesIO(record("data.pkl")), storage)
         code = programs(archive)
     return module_state(content, code) if code and isinstance(content, StandIn) else content
 
 
-def _is_foreign(archive: zipfile.ZipFile, root: str, data: mmap.mmap) -> bool:
-    """Whether the bytes of its numbers are in the other order."""
-    name = f"{root}byteorder"
-    return name in archive.namelist() and _bytes(archive.getinfo(name), data) == b"big"
+def _record(entry: zipfile.ZipInfo, data: memoryview) -> memoryview:
+    """Its bytes in the file: torch stores them as they are, behind a header of two open lengths.
 
-
-def _bytes(entry: zipfile.ZipInfo, data: mmap.mmap) -> bytes:
-    """Unchecked by a sum, which torch can be told to leave out."""
-    start = _start(entry, data)
-    return data[start : start + entry.file_size]
-
-
-def _start(entry: zipfile.ZipInfo, data: mmap.mmap) -> int:
-    """Where its bytes begin: torch stores them as they are, behind a header of two open lengths."""
+    Their sum is compared, which torch never does; it can be told to write none, which is 0.
+    """
     if entry.compress_type != zipfile.ZIP_STORED:
-        raise DataError(f"{entry.filename} is compressed, which torch never does: unpack it anew")
+        raise ValueError(f"{entry.filename} is compressed, which torch never does")
     name, extra = _LOCAL_HEADER.unpack_from(data, entry.header_offset)
-    return entry.header_offset + 30 + int(name) + int(extra)
+    start = entry.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
+    found = data[start : start + entry.file_size]
+    if entry.CRC and zlib.crc32(found) != entry.CRC:
+        raise ValueError(f"{entry.filename} is not what was written, by its checksum")
+    return found
 
 
-def _from_buffer(buffer: Any, dtype: torch.dtype, count: int, *, offset: int = 0) -> Tensor:
+def _from_buffer(buffer: Any, dtype: torch.dtype, count: int) -> Tensor:
     if not count:
         return torch.empty(0, dtype=dtype)
-    return torch.frombuffer(buffer, dtype=dtype, count=count, offset=offset)
+    return torch.frombuffer(buffer, dtype=dtype, count=count)
 
 
 def _read_pickles(path: Path) -> Any:

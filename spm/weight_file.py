@@ -47,9 +47,16 @@ def _what_else(start: bytes, path: Path) -> str:
         return "is git-lfs's pointer to a file, and not the file: `git lfs pull` fetches it"
     if start.lstrip().startswith(b"<"):
         return "is a web page, which a server sent in place of the file: fetch it again"
-    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+    if start.startswith(b"PK") and not _has_end(path):
         return "is cut short, the end of its archive is missing: fetch it again"
     return ""
+
+
+def _has_end(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False
 
 
 def _check_header(start: bytes, *, size: int, path: Path) -> None:

@@ -205,6 +205,17 @@ def test_a_tensor_larger_than_its_bytes_is_damage(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("where", [b"\x00\x00\x80?" * 4, b"weights"])
+def test_a_bit_that_fell_over_is_damage(tmp_path: Path, where: bytes) -> None:
+    """In the tensors' numbers, and in the names."""
+    torch.save({"weights": torch.ones(64)}, tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    content[content.index(where)] ^= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged: a/data.* is not what was written"):
+        read_torch_file(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("archive", [True, False])
 def test_a_truncated_file_is_one_sentence_wherever_it_ends(tmp_path: Path, archive: bool) -> None:
     torch.save(
