@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.git_and_dvc import dvc_command
 from pipeline.preset import with_values
-from pipeline.snapshot import WorkingCopy, dvc_command, outs_of, take_snapshot
+from pipeline.snapshot import WorkingCopy, outs_of, take_snapshot
 from spm.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent

@@ -8,9 +8,13 @@ that only the clips tell apart: a warning.
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from spm.errors import DataError
+
+Groups = Sequence[Sequence[str]]
+"""Classes that are called alike."""
+Have = Callable[[Sequence[str]], str]
 
 _REMEDY = (
     "If it is one action, put its clips into one folder; if not, give each a text of its own by "
@@ -28,22 +32,42 @@ def same_texts(texts: Mapping[str, str]) -> list[list[str]]:
 
 def check_texts(texts: Mapping[str, str], *, splits: Mapping[str, str]) -> None:
     """Raises DataError for classes of different splits with one text; `splits`: class -> split."""
-    groups = same_texts({name: texts[name] for name in splits})
-    across = [names for names in groups if len({splits[name] for name in names}) > 1]
-    if across:
-        lines = [_line(names, texts=texts, splits=splits) for names in across]
-        raise DataError("\n".join([*lines, f"One action cannot be in two splits. {_REMEDY}"]))
+    check_alike(_groups(texts, splits=splits), splits=splits, have=_have(texts))
 
 
 def warnings(texts: Mapping[str, str], *, splits: Mapping[str, str]) -> list[str]:
     """A line for each group of classes of one split with one text."""
-    groups = same_texts({name: texts[name] for name in splits})
-    return [f"{_line(names, texts=texts, splits=splits)}. {_REMEDY}" for names in groups]
+    return warn_alike(_groups(texts, splits=splits), splits=splits, have=_have(texts))
 
 
-def _line(names: list[str], *, texts: Mapping[str, str], splits: Mapping[str, str]) -> str:
+def check_alike(groups: Groups, *, splits: Mapping[str, str], have: Have) -> None:
+    """Raises DataError for groups of classes that are called alike and lie in different splits.
+
+    `have`: what the classes of a group have in common.
+    """
+    across = [names for names in groups if len({splits[name] for name in names}) > 1]
+    if across:
+        lines = [_line(names, splits=splits, have=have) for names in across]
+        raise DataError("\n".join([*lines, f"One action cannot be in two splits. {_REMEDY}"]))
+
+
+def warn_alike(groups: Groups, *, splits: Mapping[str, str], have: Have) -> list[str]:
+    """A line for each group."""
+    return [f"{_line(names, splits=splits, have=have)}. {_REMEDY}" for names in groups]
+
+
+def _groups(texts: Mapping[str, str], *, splits: Mapping[str, str]) -> Groups:
+    """Of the classes that are in a split."""
+    return same_texts({name: texts[name] for name in splits})
+
+
+def _have(texts: Mapping[str, str]) -> Have:
+    return lambda names: f"the same text, {texts[names[0]]!r}"
+
+
+def _line(names: Sequence[str], *, splits: Mapping[str, str], have: Have) -> str:
     found = ", ".join(f"{name!r} ({splits[name]})" for name in names)
-    return f"classes {found} have the same text, {texts[names[0]]!r}"
+    return f"classes {found} have {have(names)}"
 
 
 def _as_read(text: str) -> str:

@@ -7,7 +7,8 @@ tell classes apart but know nothing of what words mean, and everything measured 
 
 import logging
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,16 +31,46 @@ def encode_classes(
 ) -> PromptFeatures:
     """Class name -> text, through the first R templates and the frozen text tower."""
     classes = sorted(class_texts)
-    texts = [class_texts[name] for name in classes]
-    templates = prompts.templates[: prompts.num_templates]
-    sentences = [template.replace(PLACEHOLDER, text) for template in templates for text in texts]
+    sentences = _sentences(class_texts, prompts=prompts)
     features = encode_sentences(sentences, backbone=backbone)
     return PromptFeatures(
-        features=features.reshape(len(templates), len(classes), -1).numpy(),
+        features=features.reshape(-1, len(classes), features.shape[-1]).numpy(),
         classes=classes,
-        texts=texts,
+        texts=[class_texts[name] for name in classes],
         trained=is_trained(backbone),
     )
+
+
+def read_alike(
+    class_texts: dict[str, str], *, prompts: PromptsConfig, backbone: BackboneConfig
+) -> list[list[str]]:
+    """Groups of classes whose prompts are the same tokens, in every template.
+
+    A text tower reads so many tokens and no more: long texts that begin alike are one to it.
+    """
+    classes = sorted(class_texts)
+    tokens = _tokenizer(backbone)(_sentences(class_texts, prompts=prompts))
+    of_class = tokens.reshape(-1, len(classes), tokens.shape[-1]).transpose(0, 1)
+    groups: dict[bytes, list[str]] = defaultdict(list)
+    for name, its_tokens in zip(classes, of_class, strict=True):
+        groups[its_tokens.numpy().tobytes()].append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _sentences(class_texts: dict[str, str], *, prompts: PromptsConfig) -> list[str]:
+    """Template after template, each with every class, sorted by name."""
+    templates = prompts.templates[: prompts.num_templates]
+    texts = [text for _, text in sorted(class_texts.items())]
+    return [template.replace(PLACEHOLDER, text) for template in templates for text in texts]
+
+
+def _tokenizer(backbone: BackboneConfig) -> Callable[[list[str]], Tensor]:
+    import open_clip
+
+    tokenizer: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(
+        "RN50" if backbone.name == CONV else backbone.name
+    )
+    return tokenizer
 
 
 def is_trained(backbone: BackboneConfig) -> bool:
@@ -49,12 +80,10 @@ def is_trained(backbone: BackboneConfig) -> bool:
 
 def encode_sentences(sentences: list[str], *, backbone: BackboneConfig) -> Tensor:
     """[sentences, C] float32, not normalised. Raises ConfigError for weights that are not there."""
-    import open_clip
-
     tower = build_tower(backbone)
-    tokenizer = open_clip.get_tokenizer("RN50" if backbone.name == CONV else backbone.name)
+    tokens = _tokenizer(backbone)(sentences)
     with torch.inference_mode():
-        features = [tower(batch) for batch in tokenizer(sentences).split(_BATCH)]
+        features = [tower(batch) for batch in torch.split(tokens, _BATCH)]
     return torch.cat(features).float()
 
 

@@ -1,13 +1,15 @@
 """Stage `prompts`: every template × every class text through the frozen text tower, once."""
 
 import sys
+from collections.abc import Sequence
 
 import pyarrow.parquet as pq
 import torch
 
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
-from spm.text_tower import encode_classes
+from spm.same_text import check_alike, warn_alike
+from spm.text_tower import encode_classes, read_alike
 from spm.weight_facts import check_weights, doubt
 from stages import command, params, paths, tracking
 from stages.alone import alone
@@ -26,7 +28,9 @@ def main() -> None:
         outs=[paths.PROMPTS],
         tags=machine_tags(torch.device("cpu"), ranks=1),
     ) as run:
-        features = encode_classes(_class_texts(), prompts=prompts, backbone=backbone)
+        texts, splits = _classes()
+        _check_alike(read_alike(texts, prompts=prompts, backbone=backbone), splits=splits)
+        features = encode_classes(texts, prompts=prompts, backbone=backbone)
         features.save(paths.PROMPTS)
         templates, classes, channels = features.features.shape
         run.log_metrics({"templates": templates, "classes": classes, "channels": channels})
@@ -35,11 +39,24 @@ def main() -> None:
     print(f"prompts: {templates} templates × {classes} classes, C = {channels}; text: {state}")
 
 
-def _class_texts() -> dict[str, str]:
-    manifest = pq.read_table(paths.MANIFEST, columns=["class", "class_text", "status"])
-    return {
-        row["class"]: row["class_text"] for row in manifest.to_pylist() if row["status"] == "ok"
-    }
+def _classes() -> tuple[dict[str, str], dict[str, str]]:
+    """Class -> text, and class -> split, of those with usable clips."""
+    columns = ["class", "class_text", "split", "status"]
+    rows = pq.read_table(paths.MANIFEST, columns=columns).to_pylist()
+    usable = [row for row in rows if row["status"] == "ok"]
+    texts = {row["class"]: row["class_text"] for row in usable}
+    return texts, {row["class"]: row["split"] for row in usable}
+
+
+def _check_alike(groups: list[list[str]], *, splits: dict[str, str]) -> None:
+    """Where the texts themselves differ: the manifest has compared these."""
+    check_alike(groups, splits=splits, have=_same_tokens)
+    for warning in warn_alike(groups, splits=splits, have=_same_tokens):
+        print(f"warning: {warning}")
+
+
+def _same_tokens(_: Sequence[str]) -> str:
+    return "prompts that begin alike, and the text tower reads no further: shorten their texts"
 
 
 if __name__ == "__main__":

@@ -42,6 +42,12 @@ def test_they_count_by_content(project):
     assert outside(project).of(parameters(**names))["models/start"] != before["models/start"]
 
 
+def test_what_lies_beside_the_clips_does_not_count(project):
+    before = outside(project).of(parameters())
+    (project / "videos/mine/a/1.info.json").write_text("{}")
+    assert outside(project).of(parameters()) == before
+
+
 def test_weights_count_by_all_of_their_content(project):
     names = {"backbone.weights": "models/clip.pt"}
     found = set()

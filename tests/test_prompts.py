@@ -1,9 +1,12 @@
 """Prompt features: every template with every class, stored per template, by a frozen tower."""
 
 import json
+import re
 
 import numpy as np
 import open_clip
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -11,9 +14,9 @@ from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
 from spm.errors import ConfigError, DataError
 from spm.prompts import PromptFeatures
-from spm.text_tower import encode_classes, encode_sentences
+from spm.text_tower import encode_classes, encode_sentences, read_alike
 from spm.yaml_file import read_yaml
-from stages import params
+from stages import params, paths
 from stages import prompts as stage
 from tests import tiny_clip
 
@@ -39,6 +42,46 @@ def test_every_template_is_filled_with_every_class_text():
     sentence = "A picture of action pushing something"  # the second template of Table 6
     alone = encode_sentences([sentence], backbone=_backbone())[0]
     np.testing.assert_allclose(features.features[1, 1], alone.numpy(), atol=1e-5)
+
+
+LONG = "very slowly and with great care, " * 20
+
+
+def _alike(texts: dict[str, str], **changes) -> list[list[str]]:
+    values = read_yaml(params.PARAMS)["prompts"] | changes
+    return read_alike(texts, prompts=PromptsConfig(**values), backbone=_backbone())
+
+
+def test_long_texts_that_begin_alike_are_one_to_the_tower():
+    texts = {"a": f"{LONG} pushing", "b": f"{LONG} falling", "c": f"pushing {LONG}"}
+    assert _alike(texts) == [["a", "b"]]
+    assert _alike(TEXTS | {"Push": "Pushing  something"}) == [["Push", "push"]]
+    assert _alike(TEXTS, num_templates=1) == []
+
+
+@pytest.mark.parametrize("other", ["train", "test"])
+def test_the_stage_warns_of_them_in_one_split_and_refuses_them_in_two(
+    tmp_path, monkeypatch, capsys, other
+):
+    document = read_yaml(params.PARAMS)
+    document["runtime"]["tracking"] = False
+    document["prompts"]["num_templates"] = 1
+    monkeypatch.chdir(tmp_path)
+    params.PARAMS.write_text(json.dumps(document))
+    rows = [
+        {"class": name, "class_text": f"{LONG} {name}", "split": split, "status": "ok"}
+        for name, split in {"push": "train", "fall": other}.items()
+    ]
+    paths.MANIFEST.parent.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), paths.MANIFEST)
+    said = rf"'fall' \({other}\), 'push' \(train\) have prompts that begin alike"
+    if other == "test":
+        with pytest.raises(DataError, match=said):
+            stage.main()
+    else:
+        stage.main()
+        assert re.search(rf"warning: classes {said}", capsys.readouterr().out)
+        assert PromptFeatures.load(paths.PROMPTS).classes == ["fall", "push"]
 
 
 def test_the_ensemble_is_taken_at_use():
