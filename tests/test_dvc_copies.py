@@ -69,7 +69,7 @@ def test_a_queued_experiment_goes_on_from_it(project):
     project.dvc("exp", "run", "--queue", "--name", "second", *options)
     project.dvc("queue", "start")
     wait_until(lambda: "Success" in project.dvc("queue", "status").stdout, seconds=900)
-    assert runs(project).count("train") == 2
+    assert runs(project).count("train") == 2, project.dvc("queue", "logs", "second").stdout
     assert state(project, "shards/*.h5") == shards
     assert len(state(project, "checkpoints/*")) == 2
     assert (start / "model.safetensors").is_file()
