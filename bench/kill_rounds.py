@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import processes
 from bench.small_project import SmallProject
-from pipeline.snapshot import dvc_command
+from pipeline.git_and_dvc import dvc_command
 from spm.yaml_file import read_yaml
 
 TARGETS = ("all", "first", "descendant")
