@@ -1,11 +1,17 @@
 """A stage runs once at a time in a project's folder."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from spm.errors import InputError
+from spm.lock import locked
+from spm.yaml_file import read_yaml
 from stages.alone import alone
+from tests.import_closure import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +66,20 @@ def test_another_folder_is_another_project(tmp_path, monkeypatch):
         again()
 
     stage(elsewhere)
+
+
+@pytest.mark.parametrize("stage", read_yaml(ROOT / "dvc.yaml")["stages"])
+def test_every_stage_is_started_so(stage):
+    text = (ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8")
+    assert text.endswith("    command.run(alone(main))\n")
+
+
+def test_from_the_command_line(tmp_path):
+    command = [sys.executable, "-m", "stages.manifest"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with locked(Path(".dvc/tmp/stages/manifest"), message="not reached"):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"manifest: error: this stage already runs, in process {os.getpid()}: wait for it, or "
+    )
