@@ -37,6 +37,8 @@ def check_weights(backbone: BackboneConfig) -> None:
         said = done.stderr.strip().rpartition("\n")[2] or f"status {done.returncode}"
         print(f"warning: backbone.weights could not be checked: {said}", file=sys.stderr)
         return
+    if said := done.stdout.strip():
+        print(f"warning: {said}", file=sys.stderr)
     found_right.parent.mkdir(parents=True, exist_ok=True)
     found_right.touch()
 

@@ -496,6 +496,13 @@ class TestWeightsAreTried:
         assert len(asked) == 2
         assert not paths.INVENTORY.exists()
 
+    def test_what_is_doubtful_is_warned_of_once(self, asked, capsys):
+        params(backbone__weights="openai", **RN50)
+        self.answer |= {"said": "nothing tells whether\n"}
+        inventory.main()
+        inventory.main()
+        assert capsys.readouterr().err == "warning: nothing tells whether\n"
+
     def test_where_they_cannot_be_asked_about_the_run_goes_on_with_a_warning(self, asked, capsys):
         params(backbone__weights="openai", **RN50)
         self.answer |= {"status": -9, "said": "first line\nout of memory\n"}

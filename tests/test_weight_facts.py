@@ -180,7 +180,7 @@ def test_the_early_check_tries_a_file_on_both_towers(tmp_path: Path) -> None:
     state = open_clip.create_model(PLAIN).state_dict()
     path = tmp_path / "clip.pt"
     torch.save(state, path)
-    command.check(config(PLAIN, path))
+    assert command.check(config(PLAIN, path)) == ""
     for missing, tower in (("visual.proj", "visual tower"), ("text_projection", "text tower")):
         torch.save({name: state[name] for name in state if name != missing}, path)
         with pytest.raises(ConfigError, match=rf"{tower}: 1 missing \({missing}\)"):
