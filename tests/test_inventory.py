@@ -4,7 +4,7 @@ import errno
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spm import inventory
@@ -253,6 +253,7 @@ class TestFrameFolders:
         assert inventory.scan(tmp_path).num_rows == 6
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.tuples(NAMES, NAMES), st.binary(max_size=9), max_size=6))
 def test_depends_on_the_contents_alone_whatever_order_they_came_in(tmp_path_factory, files):
     folders = [tmp_path_factory.mktemp("set") for _ in range(2)]
