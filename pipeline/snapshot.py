@@ -122,7 +122,7 @@ class WorkingCopy:
 
 def outs_of(stage: Mapping[str, Any]) -> list[str]:
     """Paths of what a stage of dvc.yaml writes; one with options is written {path: options}."""
-    outs = [*stage.get("outs", []), *stage.get("metrics", [])]
+    outs = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     return [next(iter(out)) if isinstance(out, dict) else out for out in outs]
 
 

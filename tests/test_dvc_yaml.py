@@ -85,6 +85,12 @@ def test_of_what_refuses_a_stage_takes_nothing_but_the_refusal(module):
 
 
 @pytest.mark.parametrize("stage", DVC)
+def test_a_plain_out_is_in_the_cache_or_dvc_would_not_bring_back_what_was_run_before(stage):
+    options = [out for out in DVC[stage].get("outs", []) if isinstance(out, dict)]
+    assert all(each.get("cache", True) for out in options for each in out.values())
+
+
+@pytest.mark.parametrize("stage", DVC)
 def test_a_stage_is_its_module(stage):
     assert DVC[stage]["cmd"] == f"python -m stages.{stage}"
     assert (ROOT / "stages" / f"{stage}.py").is_file()

@@ -19,7 +19,7 @@ document, parameters = (YAML(typ="safe").load(Path(name)) for name in ("dvc.yaml
 stage = document["stages"][sys.argv[1]]
 values = [parameters[name] for name in ("train", "model")] * (sys.argv[1] in ("train", "evaluate"))
 number = round(90 * random.Random(repr(values)).random(), 4)
-for out in [*stage["outs"], *stage.get("metrics", [])]:
+for out in [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]:
     path = Path(next(iter(out)) if isinstance(out, dict) else out)
     path.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(Path("results.json").read_text())
