@@ -16,6 +16,10 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export CLIP_SPM_STATE ?= $(CURDIR)/.state
 export DVC_NO_ANALYTICS := 1
+# Whatever the locale is; and DVC wants a name and a home, which a container's user may lack.
+export PYTHONUTF8 := 1
+export USER ?= $(shell id -u)
+export HOME ?= /tmp
 
 .PHONY: repro test test-slow lint bench ui lock gc
 

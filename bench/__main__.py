@@ -9,7 +9,6 @@ Exit status 1 where a line misses its target.
 import argparse
 import importlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 
 from bench.timing import Line
+from spm import command
 
 JSON = Path("data/bench/bench.json")
 PARTS = ("otam", "readers", "workers", "episodes", "evaluation", "startup")
@@ -61,4 +61,4 @@ def as_json(lines: Sequence[Line]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -22,6 +22,7 @@ from bench.counted import Cost as EpisodeCost
 from bench.episode import Episode
 from bench.models import build
 from pipeline.benchmark_preset import BACKBONES, benchmark_preset
+from spm import command
 from spm.benchmarks import load_benchmark
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
@@ -168,4 +169,4 @@ def _landscape(rng: np.random.Generator, *, height: int, width: int) -> np.ndarr
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -21,6 +21,7 @@ from bench.burnt import numbers
 from bench.catalogue import CATALOGUE, Sample
 from bench.harm import HARMS
 from pipeline.isolated_reader import IsolatedReader, Limits
+from spm import command
 from spm.clip import Clip
 from spm.config.frames import FramesConfig, Reader
 from spm.errors import DataError
@@ -161,4 +162,4 @@ def _order(place: tuple[str, str]) -> tuple[bool, str, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.models import BACKBONES, QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
 from bench.timing import Line, in_words, interleaved
+from spm import command
 from spm.model import ClipSPM
 from spm.prepared import classify_prepared, prepare
 
@@ -100,7 +101,11 @@ def _their_episode(model: ClipSPM) -> Callable[[], object]:
     return classify
 
 
-if __name__ == "__main__":
+def main() -> None:
     torch.set_num_threads(1)
     for row in rates():
         print(in_words(row), flush=True)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -30,6 +30,7 @@ from bench.gpu_case import (
     training_seconds,
 )
 from bench.models import BACKBONES, build
+from spm import command
 from spm.activation_checkpointing import checkpoint_activations
 from spm.device import pick_device, place
 
@@ -150,4 +151,4 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -21,7 +21,7 @@ from bench.loading import episode_ms, sampler
 from pipeline.frames_folder import integrity
 from pipeline.frames_index import build_index
 from pipeline.shard_plan import plan_shards
-from spm import manifest
+from spm import command, manifest
 from spm.config.base import validate
 from spm.config.dataset import DatasetConfig
 from spm.config.frames import FramesConfig
@@ -108,4 +108,4 @@ def _cpu(call: Callable[[], Any]) -> tuple[Any, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -14,13 +14,13 @@ Exit status 1 where something was otherwise; that round's folder is kept.
 
 import argparse
 import csv
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.kill_rounds import Campaign, Outcome, Round, draw
+from spm import command
 
 _KEYS = ("job", "target", "kills")
 _FIELDS = ("seed", "first", "last", *_KEYS, "rounds", "faults")
@@ -109,4 +109,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spm import command
 from spm.episodes import EpisodeSampler
 from spm.frame_store import FrameStore
 
@@ -57,4 +58,4 @@ def _peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

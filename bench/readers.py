@@ -17,6 +17,7 @@ from bench.noticed_damage import damage_table
 from bench.reader_speed import speeds
 from bench.right_frames import outcomes
 from bench.timing import Line
+from spm import command
 
 JSON = Path("data/bench/readers.json")
 _TARGET = 0.9
@@ -77,4 +78,4 @@ def _in_words(row: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -17,6 +17,7 @@ from bench.episode import Episode, head_steps
 from bench.gpu_case import evaluation_seconds
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build
 from bench.timing import interleaved
+from spm import command
 from spm.model import ClipSPM
 
 BASE = Episode(way=WAY, shot=1, query=QUERY, frames=FRAMES)
@@ -102,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

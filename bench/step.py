@@ -17,6 +17,7 @@ from bench.episode import Episode, head_steps
 from bench.episodes import training_episodes
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build, pixels
 from bench.timing import in_words, interleaved
+from spm import command
 from spm.model import ClipSPM
 
 SHOTS = (1, 5)
@@ -73,4 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spm import command
 from spm.clip import Clip, Frames
 from spm.clip_files import is_clip
 from spm.config.base import validate
@@ -120,4 +121,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

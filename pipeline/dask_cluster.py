@@ -1,6 +1,7 @@
 """The Dask cluster that a flow is sent to."""
 
 import socket
+from typing import Any
 
 from spm.errors import ConfigError
 
@@ -10,7 +11,8 @@ _CONNECT_SECONDS = 10
 def own_address(scheduler: str) -> str:
     """The address of this machine in the network of the cluster, where its workers reach it.
 
-    Says how many workers there are. Raises ConfigError where no scheduler answers.
+    Says how many workers there are, and has them ask that address without a proxy. Raises
+    ConfigError where no scheduler answers, or a worker does not know this project.
     """
     from distributed import Client
     from distributed.comm import get_address_host_port
@@ -21,7 +23,10 @@ def own_address(scheduler: str) -> str:
             address = str(connection.getsockname()[0])
         with Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False) as client:
             threads = sum(client.nthreads().values())
+            _prepare_workers(client, address)
     except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
         raise ConfigError(
             f"runtime.dask_scheduler = {scheduler!r}: no scheduler answers there "
             f"({str(error).splitlines()[0]}). Start one with `dask scheduler`, and workers with "
@@ -30,3 +35,15 @@ def own_address(scheduler: str) -> str:
     waiting = "" if threads else ": waiting for workers (`dask worker ADDRESS`)"
     print(f"Dask at {scheduler}: {threads} shards at a time{waiting}", flush=True)
     return address
+
+
+def _prepare_workers(client: Any, address: str) -> None:
+    from pipeline.direct_workers import AskDirectly
+
+    try:
+        client.register_plugin(AskDirectly(address))
+    except Exception as error:  # Dask knows no class for what went wrong in a worker
+        raise ConfigError(
+            f"a Dask worker cannot run this project's code ({error}): start the workers in the "
+            "same checkout and environment as the stage, with PYTHONPATH=. there"
+        ) from None

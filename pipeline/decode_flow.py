@@ -1,11 +1,13 @@
 """The flow that decodes shards: one Prefect task for each, in threads here or in a Dask cluster."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from pipeline.isolated_reader import Readers
+from pipeline.prefect_server import asked_directly
 from pipeline.shard_decoder import DecodeJob, decode_shard, decode_shard_in_cluster
 from pipeline.shard_plan import PlannedShard
 from spm.progress import progress_bar
@@ -62,7 +64,10 @@ def _fan_out(work: list[tuple[Callable[[], None], int]], *, runner: Any, bar: An
             future.result()
             bar.update(futures[future])
 
-    decode_all()
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is raised
+    with asked_directly():
+        decode_all()
 
 
 def _progress(shards: Sequence[PlannedShard]) -> Any:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from socket import socketpair
@@ -37,7 +36,7 @@ class DecodeProcess:
     def __init__(self, *, alarm_seconds: float) -> None:
         ours, theirs = socketpair()
         self.channel = ClipChannel(Connection(ours.detach()), os.memfd_create("clip"))
-        with theirs, tempfile.TemporaryFile() as log:
+        with theirs, os.fdopen(os.memfd_create("log of a reader"), "w+b") as log:
             shared = [theirs.fileno(), self.channel.pixels]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", decode_worker.__name__, *map(str, (*shared, alarm_seconds))],

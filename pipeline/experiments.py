@@ -26,26 +26,29 @@ from pipeline.outside_files import OutsideFiles
 from pipeline.places import state_folder
 from pipeline.point_records import PointRecords, point_key
 from pipeline.snapshot import Snapshot, WorkingCopy, take_snapshot
+from spm import command
 from spm.atomic import atomic_path
 from spm.errors import InputError
 from spm.lock import locked
 from spm.path_parser import PathParser
+from spm.unwritable import make_writable
 from spm.yaml_file import read_yaml
 
 _TABLES = Path("data/experiments")
 _RUNS_ALREADY = "a grid (or make gc) runs already, in process {process}: wait for it or end it"
 
 
-def main() -> None:
+def main() -> int:
+    """0; 1 where a point failed."""
     options, root = _options(), Path.cwd()
     if not (root / "params.yaml").is_file():
         raise InputError(f"{root} has no params.yaml: run this in the project's folder")
-    state = state_folder(root=root)
+    state = make_writable(state_folder(root=root), named_by="CLIP_SPM_STATE")
     with locked(state / "experiments", message=_RUNS_ALREADY):
         outcomes = experiment(
             options.grid, root=root, state=state, jobs=0 if options.table else options.jobs
         )
-    sys.exit(any(outcome.failure for outcome in outcomes))
+    return int(any(outcome.failure for outcome in outcomes))
 
 
 def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[Outcome]:
@@ -199,7 +202,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"experiments: error: {error}")
+    command.run(main)

@@ -25,7 +25,7 @@ from pipeline.git_and_dvc import dvc_command
 from pipeline.grid import Point
 from pipeline.places import data_root, link_outside, tracking_place
 from pipeline.point_records import PointRecords
-from pipeline.prefect_server import ensure_server
+from pipeline.prefect_server import asked_directly, ensure_server
 from pipeline.snapshot import WorkingCopy
 from spm.errors import InputError
 
@@ -184,7 +184,7 @@ def run_all(
         for future in [run_point.submit(name) for name in by_name]:
             future.wait()
 
-    with interrupts(runner):
+    with interrupts(runner), asked_directly():
         run_grid()
     return [outcomes[name] for name in by_name]
 

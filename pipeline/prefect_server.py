@@ -10,60 +10,142 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from pipeline.child_python import environment
+from spm.errors import ConfigError, InputError
+from spm.unwritable import check_room, make_writable
 
+_URL = "PREFECT_API_URL"
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
 }
+_KEPT_OF_THE_USERS = "PREFECT_LOGGING_"
 _START_SECONDS = 180  # 8 s on a quiet machine
+_ANSWER_SECONDS = 10
+
+_own_urls: set[str] = set()
+"""Of the server that this process has started."""
 
 
 def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
     """Sets Prefect up for the flows of this process; called before Prefect is imported.
 
-    A server named by `PREFECT_API_URL` is used, as is whatever else the user has set. Otherwise one
-    is started: 8 s. It keeps its database and its log in the folder `home`, and is reached at
-    `host`, an address of this machine.
+    A server named by the environment variable `PREFECT_API_URL` is used, as is whatever else the
+    user has set. Raises ConfigError where none answers there. Otherwise one is started: 8 s. It
+    keeps its database in the folder `home`, and is reached at `host`, an address of this machine.
+    Of the user's settings for Prefect (keys, profiles, databases) it heeds those of logging alone.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    for name, value in {**_SETTINGS, "PREFECT_HOME": str(home)}.items():
-        os.environ.setdefault(name, value)
-    if "PREFECT_API_URL" in os.environ:
+    url = os.environ.get(_URL)
+    if url and url in _own_urls:
         return
-    address, log = (host, _free_port(host)), home / "server.log"
+    make_writable(home)
+    if not url:
+        _forget_settings()
+    for name, value in {**_SETTINGS, "PREFECT_HOME": str(home.absolute())}.items():
+        os.environ.setdefault(name, value)
+    if url:
+        _check(url)
+    else:
+        _start_own(home, host=host)
+
+
+@contextmanager
+def asked_directly() -> Iterator[None]:
+    """In the block, whatever is asked by HTTP is asked without a proxy, if the server is our own.
+
+    Proxies that the environment names know no way back to this machine. A server of the user's may
+    well be behind one.
+    """
+    before = os.environ.get("no_proxy")
+    if os.environ.get(_URL) in _own_urls:
+        os.environ["no_proxy"] = "*"
+    try:
+        yield
+    finally:
+        _restore("no_proxy", before)
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
+def _forget_settings() -> None:
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        if not name.startswith(_KEPT_OF_THE_USERS):
+            del os.environ[name]
+
+
+def _check(url: str) -> None:
+    """Asks the user's server as a flow will, with the user's key, and for something that needs it.
+
+    Raises ConfigError.
+    """
+    try:
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True, httpx_settings={"timeout": _ANSWER_SECONDS}) as client:
+            client.raise_for_api_version_mismatch()
+            client.read_flows(limit=1)
+    except Exception as error:  # whatever a web page, a dead host or a wrong key leads to
+        reason = str(error.__cause__ or error).splitlines() or [type(error).__name__]
+        raise ConfigError(
+            f"{_URL} = {url!r}: no Prefect server can be used there ({reason[0]}). Start it, or "
+            f"name another, or unset {_URL}: then the pipeline starts one of its own"
+        ) from None
+
+
+def _start_own(home: Path, *, host: str) -> None:
+    address, log = (host, _free_port(host)), os.memfd_create("log of Prefect's server")
     server = _start(address, log=log)
-    os.environ["PREFECT_API_URL"] = f"http://{host}:{address[1]}/api"
+    os.environ[_URL] = f"http://{host}:{address[1]}/api"
+    _own_urls.add(os.environ[_URL])
     import prefect  # noqa: F401  meanwhile: it takes seconds as well
 
-    _wait(server, address=address, log=log)
+    _wait(server, address=address, log=log, home=home)
 
 
-def _start(address: tuple[str, int], *, log: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", __name__, *map(str, address)]
-    with open(log, "ab") as output:  # another flow's server may be writing there
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            env=environment(),
-        )
+def _start(address: tuple[str, int], *, log: int) -> "subprocess.Popen[bytes]":
+    """`log` is memory: the disk may be full."""
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, *map(str, address)],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        env=environment() | {"no_proxy": "*"},
+    )
 
 
-def _wait(server: "subprocess.Popen[bytes]", *, address: tuple[str, int], log: Path) -> None:
+def _wait(
+    server: "subprocess.Popen[bytes]", *, address: tuple[str, int], log: int, home: Path
+) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(*address):
         if server.poll() is not None:
-            raise RuntimeError(f"Prefect's server ended at its start: see {log}")
+            raise _not_up("it ended at its start", log=log, home=home)
         if time.monotonic() > deadline:
-            raise RuntimeError(f"Prefect's server is not up after {_START_SECONDS} s: see {log}")
+            raise _not_up(f"no answer after {_START_SECONDS} s", log=log, home=home)
         time.sleep(0.1)
+
+
+def _not_up(what: str, *, log: int, home: Path) -> InputError:
+    """The error to raise, with the server's last words; a full disk's is raised here."""
+    words = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
+    check_room(home, words=words)
+    last = "\n".join(words.strip().splitlines()[-5:]) or "it said nothing"
+    return InputError(
+        f"Prefect's server, which decoding and grids need, is not up: {what}. Its last words:\n"
+        f"{last}\nPREFECT_API_URL names one that runs already (`prefect server start`)"
+    )
 
 
 def _answers(host: str, port: int) -> bool:

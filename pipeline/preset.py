@@ -12,7 +12,6 @@ it is, comments and layout included. `motion` has every key that any other has: 
 import argparse
 import difflib
 import io
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,11 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from pipeline.benchmark_preset import BACKBONE, BACKBONES, SHOT, benchmark_preset
 from pipeline.dotted import flatten, place_of
 from pipeline.parameters import apply
+from spm import command
 from spm.atomic import atomic_path
 from spm.config.dataset import BENCHMARKS
 from spm.config.sections import check_all
-from spm.errors import ConfigError, InputError
+from spm.errors import ConfigError
 from spm.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
@@ -142,7 +142,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"preset: error: {error}")
+    command.run(main)

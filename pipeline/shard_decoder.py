@@ -1,6 +1,7 @@
 """Decoding one shard: on this machine, or on one of a cluster that shares its storage."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +55,14 @@ def decode_shard_in_cluster(shard: PlannedShard, *, job: DecodeJob) -> None:
     """As decode_shard, with a reader of its own.
 
     Raises DataError where this machine has other code or packages than the one that planned the
-    shard: what it would write is not what the shard's name says.
+    shard: what it would write is not what the shard's name says. Raises it as well where this
+    process would look for the clips under other names.
     """
+    if sys.getfilesystemencoding() != "utf-8":
+        raise DataError(
+            f"the Dask worker on {socket.gethostname()} takes file names to be "
+            f"{sys.getfilesystemencoding()}: start it with PYTHONUTF8=1"
+        )
     if recipe_hash(job.frames) != job.recipe:
         raise DataError(
             f"{socket.gethostname()} has other code or other versions of the packages that decode "

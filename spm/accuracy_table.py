@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from spm import command
 from spm.coverage import describe, name_data
 
 _NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
@@ -69,5 +70,9 @@ def _row(way: str, shot: str, name: str, accuracy: str, interval: str, paper: st
     return f"  {way:>3}  {shot:>4}  {name:<20}  {accuracy:>8}  {interval:>6}  {paper:>5}"
 
 
+def main() -> None:
+    print(accuracy_table(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+
+
 if __name__ == "__main__":
-    print(accuracy_table(json.loads(Path(sys.argv[1]).read_text())))
+    command.run(main)

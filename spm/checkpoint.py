@@ -53,8 +53,8 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replaces the state in one step; a kill leaves the old or the new one."""
-        with atomic_path(self.path) as path:
-            torch.save(state, path)
+        with atomic_path(self.path) as path, open(path, "wb") as file:  # by itself, torch.save
+            torch.save(state, file)  # does not say of a full disk that it is full
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, on the CPU, or None. Raises DataError where the file is damaged."""

@@ -11,7 +11,6 @@ in the folder. Of the released file, only `model_state_dict` is read, and nothin
 """
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from spm import command
 from spm.atomic import atomic_path
 from spm.config.backbone import CONV, BackboneConfig
-from spm.errors import ConfigError, DataError, InputError
+from spm.errors import ConfigError, DataError
 from spm.model import WEIGHTS_FILE, ClipSPM
 from spm.model_spec import ModelSpec, load_spec, save_spec
 from spm.path_parser import PathParser
@@ -112,8 +112,8 @@ def to_released(folder: Path, path: Path) -> None:
     )
     complete = spec.model_copy(update={"model": as_released})
     _check_names(state, _layout(complete, backbone=wrapped), path=folder)
-    with atomic_path(path) as temporary:
-        torch.save({_STATE: state}, temporary)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        torch.save({_STATE: state}, file)
 
 
 def _layout(spec: ModelSpec, *, backbone: str) -> dict[str, tuple[str, torch.Size]]:
@@ -243,7 +243,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"convert: error: {error}")
+    command.run(main)

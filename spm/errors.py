@@ -18,3 +18,7 @@ class DataError(InputError):
 
 class TransientError(DataError):
     """A clip could not be read here and now: this machine may be at fault, and not the file."""
+
+
+class StorageError(InputError):
+    """A folder cannot be written: it is full, read-only or somebody else's."""

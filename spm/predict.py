@@ -20,9 +20,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from spm import command
 from spm.class_text import class_text
 from spm.device import pick_device
-from spm.errors import DataError, InputError
+from spm.errors import DataError
 from spm.inputs import encode_classes, read_clip
 from spm.model import ClipSPM, load_model
 from spm.path_parser import PathParser, printable
@@ -153,7 +154,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        sys.exit(f"predict: error: {error}")
+    command.run(main)

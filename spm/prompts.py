@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spm.atomic import atomic_path
 from spm.errors import DataError
+from spm.new_hdf5 import new_hdf5
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class PromptFeatures:
     def save(self, path: Path) -> None:
         """Writes an HDF5 file; the same features give the same bytes."""
         text = h5py.string_dtype()
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_path(path) as temporary, new_hdf5(temporary) as file:
             file.create_dataset("features", data=self.features)
             file.create_dataset("classes", data=self.classes, dtype=text)
             file.create_dataset("texts", data=self.texts, dtype=text)

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from spm.atomic import atomic_path
 from spm.clip import Clip, Frames
 from spm.errors import DataError, TransientError
+from spm.new_hdf5 import new_hdf5
 from spm.shards import FRAME, Storage, tables_crc32
+from spm.unwritable import make_writable, writing
 
 _BLOCK = 1 << 24
 
@@ -31,8 +32,8 @@ def write_shard(
     No more than one clip is held in memory. The file appears at the end, or not at all.
     """
     frames, good, bad = [], [], []
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent) as spool:
+    make_writable(path.parent)
+    with writing(path.parent), tempfile.TemporaryFile(dir=path.parent) as spool:
         for clip_id, clip in clips:
             if isinstance(clip, DataError):
                 bad.append((clip_id, str(clip), isinstance(clip, TransientError)))
@@ -64,7 +65,7 @@ def _spool(spool: IO[bytes], frame: Frames, storage: Storage, quality: int) -> t
 def _write_file(
     path: Path, *, tables: dict[str, Any], attributes: dict[str, Any], spool: IO[bytes]
 ) -> None:
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         for name, value in {**attributes, "tables_crc32": tables_crc32(tables)}.items():
             file.attrs[name] = value
         for name, table in tables.items():

@@ -16,6 +16,7 @@ from spm.yaml_file import read_yaml
 ONLY_HOW = (
     "spm.__init__",
     "spm.atomic",
+    "spm.command",
     "spm.config",
     "spm.errors",
     "spm.hashing",
@@ -24,6 +25,7 @@ ONLY_HOW = (
     "spm.nearest",
     "spm.progress",
     "spm.source",
+    "spm.unwritable",
     "spm.versions",
     "spm.yaml_file",
 )

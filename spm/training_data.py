@@ -3,9 +3,11 @@
 Leading dimensions `...`: none as loaded, `E` for episodes that go through the model together.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,18 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from spm.clip import Frames
 from spm.episodes import Episode, EpisodeSampler
+from spm.errors import StorageError
 from spm.frame_store import FrameStore
 from spm.shards import new_array
 from spm.transforms import center_crop, random_crop, random_flip
+from spm.unwritable import free_bytes
 
 _READ_AHEAD = 2
 """Episodes that a loader's process may have ready."""
+
+_SHARED = Path("/dev/shm")
+_LABELS_BYTES = 1 << 16
+"""Of shared memory, for what an episode has beside pixels."""
 
 _PIXELS = 1
 """Keeps the stream of crops apart from the stream of episodes under the same seed."""
@@ -103,8 +111,10 @@ def load_episodes(
     """The episodes `indices`, in order, read ahead by `workers` processes.
 
     A process writes to the same few pieces of shared memory in turn: the pages of new ones would
-    cost more time than the pixels. What is yielded is a copy.
+    cost more time than the pixels. What is yielded is a copy. Raises StorageError where the
+    machine has too little of such memory.
     """
+    _check_shared_memory(dataset.shape, workers=workers)
     pinned = torch.cuda.is_available()
     loader = DataLoader(
         dataset,
@@ -123,6 +133,17 @@ def load_episodes(
 def read_clips(store: FrameStore, clips: np.ndarray, *, size: int) -> Tensor:
     """Clips as at test: the middle sample of each segment, centre crop, [clips, T, H, W, 3]."""
     return torch.from_numpy(np.stack([center_crop(store.read(int(clip)), size) for clip in clips]))
+
+
+def _check_shared_memory(shape: tuple[int, ...], *, workers: int) -> None:
+    """Too little ends the processes by a signal (SIGBUS), in the middle of the training."""
+    needed = workers * ((_READ_AHEAD + 1) * math.prod(shape) + _LABELS_BYTES)
+    if workers and _SHARED.is_dir() and needed > (free := free_bytes(_SHARED)):
+        raise StorageError(
+            f"runtime.loader_workers = {workers} takes {needed / 1e6:.1f} MB of shared memory, and "
+            f"{_SHARED} has {free / 1e6:.1f} MB: set fewer, or 0, or give the container more "
+            "(docker run --shm-size=1g)"
+        )
 
 
 def _new(shape: tuple[int, ...]) -> Tensor:

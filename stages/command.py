@@ -1,10 +1,11 @@
 """What every stage's `python -m stages.<name>` does around its work."""
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.places import link_outside, project_of
+from spm import command
 from spm.errors import InputError
 from spm.yaml_file import read_yaml
 
@@ -14,17 +15,20 @@ _COPY = (
 
 
 def run(stage: Callable[[], None]) -> None:
-    """Runs `stage`. What the user can mend is printed without a traceback, with exit status 1.
+    """Runs `stage` as spm.command does.
 
     In a copy of the project that DVC made, the weights that git ignores are linked first.
     """
     here = Path.cwd()
     project = project_of(here)
+    command.run(stage if project == here else partial(_in_copy, stage, project=project))
+
+
+def _in_copy(stage: Callable[[], None], *, project: Path) -> None:
+    """Raises what `stage` does, and says of an InputError that this is a copy."""
+    here = Path.cwd()
     try:
-        if project != here:
-            link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)
+        link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)
         stage()
     except InputError as error:
-        name = stage.__module__ if stage.__module__ != "__main__" else sys.argv[0]
-        where = "" if project == here else f"\n({_COPY.format(project=project)})"
-        sys.exit(f"{name.rsplit('/', 1)[-1].removesuffix('.py')}: error: {error}{where}")
+        raise InputError(f"{error}\n({_COPY.format(project=project)})") from error

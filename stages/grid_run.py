@@ -14,7 +14,7 @@ from typing import Any
 from spm.path_parser import PathParser
 from stages import command, params, tracking
 from stages.killed_runs import process_tag
-from stages.tracking_store import tracking_uri, unusable
+from stages.tracking_store import asking, tracking_uri
 
 
 def main() -> None:
@@ -23,13 +23,11 @@ def main() -> None:
     if not runtime.tracking:
         return
     client, run_id = tracking.grid_run(options.grid, runtime=runtime)
-    try:
+    with asking(tracking_uri(runtime)):
         if options.table is None:
             _open(client, run_id, title=options.title)
         else:
             _finish(client, run_id, folder=options.table)
-    except Exception as error:  # as of a stage's run: whatever the store answers
-        raise unusable(tracking_uri(runtime), str(error)) from error
 
 
 def _open(client: Any, run_id: str, *, title: str) -> None:

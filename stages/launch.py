@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessExitedException, spawn
 
+from spm.command import print_anything
 from spm.config.runtime import RuntimeConfig
 from spm.device import pick_device
 from spm.errors import InputError
@@ -59,6 +60,7 @@ def _process(local: int, work: Work, runtime: RuntimeConfig, address: dict[str, 
     """A rank in a process of its own, which does not outlive the stage."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.update(address)
+    print_anything()
     torch.set_num_threads(max(1, torch.get_num_threads() // runtime.devices))
     try:
         _run(work, runtime, local=local)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.places import RAW, project_of, state_folder
+from spm.unwritable import make_writable
 
 RAW_BUILT_IN = RAW / "motion"
 INVENTORY = Path("data/inventory.parquet")
@@ -24,7 +25,8 @@ REPORT = Path("data/report")
 
 
 def state_dir() -> Path:
-    """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute."""
-    folder = state_folder(root=project_of(Path.cwd()))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute.
+
+    Raises StorageError where it cannot be written.
+    """
+    return make_writable(state_folder(root=project_of(Path.cwd())), named_by="CLIP_SPM_STATE")

@@ -25,10 +25,10 @@ from stages.killed_runs import end_killed_runs, process_tag
 from stages.provenance import as_text, content_hash, path_key, run_name, stage_tags
 from stages.tracking_store import (
     artifact_folder,
+    asking,
     check_server,
     prepare_environment,
     tracking_uri,
-    unusable,
 )
 
 _PROJECT = "clip-spm"
@@ -150,15 +150,13 @@ def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
     uri = tracking_uri(runtime)
     prepare_environment()
     check_server(uri)
-    try:
+    with asking(uri):
         client = _client(uri)
         experiment = _experiment_id(client, _experiment(read_yaml(params_file.PARAMS)), uri=uri)
         runs = client.search_runs([experiment], filter_string=f"tags.grid = '{grid}'")
         run = next(iter(runs), None) or client.create_run(
             experiment, tags={"grid": grid}, run_name=f"grid {grid}"
         )
-    except Exception as error:
-        raise unusable(uri, str(error)) from error
     return client, str(run.info.run_id)
 
 
@@ -172,14 +170,12 @@ def _start(
 ) -> Run:
     prepare_environment()
     check_server(uri)
-    try:
+    with asking(uri):
         client = _client(uri)
         experiment_id = _experiment_id(client, experiment, uri=uri)
         end_killed_runs(client, experiment_id)
         tags = {**stage_tags(stage), **process_tag(), **_lineage(client, contents), **own}
         run = client.create_run(experiment_id, tags=tags, run_name=run_name(stage))
-    except Exception as error:  # a database without rights, a web page that is no MLflow, …
-        raise unusable(uri, str(error)) from error
     return Run(client, run_id=run.info.run_id)
 
 

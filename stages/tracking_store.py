@@ -3,15 +3,21 @@
 import http.client
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pipeline.places import project_of, tracking_place
 from spm.config.runtime import RuntimeConfig
 from spm.errors import InputError
+from spm.unwritable import writing
 from stages import paths
 
 _CHECK_SECONDS = 5
+_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "file", "")
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -35,21 +41,47 @@ def artifact_folder() -> Path:
 
 
 def prepare_environment() -> None:
-    """No telemetry, no patience with a server that is gone; what the user has set stays."""
+    """No telemetry, no patience with a server that is gone; what the user has set stays.
+
+    A server on this machine is asked without a proxy, others as the environment says.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    exempt = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")).split(",")
+    os.environ["no_proxy"] = ",".join(dict.fromkeys([*filter(None, exempt), *_THIS_MACHINE]))
 
 
 def check_server(uri: str) -> None:
-    """Any answer will do; what MLflow itself does with a dead server takes minutes."""
+    """Any answer will do; what MLflow itself does with a dead server takes minutes.
+
+    Raises InputError for a server that does not answer, and for what is the address of no store.
+    """
+    scheme = urllib.parse.urlsplit(uri).scheme
+    if scheme.split("+")[0] not in _SCHEMES:
+        raise unusable(uri, f"{scheme}: is none of {', '.join(filter(None, _SCHEMES))}")
     if not uri.startswith(("http://", "https://")):
         return
     try:
-        urllib.request.urlopen(uri, timeout=_CHECK_SECONDS).close()
+        urllib.request.build_opener().open(uri, timeout=_CHECK_SECONDS).close()
     except urllib.error.HTTPError:
         return
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise unusable(uri, str(error)) from None
+
+
+@contextmanager
+def asking(uri: str) -> Iterator[None]:
+    """Raises InputError in place of whatever the store, or what stands in its place, leads to.
+
+    That may be a web page that is no MLflow, a database without rights or on a full disk, …
+    """
+    try:
+        with writing(paths.state_dir()) if uri.startswith("sqlite:") else nullcontext():
+            yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise unusable(uri, str(error)) from error
 
 
 def unusable(uri: str, reason: str) -> InputError:

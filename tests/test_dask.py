@@ -19,6 +19,7 @@ from spm.config.base import validate
 from spm.config.runtime import RuntimeConfig
 from spm.errors import ConfigError, DataError
 from tests.import_closure import ROOT
+from tests.machines import told
 from tests.manifests import frames_config, make_manifest, runtime_config
 from tests.project import wait_until
 from tests.test_decode import build, hashes
@@ -29,8 +30,9 @@ FAULTY = str(ROOT / "tests" / "faulty")
 class Cluster:
     """A scheduler and two workers with one thread each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         folder.mkdir()
+        self._environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), FAULTY]), **environment}
         self._folder, place = folder, folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(place))
         wait_until(lambda: place.is_file() and place.read_text().endswith("}"))
@@ -41,7 +43,7 @@ class Cluster:
         return subprocess.Popen(
             [sys.executable, "-m", "dask", *command, "--no-dashboard"],
             cwd=self._folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), FAULTY])},
+            env={**os.environ, **self._environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -64,8 +66,8 @@ def clusters(tmp_path):
     """Starts clusters."""
     started = []
 
-    def start() -> Cluster:
-        started.append(Cluster(tmp_path / f"cluster{len(started)}"))
+    def start(**environment: str) -> Cluster:
+        started.append(Cluster(tmp_path / f"cluster{len(started)}", **environment))
         return started[-1]
 
     yield start
@@ -136,6 +138,32 @@ def test_a_worker_that_dies_is_made_up_for(project, clusters, prefect_home):
     kill(cluster.workers[0])
     assert stage.wait(120) == 0
     assert build(project, home=prefect_home)[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_workers_behind_a_proxy(project, clusters, prefect_home, proxy):
+    kind = "http_proxy" if proxy.startswith("http") else "ALL_PROXY"
+    stage = start_stage(project, clusters(**{kind: proxy}).address)
+    assert stage.wait(180) == 0
+    assert build(project, home=prefect_home)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_worker_without_the_project(clusters):
+    cluster = clusters(PYTHONPATH="")
+    with pytest.raises(ConfigError) as error:
+        own_address_of_two(cluster)
+    assert told("a Dask worker elsewhere").search(str(error.value))
+
+
+def own_address_of_two(cluster: Cluster) -> str:
+    """Once both workers are there."""
+    from distributed import Client
+
+    with Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    return own_address(cluster.address)
 
 
 def test_a_scheduler_that_does_not_answer_is_named():

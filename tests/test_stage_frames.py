@@ -14,11 +14,12 @@ from ruamel.yaml import YAML
 
 from bench.burnt import write_clip
 from pipeline import decode
-from spm.errors import DataError
+from spm.errors import DataError, StorageError
 from spm.frame_store import FrameStore
 from spm.rejections import check_rejected
 from spm.shards import REBUILD
 from stages import frames, paths
+from tests.machines import disk, told
 from tests.manifests import make_manifest
 
 ROOT = Path(__file__).parent.parent
@@ -110,6 +111,21 @@ def test_clips_that_run_out_of_time_fail_the_stage_at_its_end(
     write_params(max_rejected=0.2, runtime={"clip_seconds": 2, "allow_transient": True})
     frames.main()
     assert "frames: 1 shards decoded" in capsys.readouterr().out
+
+
+def test_a_full_disk_and_then_a_larger_one(project, prefect_home, monkeypatch):
+    """As a user sees it: nothing of Prefect's, one line; what was decoded is there."""
+    with disk(project / "state", options="size=150k") as state:
+        with pytest.raises(StorageError) as error:
+            frames.main()
+        assert told("full: shards").search(f"frames: error: {error.value}")
+        there = list((state / "shards").iterdir())
+        assert all(path.suffix == ".h5" for path in there)
+        grow = ["mount", "-o", "remount,size=50m", str(state)]
+        subprocess.run(grow, check=True)
+        frames.main()
+        assert len(list((state / "shards").glob("*.h5"))) > len(there)
+    assert len(FrameStore(paths.FRAMES).clips) == 10
 
 
 def index(*, ok, rejected, in_no_split, absent=0):

@@ -1,6 +1,7 @@
 """Runs in a real sqlite store; servers that are dead, or die in mid-run, on the loopback."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from spm.config.episode import EpisodeConfig
 from spm.errors import InputError
 from spm.hashing import file_hash
 from stages import paths, provenance, tracking
+from tests.machines import disk, told
 from tests.manifests import runtime_values
 
 EPISODE = EpisodeConfig(way=5, shot=1, query=4)
@@ -211,6 +213,43 @@ def test_a_dead_server_is_an_error_before_the_work(
     assert "http://127.0.0.1:9" in str(error.value)
     assert "runtime.tracking: false" in str(error.value)
     assert time.monotonic() - started < 6
+
+
+@pytest.mark.parametrize("uri", ["localhost:5000", "htp://tracking", "mlruns.db://x"])
+def test_an_address_of_no_store(workspace: Path, uri: str) -> None:
+    write_params(uri=uri)
+    with pytest.raises(InputError) as error, tracking.stage_run("train", params={}):
+        pytest.fail("the stage's work started")
+    said = str(error.value).replace(uri, "localhost:5000").replace(uri.split(":")[0], "localhost")
+    assert told("an address that is none, for MLflow").search(said)
+
+
+def test_no_room_for_the_database(workspace: Path) -> None:
+    with (
+        disk(workspace / "state", options="size=100k"),
+        pytest.raises(InputError) as error,
+        tracking.stage_run("train", params={}),
+    ):
+        pytest.fail("the stage's work started")
+    assert told("full: MLflow's database").search(str(error.value))
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_a_server_on_this_machine_is_asked_without_a_proxy(
+    workspace: Path, server: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One elsewhere is asked as the environment says."""
+    for each in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(each, "elsewhere.org")
+    monkeypatch.setenv(name, f"{'socks5' if name == 'all_proxy' else 'http'}://127.0.0.1:9")
+    write_params(uri=server.uri)
+    with tracking.stage_run("train", params={}) as run:
+        run.log_metrics({"loss": 1.0})
+    assert any(path.endswith("runs/log-batch") for path in server.seen)
+    if name != "all_proxy":
+        with pytest.raises(InputError, match="Connection refused"):
+            tracking.check_server("http://tracking.example")
+    assert os.environ["no_proxy"] == "elsewhere.org,localhost,127.0.0.1,::1"
 
 
 def test_a_web_server_that_is_no_mlflow_is_an_error_too(workspace: Path, server: Any) -> None:
