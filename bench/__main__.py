@@ -35,7 +35,7 @@ def main() -> int:
             lines.append(line)
             print(row(line), flush=True)
     JSON.parent.mkdir(parents=True, exist_ok=True)
-    JSON.write_text(as_json(lines) + "\n")
+    JSON.write_text(as_json(lines) + "\n", encoding="utf-8")
     missed = [line for line in lines if is_missed(line)]
     print(f"\n{len(lines) - len(missed)} of {len(lines)} at their targets; {JSON}")
     return int(bool(missed))

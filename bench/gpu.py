@@ -59,7 +59,9 @@ def main(arguments: list[str] | None = None) -> None:
         rows.append(run(case, device, sizes, rate=rate, compile=options.compile))
         print(row(rows[-1]), flush=True)
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+    options.json.write_text(
+        json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def run(

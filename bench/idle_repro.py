@@ -58,7 +58,7 @@ def _project(folder: Path) -> Path:
 def _stand_in(path: Path) -> None:
     if not path.exists():
         (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
-        (path if path.suffix else path / "file").write_text("stands in")
+        (path if path.suffix else path / "file").write_text("stands in", encoding="utf-8")
 
 
 def _idle_run(project: Path) -> Seconds:

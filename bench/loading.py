@@ -53,7 +53,7 @@ def _seconds(call: Callable[[], None]) -> float:
 
 def _peak_mb() -> float:
     """Of this program alone (Linux): getrusage may tell that of the one that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 

@@ -38,7 +38,8 @@ def main() -> None:
         print(table([_in_words(row) for row in fast]))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(
-        json.dumps({"right": right, "damage": noticed, "speed": fast}, indent=1) + "\n"
+        json.dumps({"right": right, "damage": noticed, "speed": fast}, indent=1) + "\n",
+        encoding="utf-8",
     )
 
 

@@ -54,7 +54,7 @@ def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
 def _stand_back() -> None:
     """The first to go when the machine runs out of memory; silent; a Ctrl-C is for the parent."""
     if _OUT_OF_MEMORY_SCORE.exists():
-        _OUT_OF_MEMORY_SCORE.write_text("1000")
+        _OUT_OF_MEMORY_SCORE.write_text("1000", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -169,7 +169,7 @@ def _write_table(grid: Grid, results: Results, *, folder: Path) -> None:
     summaries = summarize(grid, results)
     page = markdown(grid, summaries, results=results)
     with atomic_path(folder / "table.md") as path:
-        path.write_text(page)
+        path.write_text(page, encoding="utf-8")
     with atomic_path(folder / "table.parquet") as path:
         pq.write_table(table(grid, summaries), path)
     with atomic_path(folder / "table.png") as path:

@@ -64,7 +64,7 @@ class PointRecords:
 
     def load(self, key: str) -> Measured:
         folder = self._folder / key
-        results = json.loads((folder / "evaluate.json").read_text())
+        results = json.loads((folder / "evaluate.json").read_text(encoding="utf-8"))
         episodes = pq.read_table(folder / "episodes.parquet", columns=["shot", "accuracy"])
         headline = episodes["shot"].to_numpy() == results["shot"]
         return Measured(results, episodes["accuracy"].to_numpy()[headline])
@@ -77,7 +77,9 @@ class PointRecords:
             for name in _KEPT:
                 shutil.copy(copy / name, temporary)
             about = {"row": point.row, "seed": point.seed, "parameters": point.parameters}
-            (temporary / "point.json").write_text(json.dumps(about, indent=2) + "\n")
+            (temporary / "point.json").write_text(
+                json.dumps(about, indent=2) + "\n", encoding="utf-8"
+            )
             temporary.rename(self._folder / key)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

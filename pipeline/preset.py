@@ -48,11 +48,11 @@ def set_preset(
     """
     values = load_preset(name, shot=shot, backbone=backbone, presets=presets)
     check_all(apply(read_yaml(path), values))
-    before = path.read_text()
+    before = path.read_text(encoding="utf-8")
     after = with_values(before, values)
     if after != before:
         with atomic_path(path) as temporary:
-            temporary.write_text(after)
+            temporary.write_text(after, encoding="utf-8")
     lines = (text.splitlines(keepends=True) for text in (before, after))
     return "".join(difflib.unified_diff(*lines, fromfile=str(path), tofile=f"{path} ({name})", n=0))
 

@@ -45,7 +45,7 @@ def clips_of_labels(
 def read_json(path: Path, *, kind: type) -> Any:
     """The content of a JSON file, which must be a `kind`."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(content, kind):

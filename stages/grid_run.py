@@ -40,7 +40,7 @@ def _open(client: Any, run_id: str, *, title: str) -> None:
 
 def _finish(client: Any, run_id: str, *, folder: Path) -> None:
     client.log_artifacts(run_id, str(folder))
-    client.set_tag(run_id, "mlflow.note.content", (folder / "table.md").read_text())
+    client.set_tag(run_id, "mlflow.note.content", (folder / "table.md").read_text(encoding="utf-8"))
     client.set_terminated(run_id, "FINISHED")
 
 

@@ -27,7 +27,7 @@ _SPLIT = "test"
 
 def main() -> None:
     report, runtime = params.load(report=ReportConfig, runtime=RuntimeConfig)
-    results = json.loads(paths.EVALUATION.read_text())
+    results = json.loads(paths.EVALUATION.read_text(encoding="utf-8"))
     with tracking.stage_run(
         "report",
         params={"report": report},
@@ -93,7 +93,7 @@ def _examples(
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

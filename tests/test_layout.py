@@ -1,5 +1,6 @@
 """The house rules that a reader relies on: imports go one way, light things stay light."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,35 @@ def test_what_importing_does_not_import(module, absent):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert out.stdout.strip() == "[]"
+
+
+def _text_without_encoding(path: Path) -> list[int]:
+    """Lines that open a file as text and do not say how it is encoded."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    return [
+        call.lineno
+        for call in calls
+        if _opens_text(call) and all(keyword.arg != "encoding" for keyword in call.keywords)
+    ]
+
+
+def _opens_text(call: ast.Call) -> bool:
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
+    if name in ("read_text", "write_text"):
+        return True
+    modes = [keyword.value for keyword in call.keywords if keyword.arg == "mode"] + call.args[1:2]
+    is_open = name == "fdopen" or (isinstance(call.func, ast.Name) and name == "open")
+    return is_open and all("b" not in ast.literal_eval(mode) for mode in modes)
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "bench"])
+def test_text_is_utf8_whatever_the_locale(package):
+    for path in _files(package):
+        assert not _text_without_encoding(path), path
 
 
 def test_the_project_holds_no_path_of_a_machine():
