@@ -3,7 +3,8 @@
 Good clips of every container and codec (bench.catalogue), whose frames carry their number, are
 damaged at random (bench.harm) and read as the stage `frames` does. A table says what became of
 them, by container and kind of damage. None may end the run; how many were accepted with frames or
-pictures that are not the clip's, the table says too. Variant k of a seed is the same in each run.
+pictures that are not the clip's, the table says too. The damage of a seed is
+the same in each run; some encoders write other bytes each time.
 """
 
 import argparse
