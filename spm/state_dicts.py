@@ -70,7 +70,7 @@ def misshapen(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
         for name, shape in expected.items()
         if name in state and state[name].shape != shape
     ]
-    return f"{len(wrong)} of another shape ({_first(wrong)})" if wrong else ""
+    return f"{len(wrong)} of another shape ({_first(wrong, shown=_SHOWN // 2)})" if wrong else ""
 
 
 def _summary(names: list[str]) -> str:
@@ -81,9 +81,9 @@ def _summary(names: list[str]) -> str:
     return _first([f"{start}.… {count}" for start, count in counts.most_common()])
 
 
-def _first(items: list[str]) -> str:
-    more = f", and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(items[:_SHOWN]) + more
+def _first(items: list[str], *, shown: int = _SHOWN) -> str:
+    more = f", and {len(items) - shown} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + more
 
 
 def _remedy(unknown: list[str], missing: list[str]) -> str:

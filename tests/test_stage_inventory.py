@@ -513,6 +513,7 @@ class TestWeightsAreTried:
         assert len(asked) == 2
 
 
+@pytest.mark.slow
 def test_openais_weights_in_a_model_with_gelu_are_refused_before_decoding(monkeypatch):
     """With the real process, which imports open_clip."""
     monkeypatch.setattr(weights_check, "_ask", ASK)
