@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 GRID = "{title: One, seeds: [0], rows: {full: {set: {train.lr: 0.003}}}}"
 STAGES = ("clips", "manifest", "frames", "prompts", "train", "evaluate", "report")
-TRACKED = {"runtime.tracking": True, "runtime.tracking_uri": "sqlite:///runs.db"}
+TRACKED = {"runtime.tracking": True, "runtime.tracking_uri": "sqlite:///.state/runs.db"}
+"""A relative path, ignored by git: DVC puts files that git could take away and back again."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def runs(project) -> list[str]:
     """The stages that MLflow knows a finished run of, in the project's database."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{project.folder}/runs.db")
+    client = MlflowClient(f"sqlite:///{project.folder}/.state/runs.db")
     found = client.search_runs([each.experiment_id for each in client.search_experiments()])
     return sorted(run.data.tags.get("dvc.stage", "grid") for run in found)
 
