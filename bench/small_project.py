@@ -45,9 +45,9 @@ class SmallProject:
         """In `folder`, which is made, with the files of the working tree; nothing has run there."""
         copy = WorkingCopy(folder, snapshot=take_snapshot(ROOT), cache=folder / ".dvc/cache")
         copy.reset(SMALL | {"runtime.tracking": False})
-        (folder / "dvc.lock").unlink()
-        (folder / ".dvc/config.local").unlink()  # the cache is where DVC has it by default
-        return cls(folder)
+        (copy.folder / "dvc.lock").unlink()
+        (copy.folder / ".dvc/config.local").unlink()  # the cache is where DVC has it by default
+        return cls(copy.folder)
 
     def copy(self, folder: Path, *, ran: bool, parameters: dict[str, Any]) -> "SmallProject":
         """With outs and dvc.lock if it `ran`; state and cache are as if nothing had run."""

@@ -175,6 +175,14 @@ def test_the_bytes_of_a_file_do_not_depend_on_what_was_encoded_before(tmp_path):
     assert [len(contents) for contents in seen] == [1, 1, 1]
 
 
+def parameters(*, workers, **dataset):
+    """params.yaml, with a split that a few classes are enough for."""
+    document = read_yaml(ROOT / "params.yaml")
+    document["dataset"] |= {"split": {"seed": 0, "train": 1, "val": 1, "test": 1}, **dataset}
+    document["runtime"] = runtime_values(workers=workers)
+    return document
+
+
 class TestStage:
     NAMES = CLASSES[:3]
 
@@ -186,11 +194,8 @@ class TestStage:
         return tmp_path
 
     def generate(self, *, name="motion", seed=0, workers=1, **others):
-        document = read_yaml(ROOT / "params.yaml")
         motion = {"seed": seed, "clips_per_class": 2}
-        split = {"seed": 0, "train": 1, "val": 1, "test": 1}
-        document["dataset"] |= {"name": name, "motion": motion, "split": split}
-        document["runtime"] = runtime_values(workers=workers)
+        document = parameters(workers=workers, name=name, motion=motion)
         for key, value in others.items():
             section, parameter = key.split("__")
             document[section][parameter] = value
@@ -261,8 +266,7 @@ class TestStage:
 @contextmanager
 def generating(folder):
     """The stage at work in a process of its own, and the word that marks it and its children."""
-    motion = {"seed": 0, "clips_per_class": 200}
-    document = {"dataset": {"name": "motion", "motion": motion}, "runtime": runtime_values()}
+    document = parameters(workers=1, motion={"seed": 0, "clips_per_class": 200})
     YAML().dump(document, folder / "params.yaml")
     word = uuid.uuid4().hex
     stage = subprocess.Popen(
