@@ -95,7 +95,7 @@ def _check(url: str) -> None:
 
         with get_client(sync_client=True, httpx_settings={"timeout": _ANSWER_SECONDS}) as client:
             client.raise_for_api_version_mismatch()
-            client.read_flows(limit=1)
+            client.request("POST", "/flows/count", json={})
     except Exception as error:  # whatever a web page, a dead host or a wrong key leads to
         reason = str(error.__cause__ or error).splitlines() or [type(error).__name__]
         raise ConfigError(

@@ -92,6 +92,14 @@ def test_a_server_that_cannot_be_used(tmp_path, web_page, what):
     assert told(f"PREFECT_API_URL of {what}").search(done.stdout)
 
 
+def test_a_server_of_the_user_s_is_used(tmp_path, prefect_home):
+    """The one of the other tests, which is somebody else's to this process."""
+    url = os.environ["PREFECT_API_URL"]
+    done = python("-c", STARTS, str(tmp_path / "home"), folder=tmp_path, PREFECT_API_URL=url)
+    assert done.stdout == "flow: 3\n"
+    assert not list((tmp_path / "home").glob("*.db"))
+
+
 @pytest.mark.slow  # a server takes 8 s to start
 def test_settings_for_another_server(tmp_path):
     profile = '[profiles.default]\nPREFECT_API_URL = "http://127.0.0.1:9/api"\n'
