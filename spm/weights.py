@@ -52,8 +52,8 @@ def check_tag(name: str, weights: str) -> None:
 def read_weights(path: Path) -> State:
     """The weights in a safetensors file, a torch file or OpenAI's TorchScript archive, by name.
 
-    A torch file may be a training checkpoint, with whatever beside the weights: nothing of it is
-    run. Raises ConfigError for a file that is damaged or holds anything else.
+    A torch file may be a training checkpoint, with more beside the weights (spm.torch_file).
+    Raises ConfigError for a file that is damaged or holds anything else.
     """
     state = read_state(path)
     return unwrapped({key: value for key, value in state.items() if key not in OPENAI_EXTRAS})

@@ -38,14 +38,8 @@ class Config(dict):
     """A class of the training's own code: readers of its checkpoints do not have it."""
 
 
-class Items(list):
-    """Another one."""
-
-
 def beside() -> dict[str, Any]:
     """What training checkpoints hold beside their weights."""
-    config = Config(lr=0.1)
-    config.note = "set by the trainer"
     layer = torch.nn.Linear(2, 2)
     return {
         "acc": np.array([70.0, 76.0]).mean(),
@@ -54,17 +48,16 @@ def beside() -> dict[str, Any]:
         "objects": np.array([1, "a"], dtype=object),
         "random": np.random.get_state(),
         "args": argparse.Namespace(lr=0.1, out=pathlib.Path("runs")),
-        "config": config,
-        "items": Items([1, 2]),
         "started": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),
         "scores": collections.defaultdict(list, {1: [2]}),
+        "last": collections.deque([1.0, 2.0], maxlen=2),
+        "counts": collections.Counter("ab"),
         "sets": [{1}, frozenset([2]), 1j, b"bytes", bytearray(b"x"), slice(1), range(3)],
         "optimizer": torch.optim.Adam(layer.parameters()).state_dict(),
         "generator": torch.get_rng_state(),
         "sparse": torch.eye(3).to_sparse(),
         "device": torch.device("cpu"),
         "dtype": torch.float16,
-        "module": layer,
     }
 
 
@@ -76,10 +69,9 @@ def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
         assert torch.equal(found[name].double(), value.double()), name
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("archive", [True, False])
-def test_tensors_are_read_with_whatever_beside_them(
-    tmp_path: Path, archive: bool, protocol: int
+def test_tensors_are_read_with_what_training_leaves_beside_them(
+    tmp_path: Path, archive: bool
 ) -> None:
     """`archive`: as torch writes since 1.6; or else as before."""
     weights = TENSORS | (NEW_DTYPES if archive else {})
@@ -87,11 +79,40 @@ def test_tensors_are_read_with_whatever_beside_them(
         {"weights": weights} | beside(),
         tmp_path / "a.pt",
         _use_new_zipfile_serialization=archive,
-        pickle_protocol=protocol,
     )
     found = read_torch_file(tmp_path / "a.pt")
     assert_equal(found["weights"], weights)
     assert found.keys() == {"weights", *beside()}
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_an_archive_that_was_packed_again_is_read_whatever_its_ending(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Compressed, which torch never does: its mapped reading takes such bytes for numbers."""
+    torch.save(TENSORS, tmp_path / "a.pt")
+    path = tmp_path / f"b.{suffix}"
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as source,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    assert_equal(read_torch_file(path), TENSORS)
+
+
+def test_a_tensor_whose_bytes_are_not_all_there_is_damage(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(64)}, tmp_path / "a.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as source,
+        zipfile.ZipFile(tmp_path / "b.pt", "w") as target,
+    ):
+        for name in source.namelist():
+            target.writestr(
+                name, source.read(name)[:100] if "/data/" in name else source.read(name)
+            )
+    with pytest.raises(DataError, match=r"b\.pt is damaged: record size \(100 bytes\)"):
+        read_torch_file(tmp_path / "b.pt")
 
 
 @pytest.mark.parametrize("module", ["numpy.core.multiarray", "numpy._core.multiarray"])
@@ -158,9 +179,7 @@ class Calls:
     ("function", "name"),
     [
         (os.system, "posix.system"),
-        (eval, "builtins.eval"),
-        (getattr, "builtins.getattr"),
-        (torch.load, "torch.serialization.load"),
+        (eval, "eval"),
         (torch.storage._load_from_bytes, "torch.storage._load_from_bytes"),
         (np.load, "numpy.load"),
     ],
@@ -177,7 +196,7 @@ def test_a_file_that_calls_something_is_refused_and_nothing_is_run(
         "in an ordered dict": collections.OrderedDict(weights=torch.ones(2), more=evil),
     }[where]
     torch.save(content, tmp_path / "a.pt", _use_new_zipfile_serialization=archive)
-    with pytest.raises(DataError, match=rf"is refused: reading it would call {name}") as error:
+    with pytest.raises(DataError, match=rf"is refused: it names {name}, which no") as error:
         read_torch_file(tmp_path / "a.pt")
     assert "\n" not in str(error.value)
     assert not trap.exists()
@@ -188,9 +207,43 @@ def test_a_call_hidden_in_a_rebuilt_tensor_is_refused(tmp_path: Path) -> None:
     rebuild = torch._tensor._rebuild_from_type_v2
     evil = Calls(rebuild, os.system, torch.Tensor, (f"touch {trap}",), {})
     torch.save({"a": evil}, tmp_path / "a.pt")
-    with pytest.raises(DataError, match=r"would call posix\.system"):
+    with pytest.raises(DataError, match=r"it names posix\.system"):
         read_torch_file(tmp_path / "a.pt")
     assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            Config(lr=0.1),
+            r"is refused: it names tests\.test_torch_file\.Config, .*save its weights",
+        ),
+        (torch.nn.Linear(2, 2), r"is refused: it names torch\.nn\.modules\.linear\.Linear, "),
+    ],
+)
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_class_that_is_not_known_is_named_with_the_remedy(
+    tmp_path: Path, content: Any, message: str, archive: bool
+) -> None:
+    torch.save({"beside": content}, tmp_path / "a.pt", _use_new_zipfile_serialization=archive)
+    with pytest.raises(DataError, match=message) as error:
+        read_torch_file(tmp_path / "a.pt")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_protocol_3_is_read_without_a_warning(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pt", pickle_protocol=3)
+    assert read_torch_file(tmp_path / "a.pt")["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_a_protocol_that_torch_does_not_read_is_one_sentence(tmp_path: Path, protocol: int) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pt", pickle_protocol=protocol)
+    with pytest.raises(DataError, match=r"holds more than torch reads .*: save its") as error:
+        read_torch_file(tmp_path / "a.pt")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
@@ -212,7 +265,7 @@ def test_a_bit_that_fell_over_is_damage(tmp_path: Path, where: bytes) -> None:
     content = bytearray((tmp_path / "a.pt").read_bytes())
     content[content.index(where)] ^= 1
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(DataError, match=r"is damaged: a/data.* is not what was written"):
+    with pytest.raises(DataError, match=r"is damaged: Bad CRC-32 for file 'a/data"):
         read_torch_file(tmp_path / "a.pt")
 
 
@@ -231,7 +284,7 @@ def test_a_truncated_file_is_one_sentence_wherever_it_ends(tmp_path: Path, archi
 
 def test_a_pickle_or_an_archive_of_something_else_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"weights": [1, 2]}))
-    with pytest.raises(DataError, match=r"a\.pkl is a pickle, but no torch file"):
+    with pytest.raises(DataError, match=r"a\.pkl is damaged, or holds more than torch reads"):
         read_torch_file(tmp_path / "a.pkl")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("model.pt", b"x")
