@@ -31,7 +31,7 @@ SHARED_BY_STAGES = {
 
 
 COMMANDS = {"gc", "grid_run", "ui"}
-"""Of stages/, and no stages of dvc.yaml. They may ask a stage what it would do; nobody asks them."""
+"""No stages of dvc.yaml. They may ask a stage what it would do; nobody asks them."""
 
 
 def _files(package: str) -> list[Path]:
