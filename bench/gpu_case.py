@@ -127,7 +127,7 @@ class _SameEpisode(Dataset[EpisodePixels]):
     """As read from a store, without its cost: readers work beside the GPU (bench.episodes)."""
 
     def __init__(self, episode: EpisodePixels) -> None:
-        self.episode = episode
+        self.episode, self.shape = episode, tuple(episode.pixels.shape)
 
     def __getitem__(self, index: int) -> EpisodePixels:
         return self.episode

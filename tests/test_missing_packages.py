@@ -9,6 +9,10 @@ from spm import missing_packages
 from tests.import_closure import ROOT
 
 
+REMEDY = "from spm import missing_packages; print(missing_packages._remedy())"
+"""As the other Python would say it: here, in the project's own, it is another one."""
+
+
 def run(*arguments: str, cwd=ROOT) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-S", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
@@ -24,7 +28,7 @@ def test_a_command_says_which_python_ran_and_what_to_do(module):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {sys.executable} has no package ")
-    assert line.endswith(missing_packages._remedy())
+    assert line.endswith(run("-c", REMEDY).stdout.strip())
 
 
 def test_what_is_missing_of_the_project_itself_is_a_bug(tmp_path):
