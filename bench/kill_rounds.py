@@ -150,8 +150,8 @@ class Campaign:
                 outcome.faults += _differences(project, round_.job, whole=whole)
         finally:
             processes.kill_all(word)
-        if not outcome.faults:
-            project.remove(folder)
+            if not outcome.faults:
+                project.remove(folder)
         outcome.seconds = time.monotonic() - started
         return outcome
 

@@ -16,7 +16,7 @@ import argparse
 import csv
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.kill_rounds import Campaign, Outcome, Round, draw
@@ -24,6 +24,7 @@ from spm import command
 
 _KEYS = ("job", "target", "kills")
 _FIELDS = ("seed", "first", "last", *_KEYS, "rounds", "faults")
+_KILLS = ("0", "1", "2", "3")
 Sums = dict[tuple[str, str, str], Counter[str]]
 
 
@@ -40,14 +41,19 @@ def main() -> int:
 
 
 def _play(options: argparse.Namespace, sums: Sums) -> None:
+    """An interrupt ends the piece with the rounds that were played: they go into the file too."""
     campaign = Campaign.prepared(Path(tempfile.mkdtemp(prefix="kills-")))
-    last = options.first + options.rounds - 1
-    for number in range(options.first, last + 1):
-        round_ = draw(number, seed=options.seed)
-        outcome = campaign.play(round_)
-        print(line(round_, outcome), flush=True)
-        key = (round_.job.name, round_.target, str(outcome.hits))
-        sums.setdefault(key, Counter()).update(rounds=1, faults=bool(outcome.faults))
+    last = options.first - 1
+    try:
+        for number in range(options.first, options.first + options.rounds):
+            round_ = draw(number, seed=options.seed)
+            outcome = campaign.play(round_)
+            print(line(round_, outcome), flush=True)
+            key = (round_.job.name, round_.target, str(outcome.hits))
+            sums.setdefault(key, Counter()).update(rounds=1, faults=bool(outcome.faults))
+            last = number
+    except KeyboardInterrupt:
+        print(f"interrupted after round {last}")
     campaign.close()
     if options.sums:
         append(options.sums, sums, seed=options.seed, first=options.first, last=last)
@@ -60,14 +66,17 @@ def line(round_: Round, outcome: Outcome) -> str:
     return f"{what}  {outcome.hits} of {len(round_.kills)} kills  {outcome.seconds:4.0f} s  {said}"
 
 
-def table(sums: Mapping[tuple[str, str, str], Counter[str]]) -> str:
-    """In Markdown, with the totals in its last row."""
-    rows = ["| run | killed | kills | rounds | faults |", "| --- | --- | ---: | ---: | ---: |"]
-    total: Counter[str] = Counter()
-    for key, counts in sorted(sums.items()):
-        rows.append(_row((*key, str(counts["rounds"]), str(counts["faults"]))))
-        total.update(counts)
-    return "\n".join([*rows, _row(("all", "", "", str(total["rounds"]), str(total["faults"])))])
+def table(sums: Sums) -> str:
+    """In Markdown: rounds by the number of kills that met a process, totals in the last row."""
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    for (job, target, kills), counts in sorted(sums.items()):
+        row = {kills: counts["rounds"], "faults": counts["faults"]}
+        for key in ((job, target), ("all", "")):
+            rows.setdefault(key, Counter()).update(row)
+    rows["all", ""] = rows.pop(("all", ""), Counter())
+    head = _row(("run", "killed", *(f"{number}×" for number in _KILLS), "faults"))
+    cells = ([*key, *(str(row[name]) for name in (*_KILLS, "faults"))] for key, row in rows.items())
+    return "\n".join([head, _row(["---"] * 2 + ["---:"] * 5), *map(_row, cells)])
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from bench import kill_rounds, kills
 from bench.kill_rounds import JOBS, Campaign, Job, Kill, Outcome, Round, draw
 from bench.small_project import SmallProject
+from tests.import_closure import ROOT
 
 BEGINS = """
 import os, subprocess, sys, time
@@ -96,10 +97,12 @@ def test_a_line_and_the_table():
     assert [part.strip() for part in said if part] == [
         "7", "frames", "all", "1 of 2 kills", "3 s", "hangs; lost"
     ]  # fmt: skip
-    sums = {("frames", "all", "1"): Counter(rounds=2, faults=1)}
+    sums = {("frames", "all", kills): Counter(rounds=2, faults=1) for kills in ("1", "2")}
+    sums["clips", "first", "2"] = Counter(rounds=1, faults=0)
     assert kills.table(sums).splitlines()[2:] == [
-        "| frames | all | 1 | 2 | 1 |",
-        "| all |  |  | 2 | 1 |",
+        "| clips | first | 0 | 0 | 1 | 0 | 0 |",
+        "| frames | all | 0 | 2 | 2 | 0 | 2 |",
+        "| all |  | 0 | 2 | 3 | 0 | 2 |",
     ]
 
 
@@ -110,6 +113,11 @@ def test_sums_are_added_to_a_file_and_read_again(tmp_path):
     kills.append(path, sums, seed=8, first=0, last=1)
     assert path.read_text().splitlines()[1] == "7,0,1,frames,all,1,2,1"
     assert kills.read(path) == {("frames", "all", "1"): Counter(rounds=4, faults=2)}
+
+
+def test_the_documented_table_is_that_of_the_sums():
+    table = kills.table(kills.read(ROOT / "docs/kills.csv"))
+    assert table in (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
 
 
 SHARES = {"clips": 3, "inventory": 2, "manifest": 2, "frames": 1}  # where a round takes seconds
