@@ -8,7 +8,6 @@ import pytest
 from spm import missing_packages
 from tests.import_closure import ROOT
 
-
 REMEDY = "from spm import missing_packages; print(missing_packages._remedy())"
 """As the other Python would say it: here, in the project's own, it is another one."""
 
