@@ -82,14 +82,16 @@ def python(*arguments: str, folder: Path, **environment: str) -> "subprocess.Com
 
 
 def rows() -> list[list[str]]:
-    """Of the table of environments: case, what is printed, the test."""
+    """Of the tables of environments: case, what is printed, the test."""
     section = TABLE.read_text(encoding="utf-8").split(f"{_HEADING}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [row for row in cells if row[0] not in ("case", "---")]
 
 
 def told(case: str) -> "re.Pattern[str]":
-    """What docs/reliability.md says is printed in `case`; … stands for anything."""
+    """What docs/reliability.md says is printed in `case`; … stands for anything in a line."""
     (sentence,) = [said for name, said, _ in rows() if name == case]
-    parts = [re.escape(part) for part in sentence.strip("`").split("…")]
+    lines = sentence.strip("`").replace("`<br>`", "\n")
+    parts = [re.escape(part) for part in lines.split("…")]
     return re.compile(".*".join(parts))

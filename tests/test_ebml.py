@@ -8,6 +8,7 @@ import pytest
 from bench.burnt import write_clip
 from spm.ebml import check_matroska, is_endless
 from spm.errors import DataError
+from tests.machines import told
 
 VP8 = {"deadline": "realtime", "cpu-used": "8"}
 CLUSTER, CUES = bytes.fromhex("1f43b675"), bytes.fromhex("1c53bb6b")
@@ -52,7 +53,7 @@ def test_the_unfinished_last_element_of_a_live_recording_is_its_end(webm, ends):
 
 
 def test_a_stray_byte_that_begins_no_element(webm):
-    with pytest.raises(DataError, match="damaged: not an element of Matroska at byte"):
+    with pytest.raises(DataError, match=told("a stray byte in a webm").pattern):
         check_matroska(live(webm) + b"\x77")
 
 

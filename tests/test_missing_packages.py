@@ -7,6 +7,7 @@ import pytest
 
 from spm import missing_packages
 from tests.import_closure import ROOT
+from tests.machines import told
 
 REMEDY = "from spm import missing_packages; print(missing_packages._remedy())"
 """As the other Python would say it: here, in the project's own, it is another one."""
@@ -45,14 +46,14 @@ def test_a_program_that_imports_the_library_keeps_its_own_errors():
 
 
 @pytest.mark.parametrize(
-    ("made", "active", "remedy"),
+    ("made", "active", "state"),
     [
-        (False, False, "`make repro` sets up .venv"),
-        (True, False, "/.venv/bin/activate` first"),
-        (True, True, "`make -B .venv/installed`"),
+        (False, False, "not made"),
+        (True, False, "not active"),
+        (True, True, "incomplete"),
     ],
 )
-def test_the_remedy(tmp_path, monkeypatch, made, active, remedy):
+def test_the_remedy(tmp_path, monkeypatch, capsys, made, active, state):
     venv = tmp_path / ".venv"
     monkeypatch.setattr(missing_packages, "_VENV", venv)
     if made:
@@ -60,7 +61,9 @@ def test_the_remedy(tmp_path, monkeypatch, made, active, remedy):
         (venv / "bin/python").write_text("")
     if active:
         monkeypatch.setattr(sys, "prefix", str(venv))
-    assert remedy in missing_packages._remedy()
+    error = ModuleNotFoundError(name="pyarrow")
+    missing_packages._explain(type(error), error, None)
+    assert told(f".venv {state}").match(capsys.readouterr().err)
 
 
 def test_an_old_python_is_told_so(monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 
 from spm.errors import DataError
 from spm.support_folder import find_support, passed_over
+from tests.machines import told
 
 
 def lay(folder, *paths):
@@ -49,7 +50,7 @@ def test_folders_whose_names_look_the_same_are_one_class(tmp_path):
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        (["train/a/1.mp4", "test/b/1.mp4"], r"the folders test, train, .* --support .*/test$"),
+        (["train/a/1.mp4", "test/b/1.mp4"], told("predict, folders of splits").pattern),
         (["videos/a/1.mp4", "videos/b/1.mp4"], r"one folder, videos, .* --support .*/videos$"),
         (["1.mp4", "2.mp4"], "2 clips in no folder, such as 1.mp4: put the clips of each class"),
         (["a/1.mp4", "b/1.wmv"], r"cannot be read:\n  .*/b/1\.wmv: \.wmv is not read"),

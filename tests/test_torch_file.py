@@ -18,6 +18,7 @@ from torch import Tensor
 
 from spm.errors import DataError
 from spm.torch_file import read_torch_file, torchscript_code
+from tests.machines import told
 
 TENSORS = {
     "float": torch.arange(12.0).reshape(3, 4),
@@ -198,6 +199,7 @@ def test_a_file_that_calls_something_is_refused_and_nothing_is_run(
     torch.save(content, tmp_path / "a.pt", _use_new_zipfile_serialization=archive)
     with pytest.raises(DataError, match=rf"is refused: it names {name}, which no") as error:
         read_torch_file(tmp_path / "a.pt")
+    assert told("a file that would run something").search(str(error.value))
     assert "\n" not in str(error.value)
     assert not trap.exists()
 

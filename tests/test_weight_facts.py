@@ -17,6 +17,7 @@ from spm.weight_facts import CLIP_MEAN, CLIP_STD, check_weights, doubt
 from spm.yaml_file import read_yaml
 from stages import params
 from tests import tiny_clip
+from tests.machines import told
 
 QUICK = "tiny-vit-quickgelu"
 PLAIN = "tiny-vit-gelu"
@@ -110,6 +111,7 @@ def test_openais_values_beside_the_weights_tell(tmp_path: Path) -> None:
         f"backbone.weights = '{path}' is of a model with QuickGELU; backbone.name = '{PLAIN}' has "
         f"GELU: set backbone.name: {QUICK}"
     )
+    assert told("OpenAI's weights in a model with GELU").fullmatch(str(error.value))
     for changed, said in (
         ({"input_resolution": 64}, r"with images of 64×64; .* has images of 32×32: take other"),
         ({"context_length": 32}, r"with a context of 32 tokens; .* of 77 tokens: take other"),
@@ -131,7 +133,7 @@ def test_the_description_beside_a_file_from_the_hub_tells(
         check_weights(config(wrong, tmp_path / file))
     about["preprocess_cfg"] = {"mean": [0.0] * 3, "std": [1.0] * 3}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(about), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"set backbone\.normalize: false, as they were trained"):
+    with pytest.raises(ConfigError, match=told("weights of other pixels").pattern):
         check_weights(config(right, tmp_path / file))
     check_weights(config(right, tmp_path / file, normalize=False))
     (tmp_path / "open_clip_config.json").write_text("{}", encoding="utf-8")
@@ -169,7 +171,9 @@ def test_where_the_activation_is_probably_another_a_doubt_is_said(
     torch.save(model.state_dict(), tmp_path / "single.pt")
     open_clip.model.convert_weights_to_fp16(model)
     torch.save(model.state_dict(), tmp_path / "half.pt")
-    assert f"set backbone.name: {QUICK}" in doubt(config(PLAIN, tmp_path / "half.pt"))
+    said = doubt(config(PLAIN, tmp_path / "half.pt"))
+    assert told("weights saved again, perhaps OpenAI's").fullmatch(said)
+    assert f"set backbone.name: {QUICK}" in said
     assert doubt(config(QUICK, tmp_path / "half.pt")) == ""
     about = open_clip.get_pretrained_cfg("RN50", "openai")
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, PLAIN, {"openai": about})
