@@ -56,18 +56,21 @@ lock: .venv/installed
 	  -e "s/ (;|and) sys_platform == 'linux'//g" requirements.lock
 	sed -i '1i # Every package at the version that the project was tested with, on Linux, Python 3.11 to 3.13.\n# `make lock` writes it (LOCK_FLAGS=--upgrade: with newer versions).' requirements.lock
 
-# A .venv of another Python than the one that is asked for is made anew.
-ifeq ($(origin PYTHON),command line)
-ifneq ($(shell $(PYTHON) --version),$(shell $(BIN)/python --version 2>/dev/null))
-.venv/installed: FORCE
+# .venv keeps its Python, and a torch of another index, when the lock changes. It is made anew where
+# another Python is asked for.
+VENV_PYTHON := $(shell $(BIN)/python --version 2>/dev/null)
+NEW_VENV := $(if $(VENV_PYTHON),,yes)
+ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
+ifneq ($(shell $(PYTHON) --version),$(VENV_PYTHON))
+NEW_VENV := yes
 endif
 endif
 FORCE:
 
-.venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."; exit 1; }
-	$(PYTHON) -m venv --clear .venv
+.venv/installed: requirements.lock pyproject.toml $(if $(NEW_VENV),FORCE)
+	$(if $(NEW_VENV),@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."; exit 1; })
+	$(if $(NEW_VENV),$(PYTHON) -m venv --clear .venv)
 	$(if $(TORCH_INDEX),pip install --index-url $(TORCH_INDEX) \
 	  $$(grep -E '^(torch|torchvision)==' requirements.lock),)
 	pip install -r requirements.lock

@@ -32,9 +32,16 @@ def stub(path: Path, *, status: int = 0) -> None:
     path.chmod(0o755)
 
 
-def make(folder: Path, target: str) -> list[str]:
+def make(folder: Path, *arguments: str, **environment: str) -> list[str]:
     """What was called, in order."""
-    done = subprocess.run(["make", "-s", target], cwd=folder, capture_output=True, text=True)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHON"}
+    done = subprocess.run(
+        ["make", "-s", *arguments],
+        cwd=folder,
+        env=kept | environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
     return done.stdout.splitlines()
 
 
@@ -48,3 +55,31 @@ def test_repro_shows_the_table_once_whether_a_stage_ran_or_not(installed: Path) 
 def test_a_repro_that_failed_shows_no_table(installed: Path) -> None:
     stub(installed / ".venv/bin/dvc", status=1)
     assert make(installed, "repro") == ["dvc repro table=later"]
+
+
+def test_a_new_lock_keeps_the_python_that_is_there(installed: Path) -> None:
+    (installed / "requirements.lock").write_text("")
+    lines = make(installed, "-n", ".venv/installed")
+    assert "pip install -r requirements.lock" in lines
+    assert not any("-m venv" in line for line in lines)
+
+
+@pytest.mark.parametrize("by_environment", [True, False])
+def test_another_python_makes_a_new_venv(installed: Path, by_environment: bool) -> None:
+    other = installed / "python9"
+    stub(other)
+    if by_environment:
+        lines = make(installed, "-n", ".venv/installed", PYTHON=str(other))
+    else:
+        lines = make(installed, "-n", ".venv/installed", f"PYTHON={other}")
+    assert f"{other} -m venv --clear .venv" in lines
+
+
+def test_the_same_python_is_not_another(installed: Path) -> None:
+    same = f"PYTHON={installed / '.venv/bin/python'}"
+    assert not any("pip" in line for line in make(installed, "-n", ".venv/installed", same))
+
+
+def test_without_a_venv_one_is_made(installed: Path) -> None:
+    shutil.rmtree(installed / ".venv")
+    assert any("-m venv" in line for line in make(installed, "-n", "ui"))
