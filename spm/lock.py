@@ -1,4 +1,4 @@
-"""A lock on a folder, for as long as a process lives."""
+"""Locks on folders and files: they go with the process that holds them, however it ends."""
 
 import fcntl
 import os
@@ -26,6 +26,32 @@ def locked(folder: Path, *, message: str) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Holds the file `path`, which is made where it is missing and stays, while the block runs.
+
+    Where another process holds it, this one waits.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def share(file: IO[str]) -> None:
+    """Holds the open `file` until it is closed; others can hold it as well."""
+    fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def is_sole(file: IO[str]) -> bool:
+    """Whether nobody else holds `file`, which is open for writing. Ends one's own `share` of it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def discard(folder: Path) -> None:

@@ -2,17 +2,18 @@
 
     python -m stages.gc --dry-run     says what would go
     python -m stages.gc               removes it
-    python -m stages.gc --abandoned   and trainings and decodings that have not ended, except those
-                                      that `dvc repro` would go on with: of the parameters as in
-                                      params.yaml now
+    python -m stages.gc --abandoned   and decodings that have not ended, except that of the clips
+                                      and parameters of now, which `dvc repro` goes on with; and
+                                      trainings of other parameters than in params.yaml now
 
-What goes: shards that neither data/frames names, nor a decoding that has not ended, nor anybody
-links (DVC's cache, another clone: removing them would free nothing); checkpoints of trainings whose
-model is in DVC's cache; what killed processes left behind, the copies of a grid among it. What was
-written within the last hour stays, and so does what is running.
+What goes: shards that neither data/frames names, nor data/manifest.parquet with the parameters of
+now asks for, nor a decoding that has not ended, nor anybody links (DVC's cache, another clone:
+removing them would free nothing); checkpoints of trainings whose model is in DVC's cache; what
+killed processes left behind, the copies of a grid among it. What was written within the last
+hour stays, and so does what is running.
 
 A state folder that several clones share (CLIP_SPM_STATE) keeps what has not ended of all of them;
---abandoned asks the params.yaml of this clone alone. MLflow's runs, the records of grids and DVC's
+--abandoned asks this clone alone. MLflow's runs, the records of grids and DVC's
 cache have commands of their own.
 """
 
@@ -25,7 +26,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.git_and_dvc import cache_folder
-from pipeline.shard_plan import recipe_hash
+from pipeline.shard_plan import plan_shards, recipe_hash
 from pipeline.unfinished_decoding import Note, notes
 from spm.checkpoint import Checkpoint, hold
 from spm.config.frames import FramesConfig
@@ -42,9 +43,17 @@ _LINKED = (
     "that data/frames does not name are in DVC's cache, or in another clone: removing them would "
     "free nothing before `dvc gc` there"
 )
-_RESUMED = "DVC has no model of it, and dvc repro may go on with it"
+_RESUMED = (
+    "DVC has no model of it; dvc repro goes on with it if code, packages and data are still the "
+    "same; if they are not, delete this folder"
+)
 _ABANDONED = (
     "DVC has no model of it, but its parameters are others than now: --abandoned removes it"
+)
+_GOES_ON = "a decoding that has not ended: dvc repro goes on with it"
+_OTHERS = (
+    "a decoding that has not ended, of other clips or parameters than now: --abandoned removes "
+    "those that nothing else needs"
 )
 _RUNNING = (
     "a grid, or another gc, runs in process {process}, and needs shards and checkpoints that no "
@@ -56,9 +65,8 @@ def main() -> None:
     options, state = _options(), paths.state_dir()
     sweep = Sweep(dry=options.dry_run)
     with locked(state / "experiments", message=_RUNNING):
-        named = _named_shards()
+        kept = _shards(state / "shards", sweep=sweep, abandoned=options.abandoned)
         _leftovers(state, sweep=sweep)
-        kept = _shards(state / "shards", named=named, sweep=sweep, abandoned=options.abandoned)
         kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=options.abandoned)
         discard(state / "experiments")
     print("\n".join(f"gc: {line}" for line in [*kept, *sweep.report(state)]))
@@ -85,29 +93,47 @@ def _named_shards() -> set[str]:
     return set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
 
 
-def _shards(store: Path, *, named: set[str], sweep: Sweep, abandoned: bool) -> list[str]:
-    """Removes the shards that nobody needs; says which others stay, and why."""
-    needed, kept = set(named), []
-    for note in notes(store):
-        if abandoned and not _goes_on(note, store=store):
-            sweep.take(note.path, kind="note of an abandoned decoding")
-        else:
-            needed |= note.shards
-            kept.append(f"kept: the shards of a decoding that has not ended ({note.path})")
+def _planned_shards() -> set[str]:
+    """What `dvc repro` would look for; nothing where no manifest says it."""
+    if not paths.MANIFEST.is_file():
+        return set()
+    (frames,) = params.load(frames=FramesConfig)
+    return {shard.name for shard in plan_shards(pq.read_table(paths.MANIFEST), frames=frames)}
+
+
+def _shards(store: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
+    """Removes the shards that nobody needs; says which others stay, and why.
+
+    A decoding that would begin meanwhile waits: it could need what is just removed.
+    """
+    with notes(store) as unfinished:
+        planned, kept = _planned_shards(), []
+        needed = _named_shards() | planned
+        for note in unfinished:
+            reason = _reason_to_keep_shards(note, planned=planned)
+            if abandoned and reason == _OTHERS:
+                sweep.take(note.path, kind="note of an abandoned decoding")
+            else:
+                needed |= note.shards
+                kept.append(f"kept: the shards of {reason} ({note.path})")
+        return kept + _remove_shards(store, needed=needed, sweep=sweep)
+
+
+def _reason_to_keep_shards(note: Note, *, planned: set[str]) -> str:
+    (frames,) = params.load(frames=FramesConfig)
+    if note.runs:
+        return "a decoding that runs"
+    goes_on = note.shards == planned if planned else note.recipe == recipe_hash(frames)
+    return _GOES_ON if goes_on else _OTHERS
+
+
+def _remove_shards(store: Path, *, needed: set[str], sweep: Sweep) -> list[str]:
     unused = [path for path in store.glob("*.h5") if path.name not in needed]
     linked = [path for path in unused if path.stat().st_nlink > 1]
     for path in unused:
         if path not in linked and not _is_fresh(path):
             sweep.take(path, kind="shard")
-    return kept + ([f"kept: {len(linked)} shards {_LINKED}"] if linked else [])
-
-
-def _goes_on(note: Note, *, store: Path) -> bool:
-    """Whether `dvc repro` may go on with a decoding, or somebody is at it."""
-    (frames,) = params.load(frames=FramesConfig)
-    written = [note.path, *(store / name for name in note.shards)]
-    is_running = any(path.exists() and _is_fresh(path) for path in written)
-    return is_running or note.recipe == recipe_hash(frames)
+    return [f"kept: {len(linked)} shards {_LINKED}"] if linked else []
 
 
 def _checkpoints(folder: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
@@ -168,7 +194,9 @@ def _options() -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--dry-run", action="store_true", help="remove nothing")
     parser.add_argument(
-        "--abandoned", action="store_true", help="also what has not ended, of other parameters"
+        "--abandoned",
+        action="store_true",
+        help="also what has not ended, of other clips or parameters",
     )
     return parser.parse_args()
 

@@ -4,20 +4,24 @@ import os
 import shutil
 import time
 from pathlib import Path
+from threading import Thread
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.git_and_dvc import cache_name
-from pipeline.shard_plan import PlannedShard, recipe_hash
+from pipeline.shard_plan import PlannedShard, plan_shards, recipe_hash
 from pipeline.unfinished_decoding import noted
 from spm.checkpoint import hold
 from spm.config.frames import FramesConfig
 from spm.errors import InputError
 from spm.lock import locked
 from stages import gc, params, paths
+from stages.sweep import Sweep
 from stages.train import SECTIONS, as_values
 from tests.import_closure import ROOT
 from tests.machines import told
+from tests.manifests import make_manifest
 from tests.stores import make_store
 
 DAY = 86_400
@@ -140,17 +144,22 @@ def test_what_a_training_left_that_never_saved_goes(state, collect):
     assert trainings(state) == set()
 
 
+def kill(state: Path, *names: str, recipe: str | None = None) -> None:
+    """A decoding of these shards was killed two days ago."""
+    (frames,) = params.load(frames=FramesConfig)
+    planned = [PlannedShard(name, ()) for name in names]
+    recipe = recipe or recipe_hash(frames)
+    with pytest.raises(RuntimeError), noted(planned, store=state / "shards", recipe=recipe):
+        raise RuntimeError
+    for name in names:
+        write(state / "shards" / name)
+
+
 @pytest.fixture
 def killed(state):
-    """A decoding that was killed two days ago, and one of other parameters."""
-    (frames,) = params.load(frames=FramesConfig)
-    for name, recipe in (("ours.h5", recipe_hash(frames)), ("theirs.h5", "another")):
-        write(state / "shards" / name)
-        planned = [PlannedShard(name, ()), PlannedShard(f"missing {name}", ())]
-        with pytest.raises(RuntimeError), noted(planned, store=state / "shards", recipe=recipe):
-            raise RuntimeError
-    for note in (state / "shards/unfinished").iterdir():
-        os.utime(note, (time.time() - 2 * DAY,) * 2)
+    """A decoding that was killed, and one of other parameters."""
+    kill(state, "ours.h5")
+    kill(state, "theirs.h5", recipe="another")
     return state
 
 
@@ -161,16 +170,74 @@ def test_shards_of_a_decoding_that_was_killed_stay_at_any_age(killed, collect):
     assert shards(killed) == {"shard.h5", "ours.h5"}
 
 
+def test_a_decoding_that_could_only_begin_anew_is_given_up(state, collect):
+    """Its parameters are those of now, but not its clips: some were added since, or it was of
+    another data set. What its successor would find done stays."""
+    for number in range(40):
+        write(Path(f"videos/a/{number}.mp4"))
+    pq.write_table(make_manifest(Path("videos")), paths.MANIFEST)
+    (frames,) = params.load(frames=FramesConfig)
+    now = [shard.name for shard in plan_shards(pq.read_table(paths.MANIFEST), frames=frames)]
+    kill(state, *now)
+    kill(state, now[0], "before.h5")
+    kill(state, "another data set.h5")
+    said = collect()
+    assert len(told("gc, a killed decoding of other clips").findall(said)) == 2
+    assert len(told("gc, a killed decoding").findall(said)) == 1
+    assert shards(state) == {"shard.h5", "before.h5", "another data set.h5", *now}
+    assert "2 × note of an abandoned decoding" in collect("--abandoned")
+    assert shards(state) == {"shard.h5", *now}
+
+
 def test_shards_of_a_decoding_that_runs_stay(killed, collect):
-    write(killed / "shards/theirs.h5", seconds=1800)
-    collect("--abandoned")
+    """However long it has written nothing: shards can be large, and workers can be waited for."""
+    running = [PlannedShard("theirs.h5", ())]
+    with noted(running, store=killed / "shards", recipe="another"):
+        for note in (killed / "shards/unfinished").glob("*.json"):
+            os.utime(note, (time.time() - 2 * DAY,) * 2)
+        assert told("gc, a decoding that runs").search(collect("--abandoned"))
     assert shards(killed) == {"shard.h5", "ours.h5", "theirs.h5"}
+
+
+def test_a_decoding_that_begins_while_shards_go_waits(state, collect, monkeypatch):
+    """It would find its shard there, and then lose it."""
+    found, take = [], Sweep.take
+
+    def decode() -> None:
+        with noted([PlannedShard("old.h5", ())], store=state / "shards", recipe="r"):
+            found.append((state / "shards/old.h5").exists())
+
+    decoding = Thread(target=decode)
+
+    def late(sweep: Sweep, path: Path, *, kind: str) -> None:
+        if path.name == "old.h5":
+            decoding.start()
+            decoding.join(0.3)
+        take(sweep, path, kind=kind)
+
+    monkeypatch.setattr(Sweep, "take", late)
+    collect()
+    decoding.join()
+    assert found == [False]
+
+
+def is_noted(state: Path) -> bool:
+    return any((state / "shards/unfinished").glob("*.json"))
 
 
 def test_a_decoding_that_ended_is_not_noted(state):
     with noted([PlannedShard("a.h5", ())], store=state / "shards", recipe="r"):
-        assert list((state / "shards/unfinished").iterdir())
-    assert not list((state / "shards/unfinished").iterdir())
+        assert is_noted(state)
+    assert not is_noted(state)
+
+
+def test_of_two_that_decode_the_same_the_last_one_removes_the_note(state):
+    same = {"store": state / "shards", "recipe": "r"}
+    with noted([PlannedShard("a.h5", ())], **same):
+        with noted([PlannedShard("a.h5", ())], **same):
+            pass
+        assert is_noted(state)
+    assert not is_noted(state)
 
 
 def test_shards_that_another_clone_or_dvc_has_stay(state, collect, tmp_path):
@@ -190,7 +257,7 @@ def test_what_was_killed_leaves_nothing(state, collect):
     write(state / "experiments/points/whole/train.json")
     assert "3 × file of a grid's copies: 4 MB" in collect()
     left = {path.name for path in (state / "shards").iterdir()}
-    assert left == {"shard.h5", "new.h5", ".new.h5.tmp"}
+    assert left == {"shard.h5", "new.h5", ".new.h5.tmp", "unfinished"}
     assert {path.name for path in (state / "experiments").rglob("*")} == {
         "points",
         "whole",
