@@ -9,7 +9,8 @@
 What goes: shards that neither data/frames names, nor data/manifest.parquet with the parameters of
 now asks for, nor a decoding that has not ended, nor anybody links (DVC's cache, another clone:
 removing them would free nothing); checkpoints of trainings whose model is in DVC's cache; what
-killed processes left behind, the copies of a grid among it. What was written within the last
+killed processes left behind, the copies of a grid among it; what the inventory remembers of a data
+set that has not changed for a month: its next scan reads it again. What was written within the last
 hour stays, and so does what is running.
 
 A state folder that several clones share (CLIP_SPM_STATE) keeps what has not ended of all of them;
@@ -39,6 +40,7 @@ from stages.train import SECTIONS, as_values
 
 _INDEX = paths.FRAMES / INDEX
 _FRESH_SECONDS = 3600
+_REMEMBERED_SECONDS = 30 * 24 * 3600
 _LINKED = (
     "that data/frames does not name are in DVC's cache, or in another clone: removing them would "
     "free nothing before `dvc gc` there"
@@ -73,11 +75,14 @@ def main() -> None:
 
 
 def _leftovers(state: Path, *, sweep: Sweep) -> None:
-    """What was killed left it. No grid runs, but a stage may."""
+    """What was killed left it, or copies of the project. No grid runs, but a stage may."""
     for folder in ("shards", "checkpoints", "inventory"):
         for path in (state / folder).rglob(".*.tmp"):
             if not _is_fresh(path):
                 sweep.take(path, kind="temporary file")
+    for path in (state / "inventory").glob("*.parquet"):
+        if not _is_fresh(path, seconds=_REMEMBERED_SECONDS):
+            sweep.take(path, kind="inventory of a month ago")
     for folder in (
         (state / "experiments").glob("copies"),
         (state / "experiments/points").glob(".*"),
@@ -181,10 +186,10 @@ def _parameters() -> Any:
     return json.loads(json.dumps(as_values(sections)))
 
 
-def _is_fresh(path: Path) -> bool:
+def _is_fresh(path: Path, *, seconds: float = _FRESH_SECONDS) -> bool:
     """A file that is gone meanwhile was just finished by its writer."""
     try:
-        return time.time() - path.stat().st_mtime < _FRESH_SECONDS
+        return time.time() - path.stat().st_mtime < seconds
     except FileNotFoundError:
         return True
 

@@ -240,6 +240,13 @@ def test_of_two_that_decode_the_same_the_last_one_removes_the_note(state):
     assert not is_noted(state)
 
 
+def test_what_is_remembered_of_a_copys_clips_goes_after_a_month(state, collect):
+    for name, days in (("copy", 31), ("used", 29)):
+        write(state / f"inventory/{name}.parquet", seconds=days * DAY)
+    assert "1 × inventory of a month ago: 2 MB" in collect()
+    assert [path.stem for path in (state / "inventory").iterdir()] == ["used"]
+
+
 def test_shards_that_another_clone_or_dvc_has_stay(state, collect, tmp_path):
     (tmp_path / "another").mkdir()
     os.link(state / "shards/old.h5", tmp_path / "another/old.h5")
