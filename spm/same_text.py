@@ -6,9 +6,10 @@ In two splits it is trained on what it is tested on: an error. In one, episodes 
 that only the clips tell apart: a warning.
 """
 
+import html
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spm.errors import DataError
 
@@ -28,6 +29,11 @@ def same_texts(texts: Mapping[str, str]) -> list[list[str]]:
     for name in sorted(texts):
         groups[_as_read(texts[name])].append(name)
     return [names for names in groups.values() if len(names) > 1]
+
+
+def are_one(texts: Iterable[str]) -> bool:
+    """Whether a text tower reads all of them alike."""
+    return len(set(map(_as_read, texts))) == 1
 
 
 def check_texts(texts: Mapping[str, str], *, splits: Mapping[str, str]) -> None:
@@ -71,6 +77,10 @@ def _line(names: Sequence[str], *, splits: Mapping[str, str], have: Have) -> str
 
 
 def _as_read(text: str) -> str:
-    """As tokenizers clean a text: one kind of quotes, letters of usual width, small ones."""
-    usual = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    """As tokenizers clean a text: one kind of quotes, letters of usual width, small ones.
+
+    They take HTML out of it twice, as `&amp;amp;` is found on pages.
+    """
+    plain = html.unescape(html.unescape(text))
+    usual = unicodedata.normalize("NFKC", plain).replace("’", "'").replace("‘", "'")
     return " ".join(usual.replace("“", '"').replace("”", '"').lower().split())

@@ -8,7 +8,7 @@ import torch
 
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
-from spm.same_text import check_alike, warn_alike
+from spm.same_text import are_one, check_alike, warn_alike
 from spm.text_tower import encode_classes, read_alike
 from spm.weight_facts import check_weights, doubt
 from stages import command, params, paths, tracking
@@ -29,7 +29,8 @@ def main() -> None:
         tags=machine_tags(torch.device("cpu"), ranks=1),
     ) as run:
         texts, splits = _classes()
-        _check_alike(read_alike(texts, prompts=prompts, backbone=backbone), splits=splits)
+        alike = read_alike(texts, prompts=prompts, backbone=backbone)
+        _check_alike(_with_other_texts(alike, texts=texts), splits=splits)
         features = encode_classes(texts, prompts=prompts, backbone=backbone)
         features.save(paths.PROMPTS)
         templates, classes, channels = features.features.shape
@@ -48,15 +49,22 @@ def _classes() -> tuple[dict[str, str], dict[str, str]]:
     return texts, {row["class"]: row["split"] for row in usable}
 
 
+def _with_other_texts(groups: list[list[str]], *, texts: dict[str, str]) -> list[list[str]]:
+    """The groups whose texts differ: the stage `manifest` has told of the others."""
+    return [names for names in groups if not are_one(texts[name] for name in names)]
+
+
 def _check_alike(groups: list[list[str]], *, splits: dict[str, str]) -> None:
-    """Where the texts themselves differ: the manifest has compared these."""
     check_alike(groups, splits=splits, have=_same_tokens)
     for warning in warn_alike(groups, splits=splits, have=_same_tokens):
         print(f"warning: {warning}")
 
 
 def _same_tokens(_: Sequence[str]) -> str:
-    return "prompts that begin alike, and the text tower reads no further: shorten their texts"
+    return (
+        "prompts that are the same tokens, though their texts differ (of a long prompt the text "
+        "tower reads the beginning: let the texts differ there)"
+    )
 
 
 if __name__ == "__main__":

@@ -59,29 +59,43 @@ def test_long_texts_that_begin_alike_are_one_to_the_tower():
     assert _alike(TEXTS, num_templates=1) == []
 
 
-@pytest.mark.parametrize("other", ["train", "test"])
-def test_the_stage_warns_of_them_in_one_split_and_refuses_them_in_two(
-    tmp_path, monkeypatch, capsys, other
-):
+@pytest.fixture
+def run_stage(tmp_path, monkeypatch):
+    """Runs the stage on a manifest of these classes: name -> (text, split)."""
     document = read_yaml(params.PARAMS)
     document["runtime"]["tracking"] = False
     document["prompts"]["num_templates"] = 1
     monkeypatch.chdir(tmp_path)
     params.PARAMS.write_text(json.dumps(document))
-    rows = [
-        {"class": name, "class_text": f"{LONG} {name}", "split": split, "status": "ok"}
-        for name, split in {"push": "train", "fall": other}.items()
-    ]
     paths.MANIFEST.parent.mkdir()
-    pq.write_table(pa.Table.from_pylist(rows), paths.MANIFEST)
-    said = rf"'fall' \({other}\), 'push' \(train\) have prompts that begin alike"
+
+    def run(**classes: tuple[str, str]) -> None:
+        rows = [
+            {"class": name, "class_text": text, "split": split, "status": "ok"}
+            for name, (text, split) in classes.items()
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), paths.MANIFEST)
+        stage.main()
+
+    return run
+
+
+@pytest.mark.parametrize("other", ["train", "test"])
+def test_the_stage_warns_of_them_in_one_split_and_refuses_them_in_two(run_stage, capsys, other):
+    classes = {"push": (f"{LONG} push", "train"), "fall": (f"{LONG} fall", other)}
+    said = rf"'fall' \({other}\), 'push' \(train\) have prompts that are the same tokens"
     if other == "test":
         with pytest.raises(DataError, match=said):
-            stage.main()
+            run_stage(**classes)
     else:
-        stage.main()
+        run_stage(**classes)
         assert re.search(rf"warning: classes {said}", capsys.readouterr().out)
         assert PromptFeatures.load(paths.PROMPTS).classes == ["fall", "push"]
+
+
+def test_the_stage_leaves_equal_texts_to_the_manifest(run_stage, capsys):
+    run_stage(open_door=("open door", "train"), OpenDoor=("Open  door", "train"))
+    assert "warning: classes" not in capsys.readouterr().out
 
 
 def test_the_ensemble_is_taken_at_use():

@@ -19,6 +19,8 @@ from spm.same_text import check_texts, same_texts, warnings
         ("it doesn’t fall", "it doesn't fall"),
         ("ｗａｖｅ", "wave"),
         ("tai  chi", "tai chi "),
+        ("a & b", "a &amp; b", "a &amp;amp; b"),
+        ("cafe&#769;", "caf&eacute;", "café"),
     ],
 )
 def test_names_that_become_one_text(names):
