@@ -8,6 +8,7 @@ What is a clip, and what only lies beside the clips, is decided as in a data set
 (spm.inventory_walk); but both kinds of clips may lie side by side.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -97,11 +98,16 @@ def _classes(clips: Iterable[str], *, folder: Path) -> dict[str, list[Path]]:
 
 
 def _check_names(folder: Path) -> None:
-    odd = sorted(path for path in folder.iterdir() if not path.name.isprintable())
-    if odd:
-        raise DataError(
-            f"the class folder {printable(odd[0])} has a name that is no text: rename it"
-        )
+    """Also of folders without clips: the error that there are none shall name them."""
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(".") and not _is_utf8(path.name) and path.is_dir():
+            raise DataError(
+                f"the class folder {printable(path)} has a name that is not UTF-8: rename it"
+            )
+
+
+def _is_utf8(name: str) -> bool:
+    return os.fsencode(name) == name.encode(errors="replace")
 
 
 def _check_read(videos: Iterable[str], *, folder: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_folder_of_clips_where_a_clip_is_expected(
 def test_a_class_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     for name in ("good", os.fsdecode(b"bad\xff")):
         (tmp_path / name).mkdir()
-    with pytest.raises(DataError, match=r"class folder .*bad\\xff has a name that is no text"):
+    with pytest.raises(DataError, match=r"class folder .*bad\\xff has a name that is not UTF-8"):
         predict.find_support(tmp_path)
 
 

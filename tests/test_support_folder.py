@@ -41,6 +41,26 @@ def test_nothing_is_said_where_all_are_examples(tmp_path):
     assert passed_over(lay(tmp_path, "a/1.mp4", "b/frames/1.jpg", "b/frames/sound.wav")) == []
 
 
+ZERO_WIDTH_JOINER, NO_BREAK_SPACE = "\u200d", "\u00a0"
+
+
+@pytest.mark.parametrize("name", [f"open{NO_BREAK_SPACE}door", f"क{ZERO_WIDTH_JOINER}", "a\nb"])
+def test_names_that_a_data_set_takes(tmp_path, name):
+    assert find_support(lay(tmp_path, f"{name}/1.mp4", "z/1.mp4")).keys() == {name, "z"}
+
+
+@pytest.mark.parametrize("beside", ["Icon\r", ".a\udcff/1.mp4", "a\udcff.txt"])
+def test_names_of_what_is_no_class_folder_do_not_matter(tmp_path, beside):
+    assert list(find_support(lay(tmp_path, beside, "a/1.mp4", "b/1.mp4"))) == ["a", "b"]
+
+
+@pytest.mark.parametrize("inside", ["1.mp4", "1.txt"])
+def test_a_class_folder_whose_name_is_not_utf8(tmp_path, inside):
+    lay(tmp_path, f"a\udcff/{inside}", "b/1.mp4", "c/1.mp4")
+    with pytest.raises(DataError, match=r"class folder .*/a\\xff has a name that is not UTF-8: re"):
+        find_support(tmp_path)
+
+
 def test_folders_whose_names_look_the_same_are_one_class(tmp_path):
     lay(tmp_path, "caf\u00e9/1.mp4", "cafe\u0301/2.mp4", "tea/3.mp4")
     assert [len(clips) for clips in find_support(tmp_path).values()] == [2, 1]
