@@ -21,9 +21,10 @@ def check_feasible(
     """
     classes = counts.get(split, {})
     if len(classes) < way:
+        remedy = "lower it, or put more classes" if classes else "put classes"
         raise DataError(
             f"the {split} split has {len(classes)} classes, but an episode takes {way} "
-            f"(episode.way): lower it, or put more classes into the split{_instead(split)}"
+            f"(episode.way): {remedy} into the split{_instead(split)}"
         )
     needed = shot + query
     small = [f"{name} ({count})" for name, count in sorted(classes.items()) if count < needed]

@@ -12,7 +12,8 @@ from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 _SPLIT = re.compile(
-    r"(meta[-_ ]?)?(?P<name>train|training|val|valid|validation|dev|test|testing)"
+    r"(meta[-_ ]?)?(?P<name>train|training|val|valid|validation|eval|evaluation|dev|development|"
+    r"test|testing)"
     r"([-_ ]?(set|split|data|videos?|clips?|[0-9]+))?",
     re.IGNORECASE,
 )

@@ -15,7 +15,7 @@ from spm.errors import DataError
 from spm.folder_layout import Layout, look, split_of
 from spm.names import composed
 from spm.published_clips import Row
-from spm.splits import draw_splits, splits_of_folders, splits_of_lists
+from spm.splits import SPLITS, draw_splits, splits_of_folders, splits_of_lists
 
 NO_SPLIT = "class is in no split"
 NO_CLASS = "not in a class folder"
@@ -44,7 +44,7 @@ def own_rows(
     for row in rows:
         row["split"] = splits.get(row["class"], "")
         if not row["split"]:
-            row["reason"] = NO_SPLIT if row["class"] else NO_CLASS
+            row["reason"] = NO_SPLIT if row["class"] else _not_in_a_class(row, dataset=dataset)
         row["status"] = "rejected" if row["reason"] else "ok"
     return rows
 
@@ -60,6 +60,14 @@ def _class_of(folder: str, *, level: int) -> str:
     if len(names) <= level or (level == 1 and not split_of(names[0])):
         return ""
     return names[level]
+
+
+def _not_in_a_class(row: Row, *, dataset: DatasetConfig) -> str:
+    """The reason, of a clip that lies outside the folders of classes."""
+    top, in_a_folder, _ = row["path"].partition("/")
+    if dataset.split == FOLDERS and in_a_folder and not split_of(top):
+        return f"in {top!r}, which is none of {', '.join(SPLITS)}"
+    return NO_CLASS
 
 
 def _row(*, path: str, size: int, key: str, kind: str, class_name: str) -> Row:

@@ -10,6 +10,7 @@ from spm.folder_layout import look, split_of
     [
         *((name, "train") for name in ("train", "Train", "training", "TRAIN_256", "trainset")),
         *((name, "val") for name in ("val", "valid", "Validation", "dev", "val_videos")),
+        *((name, "val") for name in ("eval", "Evaluation", "eval_256", "development", "devset")),
         *((name, "test") for name in ("test", "Testing", "test-set", "meta_test")),
         *(
             (name, "")

@@ -358,10 +358,18 @@ class TestSplitOfFolders:
         }
 
     def test_what_is_in_none_is_listed(self):
-        table = build(*self.FILES, "extra/x/1.mp4", "test/1.mp4", class_lists=None, split="folders")
-        assert reasons(table) == dict.fromkeys(
-            ["extra/x/1.mp4", "test/1.mp4"], "not in a class folder"
-        )
+        others = ("extra/x/1.mp4", "test/1.mp4", "1.mp4")
+        table = build(*self.FILES, *others, class_lists=None, split="folders")
+        assert reasons(table) == {
+            "extra/x/1.mp4": "in 'extra', which is none of train, val, test",
+            "test/1.mp4": "not in a class folder",
+            "1.mp4": "not in a class folder",
+        }
+
+    def test_other_names_of_the_validation_split(self):
+        files = (path.replace("validation", "eval") for path in self.FILES)
+        table = build(*files, class_lists=None, split="folders")
+        assert manifest.clip_counts(table)["val"] == {"jump": 2}
 
     def test_a_class_in_two_splits_is_an_error(self):
         expected = r"as these do: run \(train, test\)\. .* the clips of each class into one folder"
