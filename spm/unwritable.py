@@ -26,16 +26,21 @@ _GOES_ON = "then run this again: what is done is kept, and it goes on from there
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Raises StorageError in place of what the block raises because `folder` cannot be written."""
+    """Raises StorageError in place of what the block raises because `folder` cannot be written.
+
+    An error that names a file elsewhere is none of `folder`: it is said of that file that its disk
+    is full, and what else is wrong with it stays as it is.
+    """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        number = _said(error) or _tried(folder)
+        elsewhere = _named_elsewhere(error, folder)
+        number = _said(error) or (None if elsewhere else _tried(folder))
         if number is None:
             raise
-        raise StorageError(_sentence(folder, number)) from error
+        raise StorageError(_sentence(elsewhere or folder, number)) from error
 
 
 def make_writable(folder: Path, *, named_by: str = "") -> Path:
@@ -84,6 +89,15 @@ def _said(error: BaseException | None) -> int | None:
             return errno.ENOSPC
         error = error.__cause__ or error.__context__
     return None
+
+
+def _named_elsewhere(error: Exception, folder: Path) -> Path | None:
+    """The file that `error` names, where it lies neither in `folder` nor on the way to it."""
+    if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes):
+        return None
+    path = Path(os.fsdecode(error.filename))
+    ours, theirs = folder.resolve(), path.resolve()
+    return None if theirs.is_relative_to(ours) or ours.is_relative_to(theirs) else path
 
 
 def _speaks_of_a_full_disk(words: str) -> bool:

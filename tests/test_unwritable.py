@@ -1,5 +1,6 @@
 """Folders that are full, closed or no folders: one sentence, and nothing half-written."""
 
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -104,6 +105,40 @@ def test_a_shard_that_finds_no_room(small, number):
             small / "shards/a.h5", clips(number), frames_per_clip=4, storage="raw", jpeg_quality=95
         )
     assert list((small / "shards").iterdir()) == []
+
+
+def test_a_file_elsewhere_whose_disk_is_full(small, tmp_path):
+    """Clips are read, and their frames shared, while a shard is written."""
+    full = OSError(errno.ENOSPC, "No space left on device", str(small / "x"))
+
+    def found_no_room():
+        raise full
+        yield
+
+    with pytest.raises(StorageError, match=r"small/x cannot be written: its disk was full .* 0\.3"):
+        write_shard(
+            tmp_path / "store/a.h5",
+            found_no_room(),
+            frames_per_clip=4,
+            storage="raw",
+            jpeg_quality=95,
+        )
+
+
+@pytest.mark.parametrize("name", ["inside/new/x", "inside", "."])
+def test_a_file_in_the_folder_or_a_folder_above_it(tmp_path, name):
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / name))
+    with (
+        pytest.raises(StorageError, match="/inside cannot be written"),
+        writing(tmp_path / "inside"),
+    ):
+        raise full
+
+
+def test_a_closed_folder_is_not_blamed_for_a_file_elsewhere(tmp_path):
+    absent = pytest.raises(FileNotFoundError, match="absent")
+    with disk(tmp_path / "closed", options="ro") as closed, absent, writing(closed):
+        (tmp_path / "absent").read_bytes()
 
 
 PROMPTS = """
