@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from spm.errors import StorageError
 from spm.unwritable import writing
 
 
@@ -34,18 +35,31 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """An empty folder beside `path`, which takes its place at the end, and is removed on an error.
 
     What `path` held before is gone. The folder's name is the same each time, so that it takes over
-    from a writer that was killed: there may be one writer at a time.
+    from a writer that was killed: there may be one writer at a time. Raises StorageError where it
+    cannot be written, which names `path` or the folder that this is in.
     """
     new, old = (path.with_name(f".{path.name}.{state}.tmp") for state in ("new", "old"))
+    with writing(path.parent):
+        try:
+            _remove(new, old)
+            new.mkdir(parents=True)
+            with _speaking_of(path, at=new):
+                yield new
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+        finally:
+            _remove(new, old)
+
+
+@contextmanager
+def _speaking_of(path: Path, *, at: Path) -> Iterator[None]:
+    """What a writer in the block says of `at`, the temporary folder, is said of `path`."""
     try:
-        _remove(new, old)
-        new.mkdir(parents=True)
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    finally:
-        _remove(new, old)
+        yield
+    except StorageError as error:
+        said = str(error).replace(str(at.absolute()), str(path.absolute()))
+        raise StorageError(said) from error
 
 
 def _remove(*folders: Path) -> None:

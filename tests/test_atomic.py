@@ -2,7 +2,9 @@
 
 import pytest
 
-from spm.atomic import atomic_folder
+from spm.atomic import atomic_folder, atomic_path
+from spm.errors import StorageError
+from tests.machines import disk
 
 
 @pytest.fixture
@@ -30,6 +32,33 @@ def test_an_error_leaves_what_was_there(folder):
         (new / "missing").read_text()
     assert names(folder) == ["first"]
     assert names(folder.parent) == ["out"]
+
+
+def write_a_file(folder):
+    (folder / "a").write_bytes(bytes(1 << 20))
+
+
+def write_atomically(folder):
+    with atomic_path(folder / "deeper/a") as path:
+        path.write_bytes(bytes(1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("write", "named"), [(write_a_file, "small"), (write_atomically, "small/out/deeper")]
+)
+def test_a_full_disk_names_no_temporary_folder(tmp_path, write, named):
+    with disk(tmp_path / "small", options="size=300k") as small:
+        with pytest.raises(StorageError) as error, atomic_folder(small / "out") as new:
+            write(new)
+        assert str(error.value).startswith(f"{tmp_path / named} cannot be written: its disk was")
+        assert names(small) == []
+
+
+def test_a_closed_disk_is_told(tmp_path):
+    with disk(tmp_path / "closed", options="ro") as closed:
+        read_only = "closed/data cannot be written: its disk is read-only"
+        with pytest.raises(StorageError, match=read_only), atomic_folder(closed / "data/out"):
+            pass
 
 
 def test_what_a_killed_writer_left_is_gone(folder):
