@@ -144,7 +144,7 @@ def _value(data: mmap | bytes, at: int, end: int, *, kind: int) -> int:
 
 def _is_begun(rest: bytes) -> bool:
     """Whether `rest` is the beginning of an element's id and size."""
-    ids = (kind.to_bytes(1 + kind.bit_length() // 8, "big") for kind in _KNOWN)
+    ids = (kind.to_bytes((kind.bit_length() + 7) // 8, "big") for kind in _KNOWN)
     return any(rest[: len(each)] == each[: len(rest)] for each in ids)
 
 

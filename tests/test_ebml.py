@@ -105,6 +105,19 @@ def test_tracks_behind_the_clusters(webm):
         check_matroska(bytes(data))
 
 
+@pytest.mark.parametrize("kind", ["a3", "a0", "ec", "e7", "1f", "1f43b6", "58"])
+def test_a_recording_may_end_in_an_id(webm, kind):
+    check_matroska(live(webm) + bytes.fromhex(kind))
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\x01", b"\xff"])
+def test_a_byte_that_begins_no_id_is_damage(webm, byte):
+    """A zero, too, alone as among others."""
+    damaged = live(webm) + byte
+    with pytest.raises(DataError, match=f"damaged: not an element of Matroska at byte {len(webm)}"):
+        check_matroska(damaged)
+
+
 def test_no_segment(webm):
     with pytest.raises(DataError, match="damaged: no segment"):
         check_matroska(webm[:36] + bytes(100))
