@@ -3,6 +3,7 @@
 Accuracies are percent, differences percentage points. `E` test episodes.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +107,8 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
         brackets = "; in brackets its own difference from its baseline" if compared else ""
         lines += [f"Paper: {grid.paper.table}{brackets}.", ""]
     lines += [_INTERVAL, ""] if compared else []
-    return "\n".join([*lines, f"`python -m pipeline.experiments {grid.given}`", ""])
+    command = f"python -m pipeline.experiments {shlex.quote(grid.given)}"
+    return "\n".join([*lines, f"`{command}`", ""])
 
 
 def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:

@@ -1,6 +1,8 @@
 """The table against numbers worked out by hand."""
 
 import math
+import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +101,13 @@ def test_the_page_holds_the_numbers_the_papers_and_what_the_interval_is():
     assert "Table 9" in page
     assert "`python -m pipeline.experiments mine`" in page
     assert "does not cover" in page
+
+
+@pytest.mark.parametrize("given", ["my grids/x.yaml", "it's.yaml", "a$b.yaml"])
+def test_the_command_can_be_pasted(given):
+    page = markdown(replace(grid(), given=given), summarize(grid(), RESULTS), results=RESULTS)
+    command = page.strip().splitlines()[-1].strip("`")
+    assert shlex.split(command) == ["python", "-m", "pipeline.experiments", given]
 
 
 def test_rows_that_are_compared_with_nothing_show_no_differences():
