@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from spm.clip import Frames
 from spm.errors import DataError
 from spm.hashing import file_hash
-from spm.shards import REBUILD, Shard, new_array
+from spm.shards import Shard, new_array
 
 INDEX = "index.parquet"
 
@@ -47,7 +47,7 @@ class FrameStore:
     def __init__(self, folder: Path) -> None:
         index = folder / INDEX
         if not index.is_file():
-            raise DataError(f"{index} is missing: build it with {REBUILD}")
+            raise DataError(f"{index} is missing: build it with dvc repro frames")
         columns = ["id", *_REPEATED, "row"]
         table = pq.read_table(index, columns=columns, read_dictionary=_REPEATED)
         usable = table.filter(pc.equal(table["status"], "ok"))

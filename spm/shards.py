@@ -27,7 +27,8 @@ from spm.errors import DataError
 
 Storage = Literal["raw", "jpeg"]
 
-REBUILD = "dvc repro -f frames"
+REBUILD = "dvc repro -f -s frames"
+"""Of this stage alone: `-f` without `-s` renders the built-in clips anew as well."""
 REBUILD_DAMAGED = "touch {path} && chmod u+w {path} && " + REBUILD
 """The store and DVC's cache share the damaged file, and would give it back. The stage `frames`
 trusts a file whose time is as it was, DVC one that is read-only."""

@@ -130,7 +130,7 @@ def test_damage_that_leaves_the_stamp_is_found_by_who_reads_the_frame(store):
     assert sound_shards(NAMES, store=store) == set(NAMES)
     with pytest.raises(DataError, match="is damaged") as caught:
         Shard(store / "b.h5").read(1)
-    command = str(caught.value).split("Rebuild it: ")[1].removesuffix(" && dvc repro -f frames")
+    command = str(caught.value).split("Rebuild it: ")[1].removesuffix(" && dvc repro -f -s frames")
     subprocess.run(command, shell=True, check=True)
     assert sound_shards(NAMES, store=store) == {"a.h5", "c.h5"}
 

@@ -131,10 +131,12 @@ def test_a_damaged_shard_is_named(folder):
     path.write_bytes(path.read_bytes()[:-200])
     store = FrameStore(folder)
     assert values(store.read(1)) == [21, 24, 27, 30]
-    with pytest.raises(DataError, match=r"1\.h5 is damaged .* dvc repro -f frames"):
+    with pytest.raises(DataError, match=r"1\.h5 is damaged .* dvc repro -f -s frames"):
         store.read(3)
 
 
 def test_a_folder_that_was_not_built(tmp_path):
-    with pytest.raises(DataError, match=r"index\.parquet is missing: build it with dvc repro"):
+    with pytest.raises(
+        DataError, match=r"index\.parquet is missing: build it with dvc repro frames"
+    ):
         FrameStore(tmp_path)
