@@ -15,12 +15,14 @@ How frames are resized before the crop is the paper's protocol (`frames`) whatev
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from spm.clip_models import all_descriptions, describe
 from spm.config.backbone import CONV, BackboneConfig
@@ -58,13 +60,19 @@ def check_weights(backbone: BackboneConfig) -> None:
         return
     known, own = _facts(backbone), _of_description(describe(backbone.name))
     wanted = _names(describe(backbone.name), known)
-    if backbone.name not in wanted and (wanted or _sizes(known) != _sizes(own)):
+    # A tag for which no other model exists is right: open_clip's list leaves its QuickGELU out.
+    if (said := _say(known, own)) and (wanted or Path(backbone.weights).is_file()):
         raise ConfigError(
-            f"backbone.weights = {backbone.weights!r} is of a model with {_say(known, own)}; "
+            f"backbone.weights = {backbone.weights!r} is of a model with {said}; "
             f"backbone.name = {backbone.name!r} has {_say(own, known)}: "
             + (f"set backbone.name: {' or '.join(wanted)}" if wanted else "take other weights")
         )
     _check_normalisation(backbone, known)
+
+
+def models_of(backbone: BackboneConfig) -> list[str]:
+    """Models such as `backbone.name` that agree with all that is known of its weights."""
+    return _names(describe(backbone.name), _facts(backbone))
 
 
 def doubt(backbone: BackboneConfig) -> str:
@@ -135,16 +143,23 @@ def _of_hub_config(path: Path) -> Facts | None:
 
 def _of_content(path: Path) -> Facts:
     state, code = read_state(path), torchscript_code(path)
-    is_openais = all(name in state for name in OPENAI_EXTRAS)
+    sizes = {name: _number(state[name]) for name in OPENAI_EXTRAS if name in state}
+    is_openais = None not in map(sizes.get, OPENAI_EXTRAS)
     quick = True if "QuickGELU" in code or is_openais else False if "gelu(" in code else None
     if not is_openais:
         return Facts(quick_gelu=quick)
     return Facts(
         quick_gelu=quick,
-        image_size=int(state["input_resolution"]),
-        context_length=int(state["context_length"]),
+        image_size=sizes["input_resolution"],
+        context_length=sizes["context_length"],
         normalisation=(CLIP_MEAN, CLIP_STD),
     )
+
+
+def _number(value: Tensor) -> int | None:
+    """The only element of `value`; None where there are several, or it is no size."""
+    is_one = value.numel() == 1 and value.layout == torch.strided and not value.is_complex()
+    return int(value) if is_one and 1 <= value.item() < math.inf else None
 
 
 def _of_description(description: dict[str, Any]) -> Facts:
@@ -181,10 +196,6 @@ def _rest(description: dict[str, Any]) -> dict[str, Any]:
     for section, key in (("vision_cfg", "image_size"), ("text_cfg", "context_length")):
         rest[section] = {name: value for name, value in rest[section].items() if name != key}
     return rest
-
-
-def _sizes(facts: Facts) -> tuple[int | None, int | None]:
-    return facts.image_size, facts.context_length
 
 
 def _say(facts: Facts, other: Facts) -> str:

@@ -23,11 +23,13 @@ QUICK = "tiny-vit-quickgelu"
 PLAIN = "tiny-vit-gelu"
 LARGE = "tiny-vit-gelu-64"
 SHORT = "tiny-vit-gelu-short"
+ALONE = "tiny-vit-gelu-alone"
 CONFIG = {key: value for key, value in tiny_clip.CONFIG.items() if key != "quick_gelu"}
 MODELS: dict[str, dict[str, Any]] = {
     QUICK: CONFIG | {"quick_gelu": True},
     PLAIN: CONFIG,
     LARGE: CONFIG | {"vision_cfg": CONFIG["vision_cfg"] | {"image_size": 64}},
+    ALONE: CONFIG | {"vision_cfg": CONFIG["vision_cfg"] | {"layers": 1}},
     SHORT: CONFIG | {"text_cfg": CONFIG["text_cfg"] | {"context_length": 32}},
 }
 
@@ -94,12 +96,22 @@ def test_a_torchscript_archive_tells_its_activation(tmp_path: Path, right: str, 
         build_backbone(config(wrong, path))
 
 
-def openais(path: Path, **changed: int) -> Path:
+def openais(path: Path, **changed: Any) -> Path:
     """A state dict with the three values that OpenAI's hold beside the weights."""
     extras = {"input_resolution": 32, "context_length": 77, "vocab_size": 49408} | changed
     state = open_clip.create_model(PLAIN).state_dict()
     torch.save(state | {name: torch.tensor(value) for name, value in extras.items()}, path)
     return path
+
+
+@pytest.mark.parametrize("name", ["input_resolution", "context_length", "vocab_size"])
+@pytest.mark.parametrize(
+    "value", [[32, 32], [], [[1], [2]], float("nan"), float("inf"), 1j, 0], ids=str
+)
+def test_values_that_are_no_size_are_not_openais(tmp_path: Path, name: str, value: Any) -> None:
+    path = openais(tmp_path / "clip.pt", **{name: value})
+    check_weights(config(PLAIN, path))
+    assert doubt(config(PLAIN, path)) == ""
 
 
 def test_openais_values_beside_the_weights_tell(tmp_path: Path) -> None:
@@ -139,6 +151,21 @@ def test_the_description_beside_a_file_from_the_hub_tells(
     (tmp_path / "open_clip_config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"does not describe a model of open_clip \(KeyError"):
         check_weights(config(right, tmp_path / file))
+
+
+def test_another_activation_is_an_error_where_no_model_of_it_exists(
+    tmp_path: Path,
+) -> None:
+    """Most of open_clip's models have no sibling of the other activation."""
+    path = tmp_path / "open_clip_model.safetensors"
+    torch.save(open_clip.create_model(ALONE).state_dict(), path)
+    about = {"model_cfg": MODELS[ALONE], "preprocess_cfg": {"mean": CLIP_MEAN, "std": CLIP_STD}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(about), encoding="utf-8")
+    check_weights(config(ALONE, path))
+    about["model_cfg"] = MODELS[ALONE] | {"quick_gelu": True}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"with QuickGELU; .* has GELU: take other weights$"):
+        check_weights(config(ALONE, path))
 
 
 @pytest.mark.parametrize("url", ["https://host/clip/models/{0}/x.pt", "https://host/x-{0:.8}.pt"])
