@@ -89,8 +89,13 @@ def _check_archive(path: Path) -> None:
 def _load(path: Path) -> Any:
     """Torch would believe the ending of a path, so the open file is given. With `mmap` it would
     take bytes that are compressed or missing for numbers."""
-    with open(path, "rb") as file, torch.serialization.safe_globals(_KNOWN):
-        return torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        with open(path, "rb") as file, torch.serialization.safe_globals(_KNOWN):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    finally:
+        # Torch checks the sparse tensors on this list once a file is read. Of a file that fails
+        # midway they stay on it, and fail the check of the next file.
+        getattr(torch._utils, "_sparse_tensors_to_validate", []).clear()
 
 
 def _problem(error: Exception) -> str:

@@ -284,6 +284,22 @@ def test_a_truncated_file_is_one_sentence_wherever_it_ends(tmp_path: Path, archi
         assert "\n" not in str(error.value), part
 
 
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_file_that_fails_midway_leaves_nothing_to_the_next(tmp_path: Path, archive: bool) -> None:
+    """A sparse tensor is checked after all is read. This one is wrong whatever its numbers."""
+    eye = torch.eye(3).to_sparse()
+    parts = (eye.indices(), eye.values(), torch.Size([0, 0]), False)
+    sparse = Calls(torch._utils._rebuild_sparse_tensor, torch.sparse_coo, parts)
+    content = {"sparse": sparse} | ({"beside": Config()} if archive else {})
+    torch.save(content, tmp_path / "a.pt", _use_new_zipfile_serialization=archive)
+    if not archive:
+        (tmp_path / "a.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:-10])
+    with pytest.raises(DataError, match="it names" if archive else "unexpected EOF"):
+        read_torch_file(tmp_path / "a.pt")
+    torch.save({"sparse": eye}, tmp_path / "b.pt")
+    assert torch.equal(read_torch_file(tmp_path / "b.pt")["sparse"].to_dense(), torch.eye(3))
+
+
 def test_a_pickle_or_an_archive_of_something_else_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"weights": [1, 2]}))
     with pytest.raises(DataError, match=r"a\.pkl is damaged, or holds more than torch reads"):
