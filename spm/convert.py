@@ -7,7 +7,8 @@ The model folder is one of ours, for `model.init_from` and `spm.load_model`. Ten
 and never computed with, and keep their precision, so there and back is exact, bit for bit. What
 our model has no place for (`scale`, and whether the tower was wrapped) lies in a file of its own
 in the folder. Of the released file, only `model_state_dict` is read, and nothing of it is run
-(spm.torch_file). What DataParallel or torch.compile put before all names is left out.
+(spm.torch_file): a TorchScript archive is refused. What DataParallel or torch.compile put before
+all names is left out.
 """
 
 import argparse
@@ -27,9 +28,9 @@ from spm.model import WEIGHTS_FILE, ClipSPM
 from spm.model_spec import ModelSpec, load_spec, save_spec
 from spm.path_parser import PathParser
 from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
-from spm.state_dicts import State, misnamed, misshapen, unwrapped
+from spm.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
 from spm.torch_file import read_torch_file
-from spm.weight_facts import check_weights
+from spm.weight_facts import models_of
 from spm.weight_file import form_of
 
 EXTRAS_FILE = "released.safetensors"
@@ -139,16 +140,23 @@ def _check_shapes(state: State, layout: dict[str, tuple[str, torch.Size]], *, pa
 
 def _sizes(state: State, *, heads: int) -> dict[str, Any]:
     """What shapes tell. Weights of a linear layer are [leaving, entering]."""
-    channels = state["motion_conv1.weight"].shape[0]
-    width = state["context1.layers.0.0.fn.to_q.weight"].shape[0]
+    channels = _leaving(state, "motion_conv1")
+    width = _leaving(state, "context1.layers.0.0.fn.to_q")
     if width % heads:
         raise DataError(f"queries have {width} channels, not a multiple of {heads} heads: --heads")
     return {
         "head_dim": width // heads,
-        "hidden_dim": state["token_tr.mlp.net.0.weight"].shape[0],
-        "gate_visual_ratio": state["gate_vision.0.weight"].shape[0] / channels,
-        "gate_prompt_ratio": state["gate_text.0.weight"].shape[0] / channels,
+        "hidden_dim": _leaving(state, "token_tr.mlp.net.0"),
+        "gate_visual_ratio": _leaving(state, "gate_vision.0") / channels,
+        "gate_prompt_ratio": _leaving(state, "gate_text.0") / channels,
     }
+
+
+def _leaving(state: State, layer: str) -> int:
+    shape = state[f"{layer}.weight"].shape
+    if not shape or not shape[0]:
+        raise DataError(f"{layer}.weight is {list(shape)}, and no layer's [leaving, entering]")
+    return shape[0]
 
 
 def _backbone_name(state: State, wrapped: str) -> str:
@@ -160,15 +168,21 @@ def _check_is_openais(backbone: BackboneConfig) -> None:
     """The towers started from OpenAI's weights, which are of RN50-quickgelu and not of RN50."""
     import open_clip
 
-    if backbone.weights in open_clip.pretrained.list_pretrained_tags_by_model(backbone.name):
-        check_weights(backbone)
+    if backbone.weights not in open_clip.pretrained.list_pretrained_tags_by_model(backbone.name):
+        return
+    right = models_of(backbone)
+    if right and backbone.name not in right:
+        raise ConfigError(
+            f"--backbone {backbone.name} has GELU, and the towers of released checkpoints "
+            f"QuickGELU, as OpenAI's: --backbone {' or '.join(right)}"
+        )
 
 
 def _read(path: Path) -> State:
     content = read_torch_file(path) if form_of(path) != "safetensors" else None
     state = content.get(_STATE) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not state or not all(map(torch.is_tensor, state.values())):
-        raise DataError(f"{path} has no {_STATE!r} with tensors in it; {_held(content)}")
+    if not is_by_name(state) or not state or not all(map(torch.is_tensor, state.values())):
+        raise DataError(f"{path} has no {_STATE!r} with tensors by name; {_held(content)}")
     return unwrapped(state)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypeGuard
 
 from torch import Size, Tensor
 
@@ -20,6 +21,11 @@ _OTHERS = {
     "visual.": "this is CLIP itself: backbone.weights takes it",
 }
 """How a name of a tensor begins -> what holds it, and where it belongs."""
+
+
+def is_by_name(content: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether `content` is a dict, and every key of it a text."""
+    return isinstance(content, dict) and all(isinstance(key, str) for key in content)
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> State:

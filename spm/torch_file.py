@@ -1,11 +1,12 @@
-"""Torch files of other people, read by torch's restricted loader: nothing of a pickle is run.
+"""Torch files of other people, read by torch's restricted loader, which runs nothing of a pickle.
 
     zip      archive/data.pkl    the objects        archive/data/0, /1, …   the tensors' bytes
              archive/code/…      of TorchScript alone: its program, which torch.jit.load compiles
     pickle   as torch wrote before 1.6
 
 The loader knows tensors, numbers, texts and plain containers. What training checkpoints hold beside
-their weights comes as empty stand-ins; a name that is not listed here is refused.
+their weights comes as empty stand-ins; a name that is not listed here is refused. TorchScript has
+no such loader: torch.jit.load may run code of the file, and is called for `backbone.weights` alone.
 """
 
 import pickle
@@ -49,16 +50,19 @@ _KNOWN: list[Any] = [
 """What a name in a file stands for. NumPy's functions and the others are never called."""
 
 
-def read_torch_file(path: Path) -> Any:
-    """What `torch.save` or `torch.jit.save` wrote; of a TorchScript module its tensors by name.
+def read_torch_file(path: Path, *, torchscript: bool = False) -> Any:
+    """What `torch.save` wrote. With `torchscript` also what `torch.jit.save` wrote: of the module
+    its tensors by name. TorchScript may run code when it is loaded (`__setstate__`).
 
-    Raises DataError for a file that is damaged, or that names anything that is not known here.
+    Raises DataError for a file that is damaged, that names anything that is not known here, or that
+    is TorchScript where this was not asked for.
     """
     try:
         if form_of(path) == "zip":
             _check_archive(path)
         with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated, and in use
             if torchscript_code(path):
+                _check_asked_for(torchscript, path=path)
                 return torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
             return _load(path)
     except DataError:
@@ -74,6 +78,15 @@ def torchscript_code(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if "/code/" in name and name.endswith(".py")]
         return "\n".join(archive.read(name).decode() for name in names)
+
+
+def _check_asked_for(torchscript: bool, *, path: Path) -> None:
+    if not torchscript:
+        raise DataError(
+            f"{path} is a TorchScript archive, which may run code when it is loaded: it is taken "
+            "as backbone.weights alone; else save the model's weights: "
+            "torch.save(model.state_dict(), …)"
+        )
 
 
 def _check_archive(path: Path) -> None:

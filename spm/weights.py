@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from spm.errors import ConfigError, DataError
-from spm.state_dicts import State, unwrapped
+from spm.state_dicts import State, is_by_name, unwrapped
 from spm.torch_file import read_torch_file
 from spm.weight_file import form_of
 
@@ -67,7 +67,7 @@ def read_state(path: Path) -> State:
         raise ConfigError(f"backbone.weights: {error}") from None
     found = [content[key] for key in _WITHIN if isinstance(content, dict) and key in content]
     state = found[0] if found else content
-    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+    if not is_by_name(state):
         raise ConfigError(
             f"backbone.weights: {path} holds no weights by name, but a {type(state).__name__}: "
             "save model.state_dict()"
@@ -81,7 +81,7 @@ def read_state(path: Path) -> State:
 
 def _read(path: Path) -> Any:
     if form_of(path) != "safetensors":
-        return read_torch_file(path)
+        return read_torch_file(path, torchscript=True)
     return read_safetensors(path)
 
 

@@ -4,6 +4,7 @@ import argparse
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -21,7 +22,7 @@ from spm.yaml_file import read_yaml
 from stages import params
 from tests import models, reference, tiny_clip
 from tests.machines import told
-from tests.test_torch_file import renamed
+from tests.test_torch_file import WritesAFile, renamed
 
 C, HEADS, HIDDEN = 24, 8, 40
 
@@ -307,10 +308,11 @@ def test_a_prefix_before_some_of_the_keys_is_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"state_dict": {}}, r"has no 'model_state_dict' with tensors in it; it has: state_dict"),
-        ({"model_state_dict": {"scale": 1.0}}, r"has no 'model_state_dict' with tensors in it"),
-        ({"model_state_dict": {}}, r"has no 'model_state_dict' with tensors in it"),
-        ({"model_state_dict": Path("x")}, r"has no 'model_state_dict' with tensors in it"),
+        ({"state_dict": {}}, r"has no 'model_state_dict' with tensors by name; it has: state_dict"),
+        *(
+            ({"model_state_dict": state}, r"has no 'model_state_dict' with tensors by name")
+            for state in ({"scale": 1.0}, {}, Path("x"), {1: torch.ones(1)})
+        ),
         ({f"layer{number}": 0 for number in range(9)}, r"it has: layer0, .*layer4, and 4 more"),
         ([torch.ones(1)], r"it is a list"),
     ],
@@ -329,6 +331,14 @@ def test_what_is_no_released_checkpoint_says_so(tmp_path: Path, content, message
         from_released(tmp_path / "best.safetensors", tmp_path / "model")
 
 
+def test_torchscript_is_refused_before_it_runs(tmp_path: Path) -> None:
+    trap = tmp_path / "it_ran"
+    torch.jit.save(torch.jit.script(WritesAFile(trap)), tmp_path / "best.pt")
+    with pytest.raises(DataError, match=r"best\.pt is a TorchScript archive, which may run code"):
+        from_released(tmp_path / "best.pt", tmp_path / "model")
+    assert not trap.exists()
+
+
 def test_a_model_that_is_not_the_releases_cannot_be_written(tmp_path: Path) -> None:
     backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
     spm.save_model(models.build(backbone=backbone, padm=False, fusion="concat"), tmp_path / "part")
@@ -338,6 +348,17 @@ def test_a_model_that_is_not_the_releases_cannot_be_written(tmp_path: Path) -> N
     with pytest.raises(DataError, match="has the tower 'conv'"):
         to_released(tmp_path / "conv", tmp_path / "there.pt")
     assert not (tmp_path / "there.pt").exists()
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3)])
+@pytest.mark.parametrize(
+    "layer", ["motion_conv1", "context1.layers.0.0.fn.to_q", "token_tr.mlp.net.0", "gate_text.0"]
+)
+def test_a_tensor_that_tells_no_size_is_named(tmp_path: Path, layer: str, shape: Any) -> None:
+    state = checkpoint(tmp_path / "best.pt") | {f"{layer}.weight": torch.zeros(shape)}
+    torch.save({"model_state_dict": state}, tmp_path / "best.pt")
+    with pytest.raises(DataError, match=rf"{layer}\.weight is .*, and no layer's"):
+        from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
 
 
 def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> None:
@@ -350,8 +371,8 @@ def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> Non
     ("options", "message"),
     [
         ({"backbone": "conv"}, r"backbone = 'conv': released checkpoints hold CLIP's"),
-        ({"backbone": "RN50"}, r"has GELU: set backbone\.name: RN50-quickgelu$"),
-        ({"backbone": "ViT-B-16"}, r"has GELU: set backbone\.name: ViT-B-16-quickgelu$"),
+        ({"backbone": "RN50"}, r"--backbone RN50 has GELU, .*: --backbone RN50-quickgelu$"),
+        ({"backbone": "ViT-B-16"}, r"^--backbone ViT-B-16 has .*: --backbone ViT-B-16-quickgelu$"),
         ({"heads": 0}, r"model\.heads = 0: .*greater than or equal to 1"),
         ({"num_frames": 1}, r"frames\.num_segments = 1: .*greater than or equal to 2"),
     ],

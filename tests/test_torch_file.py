@@ -328,7 +328,43 @@ class Scripted(torch.nn.Module):
 def test_a_torchscript_archive_gives_its_state_and_its_code(tmp_path: Path) -> None:
     module = Scripted().eval()
     torch.jit.save(torch.jit.script(module), tmp_path / "a.pt")
-    assert_equal(read_torch_file(tmp_path / "a.pt"), dict(module.state_dict()))
+    found = read_torch_file(tmp_path / "a.pt", torchscript=True)
+    assert_equal(found, dict(module.state_dict()))
     assert "class Scripted(Module)" in torchscript_code(tmp_path / "a.pt")
     torch.save(module.state_dict(), tmp_path / "b.pt")
     assert torchscript_code(tmp_path / "b.pt") == ""
+
+
+class WritesAFile(torch.nn.Module):
+    """Its TorchScript writes a file when it is loaded."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = str(file)
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, Tensor, bool]:
+        return self.file, self.scale, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, Tensor, bool]) -> None:
+        self.file = state[0]
+        self.scale = torch.from_file(self.file, True, 4).fill_(2.0)
+        self.training = state[2]
+
+
+def test_torchscript_is_refused_before_it_runs_unless_it_is_asked_for(tmp_path: Path) -> None:
+    trap = tmp_path / "it_ran"
+    torch.jit.save(torch.jit.script(WritesAFile(trap)), tmp_path / "a.pt")
+    with pytest.raises(
+        DataError, match=r"a\.pt is a TorchScript archive, .*save the model's"
+    ) as error:
+        read_torch_file(tmp_path / "a.pt")
+    assert "\n" not in str(error.value)
+    assert not trap.exists()
+    read_torch_file(tmp_path / "a.pt", torchscript=True)
+    assert trap.exists()
