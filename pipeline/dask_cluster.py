@@ -3,6 +3,8 @@
 import socket
 from typing import Any
 
+from pipeline.prefect_server import is_near
+from pipeline.proxies import THIS_MACHINE
 from spm.errors import ConfigError
 
 _CONNECT_SECONDS = 10
@@ -11,7 +13,7 @@ _CONNECT_SECONDS = 10
 def own_address(scheduler: str) -> str:
     """The address of this machine in the network of the cluster, where its workers reach it.
 
-    Says how many workers there are, and has them ask that address without a proxy. Raises
+    Says how many workers there are, and has them ask Prefect's server there without a proxy. Raises
     ConfigError where no scheduler answers, or a worker does not know this project.
     """
     from distributed import Client
@@ -41,7 +43,7 @@ def _prepare_workers(client: Any, address: str) -> None:
     from pipeline.direct_workers import AskDirectly
 
     try:
-        client.register_plugin(AskDirectly(address))
+        client.register_plugin(AskDirectly(*[address, *THIS_MACHINE] if is_near() else []))
     except Exception as error:  # Dask knows no class for what went wrong in a worker
         raise ConfigError(
             f"a Dask worker cannot run this project's code ({error}): start the workers in the "

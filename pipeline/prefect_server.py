@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from pipeline.child_python import environment
+from pipeline.proxies import on_this_machine
 from spm.errors import ConfigError, InputError
 from spm.unwritable import check_room, make_writable
 
@@ -37,39 +38,51 @@ _own_urls: set[str] = set()
 def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
     """Sets Prefect up for the flows of this process; called before Prefect is imported.
 
-    A server named by the environment variable `PREFECT_API_URL` is used, as is whatever else the
-    user has set. Raises ConfigError where none answers there. Otherwise one is started: 8 s. It
-    keeps its database in the folder `home`, and is reached at `host`, an address of this machine.
-    Of the user's settings for Prefect (keys, profiles, databases) it heeds those of logging alone.
+    A server named by the environment variable `PREFECT_API_URL` is used, with the user's profile
+    and whatever else the user has set. Raises ConfigError where none answers there. Otherwise one
+    is started: 8 s. It keeps its database in the folder `home`, and is reached at `host`, an
+    address of this machine. Of the user's settings for Prefect (keys, profiles, databases) it heeds
+    those of logging alone.
     """
     url = os.environ.get(_URL)
     if url and url in _own_urls:
         return
-    make_writable(home)
-    if not url:
-        _forget_settings()
-    for name, value in {**_SETTINGS, "PREFECT_HOME": str(home.absolute())}.items():
-        os.environ.setdefault(name, value)
     if url:
+        _set(_SETTINGS)
         _check(url)
-    else:
-        _start_own(home, host=host)
+        return
+    make_writable(home)
+    _forget_settings()
+    _set({**_SETTINGS, "PREFECT_HOME": str(home.absolute())})
+    _start_own(home, host=host)
+
+
+def is_near() -> bool:
+    """Whether the server is, or will be, our own, or is one of the user's on this machine.
+
+    Proxies that the environment names know no way back to this machine. A server of the user's
+    elsewhere may well be behind one.
+    """
+    url = os.environ.get(_URL)
+    return not url or url in _own_urls or on_this_machine(url)
 
 
 @contextmanager
 def asked_directly() -> Iterator[None]:
-    """In the block, whatever is asked by HTTP is asked without a proxy, if the server is our own.
-
-    Proxies that the environment names know no way back to this machine. A server of the user's may
-    well be behind one.
-    """
+    """In the block, whatever is asked by HTTP is asked without a proxy, if the server `is_near`."""
     before = os.environ.get("no_proxy")
-    if os.environ.get(_URL) in _own_urls:
+    if is_near():
         os.environ["no_proxy"] = "*"
     try:
         yield
     finally:
         _restore("no_proxy", before)
+
+
+def _set(settings: Mapping[str, str]) -> None:
+    """Leaves what the user has set."""
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
 
 
 def _restore(name: str, value: str | None) -> None:
@@ -93,7 +106,8 @@ def _check(url: str) -> None:
     try:
         from prefect.client.orchestration import get_client
 
-        with get_client(sync_client=True, httpx_settings={"timeout": _ANSWER_SECONDS}) as client:
+        patience = {"timeout": _ANSWER_SECONDS}
+        with asked_directly(), get_client(sync_client=True, httpx_settings=patience) as client:
             client.raise_for_api_version_mismatch()
             client.request("POST", "/flows/count", json={})
     except Exception as error:  # whatever a web page, a dead host or a wrong key leads to

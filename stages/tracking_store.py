@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pipeline.places import project_of, tracking_place
+from pipeline.proxies import THIS_MACHINE, exempting
 from spm.config.runtime import RuntimeConfig
 from spm.errors import InputError
 from spm.unwritable import writing
@@ -17,7 +18,6 @@ from stages import paths
 
 _CHECK_SECONDS = 5
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "file", "")
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -47,8 +47,7 @@ def prepare_environment() -> None:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    exempt = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")).split(",")
-    os.environ["no_proxy"] = ",".join(dict.fromkeys([*filter(None, exempt), *_THIS_MACHINE]))
+    os.environ["no_proxy"] = exempting(*THIS_MACHINE)
 
 
 def check_server(uri: str) -> None:

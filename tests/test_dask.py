@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from bench.burnt import write_clip
 from pipeline import decode
@@ -147,6 +148,18 @@ def test_workers_behind_a_proxy(project, clusters, prefect_home, proxy):
     stage = start_stage(project, clusters(**{kind: proxy}).address)
     assert stage.wait(180) == 0
     assert build(project, home=prefect_home)[0] == 0
+
+
+@pytest.mark.parametrize("url", ["http://prefect.example/api", "http://localhost:4200/api", ""])
+def test_a_prefect_server_elsewhere_is_asked_as_the_workers_environment_says(monkeypatch, url):
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "elsewhere.org")
+    with LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        own_address(cluster.scheduler_address)
+    assert os.environ["no_proxy"] == ("elsewhere.org" if "example" in url else "*")
 
 
 @pytest.mark.slow

@@ -61,12 +61,26 @@ def test_the_user_s_server_may_be_behind_a_proxy(monkeypatch, proxies):
     assert "no_proxy" not in os.environ
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_the_user_s_server_on_this_machine_is_behind_none(monkeypatch, proxies, host):
+    monkeypatch.setenv("PREFECT_API_URL", f"http://{host}:4200/api")
+    with asked_directly():
+        assert os.environ["no_proxy"] == "*"
+
+
 @pytest.fixture
-def web_page():
+def keys():
+    """Those that `web_page` was asked with."""
+    return set()
+
+
+@pytest.fixture
+def web_page(keys):
     """The address of a server that answers everything with a page."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self):
+            keys.add(self.headers["Authorization"])
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"<html>")
@@ -94,17 +108,36 @@ def test_a_server_that_cannot_be_used(tmp_path, web_page, what):
 
 def test_a_server_of_the_user_s_is_used(tmp_path, prefect_home):
     """The one of the other tests, which is somebody else's to this process."""
-    url = os.environ["PREFECT_API_URL"]
-    done = python("-c", STARTS, str(tmp_path / "home"), folder=tmp_path, PREFECT_API_URL=url)
+    done = python(
+        *("-c", STARTS, str(tmp_path / "home")),
+        folder=tmp_path,
+        PREFECT_API_URL=os.environ["PREFECT_API_URL"],
+        http_proxy="http://127.0.0.1:9",
+        ALL_PROXY="socks5://127.0.0.1:9",
+    )
     assert done.stdout == "flow: 3\n"
-    assert not list((tmp_path / "home").glob("*.db"))
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_server_of_the_user_s_is_asked_with_the_key_of_the_user_s_profile(
+    tmp_path, web_page, keys
+):
+    _write_profile(tmp_path, PREFECT_API_KEY="of the profile")
+    settings = {"HOME": str(tmp_path), "PREFECT_API_URL": f"{web_page}/api"}
+    python("-c", STARTS, str(tmp_path / "home"), folder=tmp_path, **settings)
+    assert keys == {"Bearer of the profile"}
+
+
+def _write_profile(home, **settings):
+    lines = [f'{name} = "{value}"' for name, value in settings.items()]
+    text = "\n".join(['active = "default"', "[profiles.default]", *lines])
+    (home / ".prefect").mkdir()
+    (home / ".prefect/profiles.toml").write_text(text, encoding="utf-8")
 
 
 @pytest.mark.slow  # a server takes 8 s to start
 def test_settings_for_another_server(tmp_path):
-    profile = '[profiles.default]\nPREFECT_API_URL = "http://127.0.0.1:9/api"\n'
-    (tmp_path / ".prefect").mkdir()
-    (tmp_path / ".prefect/profiles.toml").write_text(f'active = "default"\n{profile}', "utf-8")
+    _write_profile(tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api")
     done = python(
         *("-c", STARTS, str(tmp_path / "own")),
         folder=tmp_path,

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import torch
 
 from pipeline.child_python import environment
@@ -250,6 +252,16 @@ def test_a_server_on_this_machine_is_asked_without_a_proxy(
         with pytest.raises(InputError, match="Connection refused"):
             tracking.check_server("http://tracking.example")
     assert os.environ["no_proxy"] == "elsewhere.org,localhost,127.0.0.1,::1"
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_where_everything_is_exempt_it_stays_so(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for each in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(each, "*" if each == name else "")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    tracking.prepare_environment()
+    assert urllib.request.proxy_bypass("tracking.example")
+    assert requests.utils.should_bypass_proxies("http://tracking.example", no_proxy=None)
 
 
 def test_a_web_server_that_is_no_mlflow_is_an_error_too(workspace: Path, server: Any) -> None:
