@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline.child_python import environment
 from pipeline.proxies import on_this_machine
 from spm.errors import ConfigError, InputError
+from spm.lock import locked
 from spm.unwritable import check_room, make_writable
 
 _URL = "PREFECT_API_URL"
@@ -54,7 +55,8 @@ def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
     make_writable(home)
     _forget_settings()
     _set({**_SETTINGS, "PREFECT_HOME": str(home.absolute())})
-    _start_own(home, host=host)
+    with locked(home, message=None):  # two that make or migrate one database at once may both fail
+        _start_own(home, host=host)
 
 
 def is_near() -> bool:
@@ -189,7 +191,8 @@ def _serve(host: str, port: int) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # sys.stdin has a lock, over which a server that fails would crash
+        pass
     os._exit(0)
 
 

@@ -13,11 +13,12 @@ _LOCK = "lock"
 
 
 @contextmanager
-def locked(folder: Path, *, message: str) -> Iterator[None]:
+def locked(folder: Path, *, message: str | None) -> Iterator[None]:
     """Holds `folder`, which is made where it is missing, while the block runs.
 
     Raises InputError where another process holds it: `message`, in which `{process}` stands for
-    that process's number. The lock goes with its process, however that ends.
+    that process's number. Without a message, waits until the folder is free. The lock goes with its
+    process, however that ends.
     """
     while (lock := _try(folder / _LOCK, message=message)) is None:
         pass
@@ -62,7 +63,7 @@ def discard(folder: Path) -> None:
             folder.rmdir()
 
 
-def _try(path: Path, *, message: str) -> IO[str] | None:
+def _try(path: Path, *, message: str | None) -> IO[str] | None:
     """The lock file, held; None where `discard` has removed it meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -70,8 +71,9 @@ def _try(path: Path, *, message: str) -> IO[str] | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if message is None else fcntl.LOCK_NB))
     except BlockingIOError:
+        assert message is not None
         with lock:
             lock.seek(0)
             process = lock.read().strip() or "unknown"

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 
 import pytest
 
@@ -27,6 +28,21 @@ def test_a_lock_that_is_discarded_meanwhile_is_not_taken(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=f"held by {os.getpid()}"):
             refused.__enter__()
     assert len(opened) == 2
+
+
+def test_without_a_message_it_waits(tmp_path):
+    entered = threading.Event()
+
+    def other():
+        with locked(tmp_path, message=None):
+            entered.set()
+
+    thread = threading.Thread(target=other)
+    with locked(tmp_path, message=None):
+        thread.start()
+        assert not entered.wait(0.3)
+    thread.join(10)
+    assert entered.is_set()
 
 
 def test_what_else_is_in_the_folder_stays(tmp_path):

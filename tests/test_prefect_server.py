@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -151,6 +152,14 @@ def test_settings_for_another_server(tmp_path):
         ALL_PROXY="socks5://127.0.0.1:9",
     )
     assert done.stdout == "flow: 3\n"
+
+
+@pytest.mark.slow
+def test_several_start_at_once_on_one_new_database(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        starts = ["-c", STARTS, str(tmp_path / "prefect")]
+        started = [pool.submit(python, *starts, folder=tmp_path) for _ in range(4)]
+    assert [each.result().stdout for each in started] == ["flow: 3\n"] * 4
 
 
 @pytest.mark.slow
