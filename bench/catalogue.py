@@ -216,9 +216,3 @@ CATALOGUE = [
     ),
     _sample("vp9-odd.webm", codec="libvpx-vp9", options=VP8, size=(131, 97)),
 ]
-
-
-def write_all(folder: Path) -> dict[str, Path]:
-    """All kinds as files in `folder`: name -> path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return {sample.name: sample.make(folder / sample.name) for sample in CATALOGUE}

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.shard_plan import PlannedShard
 from spm.atomic import atomic_path
 from spm.hashing import value_hash
-from spm.lock import in_turn, is_sole, share
+from spm.lock import is_sole, locked, share
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def notes(store: Path) -> Iterator[list[Note]]:
 
 
 def _turn(store: Path) -> AbstractContextManager[None]:
-    return in_turn(store / "unfinished/lock")
+    return locked(store / "unfinished", message=None)
 
 
 def _read(path: Path) -> Note:

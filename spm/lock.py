@@ -29,18 +29,6 @@ def locked(folder: Path, *, message: str | None) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def in_turn(path: Path) -> Iterator[None]:
-    """Holds the file `path`, which is made where it is missing and stays, while the block runs.
-
-    Where another process holds it, this one waits.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def share(file: IO[str]) -> None:
     """Holds the open `file` until it is closed; others can hold it as well."""
     fcntl.flock(file, fcntl.LOCK_SH)
