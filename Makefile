@@ -68,9 +68,11 @@ endif
 FORCE:
 
 .venv/installed: requirements.lock pyproject.toml $(if $(NEW_VENV),FORCE)
-	$(if $(NEW_VENV),@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."; exit 1; })
-	$(if $(NEW_VENV),$(PYTHON) -m venv --clear .venv)
+ifneq ($(NEW_VENV),)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+endif
 	$(if $(TORCH_INDEX),pip install --index-url $(TORCH_INDEX) \
 	  $$(grep -E '^(torch|torchvision)==' requirements.lock),)
 	pip install -r requirements.lock

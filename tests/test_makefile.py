@@ -80,6 +80,25 @@ def test_the_same_python_is_not_another(installed: Path) -> None:
     assert not any("pip" in line for line in make(installed, "-n", ".venv/installed", same))
 
 
-def test_without_a_venv_one_is_made(installed: Path) -> None:
+def test_without_a_venv_one_is_made_and_filled(installed: Path) -> None:
     shutil.rmtree(installed / ".venv")
-    assert any("-m venv" in line for line in make(installed, "-n", "ui"))
+    tools = installed / "tools"
+    tools.mkdir()
+    for name in ("python9", "pip", "touch"):
+        stub(tools / name)
+    path = f"{tools}:{os.environ['PATH']}"
+    lines = make(installed, ".venv/installed", PYTHON=str(tools / "python9"), PATH=path)
+    assert [line.removesuffix(" table=") for line in lines if " -c " not in line] == [
+        "python9 -m venv --clear .venv",
+        "pip install -r requirements.lock",
+        "pip install --no-deps --no-build-isolation -e .",
+        "touch .venv/installed",
+    ]
+
+
+def test_a_python_that_is_too_old_or_new_is_told_of_before_the_venv(installed: Path) -> None:
+    other = installed / "python9"
+    stub(other, status=1)
+    assert make(installed, ".venv/installed", PYTHON=str(other))[-1] == (
+        "Python 3.11, 3.12 or 3.13 is needed; make PYTHON=/path/to/python3.13 ..."
+    )
