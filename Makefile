@@ -25,7 +25,7 @@ export HOME ?= /tmp
 
 repro: .venv/installed
 	CLIP_SPM_TABLE=later dvc repro
-	@python -m spm.accuracy_table data/results/evaluate.json
+	@python -m spm.results.accuracy_table data/results/evaluate.json
 
 test: .venv/installed
 	python -m pytest -m "not slow"
@@ -42,10 +42,10 @@ bench: .venv/installed
 	python -m bench
 
 ui: .venv/installed
-	python -m stages.ui --port $(PORT)
+	python -m stages.commands.ui --port $(PORT)
 
 gc: .venv/installed
-	python -m stages.gc $(GC_FLAGS)
+	python -m stages.commands.gc $(GC_FLAGS)
 
 # CUDA's own packages are left out: torch pins those that it needs, a CPU-only torch needs none.
 # So are markers that hold wherever the project runs.

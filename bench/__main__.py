@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from bench.timing import Line
-from spm import command
+from spm.base import command
 
 JSON = Path("data/bench/bench.json")
 PARTS = ("otam", "readers", "workers", "episodes", "evaluation", "startup")

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from spm.clip import Frames, Pick
+from spm.video.clip import Frames, Pick
 
 Read = Callable[[Path, Pick], tuple[int, list[Frames]]]
 

@@ -21,13 +21,13 @@ from bench import counted
 from bench.counted import Cost as EpisodeCost
 from bench.episode import Episode
 from bench.models import build
-from pipeline.benchmark_preset import BACKBONES, benchmark_preset
-from spm import command
-from spm.benchmarks import load_benchmark
+from pipeline.presets.benchmark_preset import BACKBONES, benchmark_preset
+from spm.base import command
+from spm.base.yaml_file import read_yaml
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
-from spm.video import read_clip
-from spm.yaml_file import read_yaml
+from spm.dataset.benchmarks import load_benchmark
+from spm.video.reading import read_clip
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 JPEG_SHARE = 0.12

@@ -15,9 +15,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from bench.episode import Episode, head_loss
-from spm.activation_checkpointing import blocks, checkpoint_activations
-from spm.model import ClipSPM
-from spm.training import episode_losses
+from spm.model.activation_checkpointing import blocks, checkpoint_activations
+from spm.model.model import ClipSPM
+from spm.training.loop import episode_losses
 
 
 @dataclass(frozen=True)

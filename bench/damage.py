@@ -21,11 +21,11 @@ import numpy as np
 from bench.burnt import numbers
 from bench.catalogue import CATALOGUE, Sample
 from bench.harm import HARMS
-from pipeline.isolated_reader import IsolatedReader, Limits
-from spm import command
-from spm.clip import Clip
+from pipeline.decoding.isolated_reader import IsolatedReader, Limits
+from spm.base import command
+from spm.base.errors import DataError
 from spm.config.frames import FramesConfig, Reader
-from spm.errors import DataError
+from spm.video.clip import Clip
 
 Read = Callable[[Path], Clip]
 GOOD = [sample for sample in CATALOGUE if sample.numbers]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spm.model import ClipSPM
-from spm.training_data import EpisodePixels
+from spm.episodes.training_data import EpisodePixels
+from spm.model.model import ClipSPM
 
 
 @dataclass(frozen=True)

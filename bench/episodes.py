@@ -11,13 +11,13 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from bench.timing import Line, interleaved
-from spm.clip import Clip
-from spm.episodes import Episode, EpisodeSampler
-from spm.frame_store import INDEX, FrameStore
-from spm.shard_writer import write_shard
-from spm.shards import Storage
-from spm.training_data import TrainingEpisodes, load_episodes
-from spm.transforms import random_crop
+from spm.episodes.sampler import Episode, EpisodeSampler
+from spm.episodes.training_data import TrainingEpisodes, load_episodes
+from spm.episodes.transforms import random_crop
+from spm.frames.shard_writer import write_shard
+from spm.frames.shards import Storage
+from spm.frames.store import INDEX, FrameStore
+from spm.video.clip import Clip
 
 _CLASSES, _CLIPS_PER_CLASS = 6, 10
 _FRAMES, _HEIGHT, _WIDTH, _CROP = 8, 256, 340, 224

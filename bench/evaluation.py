@@ -16,9 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.models import BACKBONES, QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
 from bench.timing import Line, in_words, interleaved
-from spm import command
-from spm.model import ClipSPM
-from spm.prepared import classify_prepared, prepare
+from spm.base import command
+from spm.model.model import ClipSPM
+from spm.model.prepared import classify_prepared, prepare
 
 EPISODES = 10_000
 HMDB51_CLIPS = 1292
@@ -95,7 +95,7 @@ def _their_episode(model: ClipSPM) -> Callable[[], object]:
     text = support[:WAY, 0]
 
     def classify() -> None:
-        with patch("spm.head.otam.otam", lambda distance, *, lam: cell_by_cell(distance)):
+        with patch("spm.nn.otam.otam", lambda distance, *, lam: cell_by_cell(distance)):
             model.classify(support, _LABELS, query, text)
 
     return classify

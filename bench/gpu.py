@@ -30,9 +30,9 @@ from bench.gpu_case import (
     training_seconds,
 )
 from bench.models import BACKBONES, build
-from spm import command
-from spm.activation_checkpointing import checkpoint_activations
-from spm.device import pick_device, place
+from spm.base import command
+from spm.episodes.device import pick_device, place
+from spm.model.activation_checkpointing import checkpoint_activations
 
 JSON = Path("data/bench/gpu.json")
 

@@ -11,13 +11,13 @@ from torch.utils.data import Dataset
 
 from bench.episode import Episode
 from bench.models import FRAMES, QUERY, WAY
+from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
-from spm.episodes import EpisodeSampler
-from spm.evaluation import EncodedClips, measure, of_model, prepare_clips
-from spm.model import ClipSPM
-from spm.training import Schedule, TrainingInputs, train
-from spm.training_data import EpisodePixels
-from spm.yaml_file import read_yaml
+from spm.episodes.evaluation import EncodedClips, measure, of_model, prepare_clips
+from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.training_data import EpisodePixels
+from spm.model.model import ClipSPM
+from spm.training.loop import Schedule, TrainingInputs, train
 
 _STEP = 8
 """Episodes of an optimizer step."""
@@ -56,7 +56,7 @@ class Case:
 
 
 def training_seconds(model: ClipSPM, case: Case, sizes: Sizes, *, compile: bool) -> float:
-    """Seconds an episode, in spm.training.train: between the first validation and the last."""
+    """Seconds an episode, in spm.training.loop.train: between the first validation and the last."""
     device = next(model.parameters()).device
     seen: list[float] = []
 

@@ -18,15 +18,16 @@ import numpy as np
 from bench import simulated
 from bench.idle_repro import ROOT, idle_repro
 from bench.loading import episode_ms, sampler
-from pipeline.frames_folder import integrity
-from pipeline.frames_index import build_index
-from pipeline.shard_plan import plan_shards
-from spm import command, manifest
+from pipeline.decoding.frames_folder import integrity
+from pipeline.decoding.frames_index import build_index
+from pipeline.decoding.shard_plan import plan_shards
+from spm.base import command
+from spm.base.yaml_file import read_yaml
 from spm.config.base import validate
 from spm.config.dataset import DatasetConfig
 from spm.config.frames import FramesConfig
-from spm.frame_store import INDEX
-from spm.yaml_file import read_yaml
+from spm.dataset import manifest
+from spm.frames.store import INDEX
 
 _DRAWN = {"seed": 0, "train": 6, "val": 2, "test": 2}
 

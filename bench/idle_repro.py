@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.simulated import write_small_files
-from pipeline.git_and_dvc import dvc_command
-from pipeline.snapshot import WorkingCopy, outs_of, take_snapshot
-from spm.yaml_file import read_yaml
+from pipeline.grids.snapshot import WorkingCopy, outs_of, take_snapshot
+from pipeline.machine.git_and_dvc import dvc_command
+from spm.base.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
 _REPEATS = 3

@@ -13,8 +13,8 @@ from typing import Any
 
 from bench import processes
 from bench.small_project import SmallProject
-from pipeline.git_and_dvc import dvc_command
-from spm.yaml_file import read_yaml
+from pipeline.machine.git_and_dvc import dvc_command
+from spm.base.yaml_file import read_yaml
 
 TARGETS = ("all", "first", "descendant")
 """All processes of the run; the one that was started, alone; a random one of the others."""

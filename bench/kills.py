@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.kill_rounds import Campaign, Outcome, Round, draw
-from spm import command
+from spm.base import command
 
 _KEYS = ("job", "target", "kills")
 _FIELDS = ("seed", "first", "last", *_KEYS, "rounds", "faults")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spm import command
-from spm.episodes import EpisodeSampler
-from spm.frame_store import FrameStore
+from spm.base import command
+from spm.episodes.sampler import EpisodeSampler
+from spm.frames.store import FrameStore
 
 _EPISODES = 1000
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from spm.base.yaml_file import read_yaml
 from spm.config.sections import SECTIONS
-from spm.model import ClipSPM
-from spm.model_spec import ModelSpec
-from spm.yaml_file import read_yaml
+from spm.model.model import ClipSPM
+from spm.model.spec import ModelSpec
 
 WAY, QUERY, FRAMES = 5, 4, 8
 BACKBONES = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.timing import Line, interleaved
-from spm.head.otam import otam
+from spm.nn.otam import otam
 
 _LAMBDA = 0.5
 _TARGETS = {(20, 5, 8, 8): 10.0, (100, 5, 8, 8): 4.0, (20, 5, 16, 16): 12.0}

@@ -11,10 +11,10 @@ import numpy as np
 from bench.bare_readers import READERS
 from bench.moving import Moving
 from bench.timing import interleaved
-from spm.clip import Frames, Pick
-from spm.packets import open_packets
-from spm.sampling import segment_frames
-from spm.video import read_frames, resize
+from spm.video.clip import Frames, Pick
+from spm.video.packets import open_packets
+from spm.video.reading import read_frames, resize
+from spm.video.sampling import segment_frames
 
 SHORT_SIDE = 256
 CLIPS = [

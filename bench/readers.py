@@ -17,7 +17,7 @@ from bench.noticed_damage import damage_table
 from bench.reader_speed import speeds
 from bench.right_frames import outcomes
 from bench.timing import Line
-from spm import command
+from spm.base import command
 
 JSON = Path("data/bench/readers.json")
 _TARGET = 0.9

@@ -10,11 +10,11 @@ import numpy as np
 from bench.bare_readers import READERS, Read
 from bench.burnt import numbers
 from bench.catalogue import CATALOGUE
-from spm.clip import Frames, Pick
+from spm.base.errors import ConfigError, DataError
 from spm.config.frames import Reader
-from spm.counting_readers import check_installed
-from spm.errors import ConfigError, DataError
-from spm.video import read_frames
+from spm.video.clip import Frames, Pick
+from spm.video.counting_readers import check_installed
+from spm.video.reading import read_frames
 
 RIGHT, REFUSED = "right", "refused"
 _SECONDS = 20

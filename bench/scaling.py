@@ -17,8 +17,8 @@ from bench.episode import Episode, head_steps
 from bench.gpu_case import evaluation_seconds
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build
 from bench.timing import interleaved
-from spm import command
-from spm.model import ClipSPM
+from spm.base import command
+from spm.model.model import ClipSPM
 
 BASE = Episode(way=WAY, shot=1, query=QUERY, frames=FRAMES)
 CHANNELS = 128

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spm.clip import Clip
-from spm.inventory import SCHEMA
-from spm.shard_writer import write_shard
+from spm.dataset.inventory import SCHEMA
+from spm.frames.shard_writer import write_shard
+from spm.video.clip import Clip
 
 _SPLITS = {"train": 0.6, "val": 0.15, "test": 0.25}
 _SHARDS = 512

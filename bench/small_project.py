@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.git_and_dvc import dvc_command
+from pipeline.grids.snapshot import WorkingCopy, outs_of, take_snapshot
+from pipeline.machine.git_and_dvc import dvc_command
 from pipeline.preset import with_values
-from pipeline.snapshot import WorkingCopy, outs_of, take_snapshot
-from spm.yaml_file import read_yaml
+from spm.base.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.timing import Line, interleaved
-from pipeline.git_and_dvc import dvc_command
+from pipeline.machine.git_and_dvc import dvc_command
 
 _ROOT = Path(__file__).parent.parent
-_IMPORTS = {"spm": 0.5, "spm.model": 3.0}
+_IMPORTS = {"spm": 0.5, "spm.model.model": 3.0}
 _NO_OP = 4.0
 
 

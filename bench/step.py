@@ -17,8 +17,8 @@ from bench.episode import Episode, head_steps
 from bench.episodes import training_episodes
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build, pixels
 from bench.timing import in_words, interleaved
-from spm import command
-from spm.model import ClipSPM
+from spm.base import command
+from spm.model.model import ClipSPM
 
 SHOTS = (1, 5)
 _ACCUMULATE = 16

@@ -17,17 +17,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spm import command
-from spm.clip import Clip, Frames
-from spm.clip_files import is_clip
+from spm.base import command
+from spm.base.yaml_file import read_yaml
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
-from spm.inventory_walk import walk
-from spm.shard_writer import write_shard
-from spm.shards import Shard, Storage
-from spm.transforms import random_crop
-from spm.video import read_clip
-from spm.yaml_file import read_yaml
+from spm.dataset.inventory_walk import walk
+from spm.episodes.transforms import random_crop
+from spm.frames.shard_writer import write_shard
+from spm.frames.shards import Shard, Storage
+from spm.video.clip import Clip, Frames
+from spm.video.clip_files import is_clip
+from spm.video.reading import read_clip
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 FORMATS: list[tuple[Storage, int]] = [("raw", 0), ("jpeg", 95), ("jpeg", 90), ("jpeg", 85)]

@@ -10,12 +10,12 @@ from pathlib import Path
 from bench.damage import FRAMES
 from bench.moving import Moving
 from bench.timing import Line, interleaved
-from pipeline.decode_flow import decode_here
-from pipeline.isolated_reader import Limits
-from pipeline.prefect_server import ensure_server
-from pipeline.shard_decoder import DecodeJob
-from pipeline.shard_plan import PlannedShard
-from spm.video import read_clip
+from pipeline.decoding.decode_flow import decode_here
+from pipeline.decoding.isolated_reader import Limits
+from pipeline.decoding.shard_decoder import DecodeJob
+from pipeline.decoding.shard_plan import PlannedShard
+from pipeline.machine.prefect_server import ensure_server
+from spm.video.reading import read_clip
 
 _SHARDS, _CLIPS = 8, 384
 _FRAMES = FRAMES.model_copy(update={"short_side": 256, "storage": "jpeg"})

@@ -1,5 +1,5 @@
 """How work fans out inside a stage (Prefect)."""
 
-from spm.missing_packages import explain_missing_packages
+from spm.base.missing_packages import explain_missing_packages
 
 explain_missing_packages()

@@ -1,10 +1,10 @@
 """Runs a grid of experiments, and tabulates it: `python -m pipeline.experiments components`.
 
 A grid is a file in pipeline/grids, or any other: `python -m pipeline.experiments my/grid.yaml`
-(pipeline.grid says what stands in it). Points that were measured already, by this grid or another,
-are not run again; run it again after a failure, a kill or an edit, and it does what is missing.
-The table is in data/experiments/<name>: table.md, table.parquet, table.png. The name is the grid's;
-for a file elsewhere a hash of its path is added.
+(pipeline.grids.grid says what stands in it). Points that were measured already, by this grid or
+another, are not run again; run it again after a failure, a kill or an edit, and it does what is
+missing. The table is in data/experiments/<name>: table.md, table.parquet, table.png. The name is
+the grid's; for a file elsewhere a hash of its path is added.
 """
 
 import argparse
@@ -18,21 +18,21 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.git_and_dvc import cache_folder
-from pipeline.grid import Grid, Point, load_grid, points_of, slug
-from pipeline.grid_run import Outcome, Runner, Task, child_environment, interrupts, run_all
-from pipeline.grid_table import Results, markdown, summarize, table
-from pipeline.outside_files import OutsideFiles
-from pipeline.places import state_folder
-from pipeline.point_records import PointRecords, point_key
-from pipeline.snapshot import Snapshot, WorkingCopy, take_snapshot
-from spm import command
-from spm.atomic import atomic_path
-from spm.errors import InputError
-from spm.lock import locked
-from spm.path_parser import PathParser
-from spm.unwritable import make_writable
-from spm.yaml_file import read_yaml
+from pipeline.grids.grid import Grid, Point, load_grid, points_of, slug
+from pipeline.grids.grid_run import Outcome, Runner, Task, child_environment, interrupts, run_all
+from pipeline.grids.grid_table import Results, markdown, summarize, table
+from pipeline.grids.outside_files import OutsideFiles
+from pipeline.grids.point_records import PointRecords, point_key
+from pipeline.grids.snapshot import Snapshot, WorkingCopy, take_snapshot
+from pipeline.machine.git_and_dvc import cache_folder
+from pipeline.machine.places import state_folder
+from spm.base import command
+from spm.base.atomic import atomic_path
+from spm.base.errors import InputError
+from spm.base.lock import locked
+from spm.base.path_parser import PathParser
+from spm.base.unwritable import make_writable
+from spm.base.yaml_file import read_yaml
 
 _TABLES = Path("data/experiments")
 _RUNS_ALREADY = "a grid (or make gc) runs already, in process {process}: wait for it or end it"
@@ -155,7 +155,7 @@ def _log_table(grid: Grid, folder: Path, *, root: Path, state: Path) -> None:
 
 def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
     """Asks the stages' side, which alone talks to MLflow; answers the grid's run, "" for none."""
-    command = [sys.executable, "-m", "stages.grid_run", grid.name, *options]
+    command = [sys.executable, "-m", "stages.commands.grid_run", grid.name, *options]
     environment = {**os.environ, "CLIP_SPM_STATE": str(state)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
@@ -164,7 +164,7 @@ def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
 
 
 def _write_table(grid: Grid, results: Results, *, folder: Path) -> None:
-    from pipeline.grid_figure import write_figure
+    from pipeline.grids.grid_figure import write_figure
 
     summaries = summarize(grid, results)
     page = markdown(grid, summaries, results=results)

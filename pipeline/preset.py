@@ -5,8 +5,9 @@
     python -m pipeline.preset motion
 
 A preset is a file of pipeline/presets, some sections of params.yaml with some of their keys; or a
-benchmark (pipeline.benchmark_preset). Its values are set in params.yaml, everything else stays as
-it is, comments and layout included. `motion` has every key that any other has: it takes them back.
+benchmark (pipeline.presets.benchmark_preset). Its values are set in params.yaml, everything else
+stays as it is, comments and layout included. `motion` has every key that any other has: it takes
+them back.
 """
 
 import argparse
@@ -19,15 +20,15 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from pipeline.benchmark_preset import BACKBONE, BACKBONES, SHOT, benchmark_preset
-from pipeline.dotted import flatten, place_of
-from pipeline.parameters import apply
-from spm import command
-from spm.atomic import atomic_path
+from pipeline.presets.benchmark_preset import BACKBONE, BACKBONES, SHOT, benchmark_preset
+from pipeline.presets.dotted import flatten, place_of
+from pipeline.presets.parameters import apply
+from spm.base import command
+from spm.base.atomic import atomic_path
+from spm.base.errors import ConfigError
+from spm.base.yaml_file import read_yaml
 from spm.config.dataset import BENCHMARKS
 from spm.config.sections import check_all
-from spm.errors import ConfigError
-from spm.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 PRESETS = Path(__file__).parent / "presets"

@@ -6,20 +6,20 @@
     class_text = spm.encode_classes(["pouring tea", ...], model=model)  # [N, C]
     logits = model.classify_each(support, labels, query, class_text)    # [Q, N]
 
-Names are resolved on first use, so that importing `spm.video` does not import the model.
+Names are resolved on first use, so that importing `spm.video.reading` does not import the model.
 """
 
 import importlib
 from typing import Any
 
-from spm.missing_packages import explain_missing_packages
+from spm.base.missing_packages import explain_missing_packages
 
 _HOME = {
-    "ClipSPM": "spm.model",
+    "ClipSPM": "spm.model.model",
     "encode_classes": "spm.inputs",
-    "load_model": "spm.model",
+    "load_model": "spm.model.model",
     "read_clip": "spm.inputs",
-    "save_model": "spm.model",
+    "save_model": "spm.model.model",
 }
 
 __all__ = ["ClipSPM", "encode_classes", "load_model", "read_clip", "save_model"]

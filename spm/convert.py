@@ -7,8 +7,8 @@ The model folder is one of ours, for `model.init_from` and `spm.load_model`. Ten
 and never computed with, and keep their precision, so there and back is exact, bit for bit. What
 our model has no place for (`scale`, and whether the tower was wrapped) lies in a file of its own
 in the folder. Of the released file, only `model_state_dict` is read, and nothing of it is run
-(spm.torch_file): a TorchScript archive is refused. What DataParallel or torch.compile put before
-all names is left out.
+(spm.model.torch_file): a TorchScript archive is refused. What DataParallel or torch.compile put
+before all names is left out.
 """
 
 import argparse
@@ -20,18 +20,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from spm import command
-from spm.atomic import atomic_path
+from spm.base import command
+from spm.base.atomic import atomic_path
+from spm.base.errors import ConfigError, DataError
+from spm.base.path_parser import PathParser
 from spm.config.backbone import CONV, BackboneConfig
-from spm.errors import ConfigError, DataError
-from spm.model import WEIGHTS_FILE, ClipSPM
-from spm.model_spec import ModelSpec, load_spec, save_spec
-from spm.path_parser import PathParser
-from spm.released import LAMBDA3_SCALE, SCALE, released_name, released_spec
-from spm.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
-from spm.torch_file import read_torch_file
-from spm.weight_facts import models_of
-from spm.weight_file import form_of
+from spm.model.model import WEIGHTS_FILE, ClipSPM
+from spm.model.spec import ModelSpec, load_spec, save_spec
+from spm.model.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
+from spm.model.torch_file import read_torch_file
+from spm.model.weight_facts import models_of
+from spm.model.weight_file import form_of
+from spm.released.release import LAMBDA3_SCALE, SCALE, released_name, released_spec
 
 EXTRAS_FILE = "released.safetensors"
 _STATE = "model_state_dict"

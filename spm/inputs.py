@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from spm import text_tower
-from spm.class_text import class_text
-from spm.clip_pixels import read_pixels
-from spm.model import ClipSPM
+from spm.dataset.class_text import class_text
+from spm.episodes.clip_pixels import read_pixels
+from spm.model import text_tower
+from spm.model.model import ClipSPM
 
 
 def read_clip(path: Path | str, *, model: ClipSPM) -> Tensor:

@@ -3,11 +3,11 @@
     python -m spm.predict --model data/model --support my_classes clip1.mp4 clip2.mov
 
     my_classes/pouring_water/a.mp4     one folder a class; any number of clips in each
-    my_classes/pouring_water/b.mp4     (spm.support_folder)
+    my_classes/pouring_water/b.mp4     (spm.dataset.support_folder)
     my_classes/opening_a_door/c.mov
 
-A clip may also be a folder of its frames, numbered images (spm.frame_folder). Clips are classified
-one by one, unless --transductive lets them see each other in PADM.
+A clip may also be a folder of its frames, numbered images (spm.video.frame_folder). Clips are
+classified one by one, unless --transductive lets them see each other in PADM.
 Shapes: `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
@@ -20,16 +20,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spm import command
-from spm.class_text import class_text
-from spm.device import pick_device
-from spm.errors import DataError
+from spm.base import command
+from spm.base.errors import DataError
+from spm.base.path_parser import PathParser, printable
+from spm.dataset.class_text import class_text
+from spm.dataset.same_text import same_texts
+from spm.dataset.support_folder import find_support, passed_over
+from spm.episodes.device import pick_device
 from spm.inputs import encode_classes, read_clip
-from spm.model import ClipSPM, load_model
-from spm.path_parser import PathParser, printable
-from spm.same_text import same_texts
-from spm.support_folder import find_support, passed_over
-from spm.text_tower import is_trained
+from spm.model.model import ClipSPM, load_model
+from spm.model.text_tower import is_trained
 
 
 @dataclass(frozen=True)

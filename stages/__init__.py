@@ -6,6 +6,6 @@ import os
 # runs beside a stage, spinning made evaluation on two cores three to eight times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from spm.missing_packages import explain_missing_packages
+from spm.base.missing_packages import explain_missing_packages
 
 explain_missing_packages()

@@ -10,17 +10,18 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-from spm.atomic import atomic_folder
+from spm.base.atomic import atomic_folder
+from spm.base.errors import InputError
+from spm.base.progress import progress_bar
 from spm.config.dataset import BUILT_IN, GeneratorPart, MotionConfig
 from spm.config.runtime import RuntimeConfig
-from spm.errors import InputError
-from spm.motion import CLASSES
-from spm.motion_look import FRAMES_PER_SECOND
-from spm.motion_render import render_clip
-from spm.motion_video import write_mp4
-from spm.progress import progress_bar
-from stages import command, params, paths, preflight, tracking
-from stages.alone import alone
+from spm.motion.classes import CLASSES
+from spm.motion.look import FRAMES_PER_SECOND
+from spm.motion.mp4 import write_mp4
+from spm.motion.render import render_clip
+from stages.shared import command, params, paths, preflight
+from stages.shared.alone import alone
+from stages.tracking import runs as tracking
 
 
 def main() -> None:

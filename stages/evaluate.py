@@ -14,15 +14,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from spm.accuracy_table import accuracy_table
-from spm.atomic import atomic_path
+from spm.base.atomic import atomic_path
+from spm.base.hashing import folder_hash, value_hash
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.runtime import RuntimeConfig
-from spm.coverage import COLUMNS, measured_on
-from spm.device import place
-from spm.episodes import EpisodeSampler
-from spm.evaluation import (
+from spm.dataset.coverage import COLUMNS, measured_on
+from spm.episodes.device import place
+from spm.episodes.evaluation import (
     Classifier,
     Measurement,
     encode_clips,
@@ -31,12 +30,13 @@ from spm.evaluation import (
     on_features,
     prepare_clips,
 )
-from spm.frame_store import INDEX, FrameStore
-from spm.hashing import folder_hash, value_hash
-from spm.model import ClipSPM, load_model
-from spm.prompts import PromptFeatures
-from spm.ranks import Ranks
-from spm.results import (
+from spm.episodes.ranks import Ranks
+from spm.episodes.sampler import EpisodeSampler
+from spm.frames.store import INDEX, FrameStore
+from spm.model.model import ClipSPM, load_model
+from spm.model.prompts import PromptFeatures
+from spm.results.accuracy_table import accuracy_table
+from spm.results.document import (
     INDUCTIVE,
     MODEL,
     Conditions,
@@ -46,11 +46,17 @@ from spm.results import (
     episode_table,
     headline,
 )
-from spm.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT, mean_pooled_cosine, zero_shot_text
-from stages import command, params, paths, tracking
-from stages.alone import alone
-from stages.launch import launch
-from stages.provenance import machine_tags
+from spm.results.yardsticks import (
+    MEAN_POOLED_COSINE,
+    ZERO_SHOT_TEXT,
+    mean_pooled_cosine,
+    zero_shot_text,
+)
+from stages.shared import command, params, paths
+from stages.shared.alone import alone
+from stages.shared.launch import launch
+from stages.tracking import runs as tracking
+from stages.tracking.provenance import machine_tags
 
 SPLIT = "test"
 _TABLE, _LATER = "CLIP_SPM_TABLE", "later"

@@ -7,19 +7,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.decode import fill_store
-from pipeline.frames_folder import INTEGRITY, write_folder
-from pipeline.shard_plan import plan_shards, recipe_hash
-from pipeline.unfinished_decoding import noted
+from pipeline.decoding.decode import fill_store
+from pipeline.decoding.frames_folder import INTEGRITY, write_folder
+from pipeline.decoding.shard_plan import plan_shards, recipe_hash
+from pipeline.decoding.unfinished_decoding import noted
+from spm.base.errors import DataError
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
-from spm.coverage import describe, metrics
-from spm.errors import DataError
-from spm.rejections import check_rejected, first_of
-from stages import command, params, paths, tracking
-from stages.alone import alone
-from stages.dataset_folder import dataset_folder
+from spm.dataset.coverage import describe, metrics
+from spm.dataset.rejections import check_rejected, first_of
+from stages.shared import command, params, paths
+from stages.shared.alone import alone
+from stages.shared.dataset_folder import dataset_folder
+from stages.tracking import runs as tracking
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.places import inventory_cache
-from spm import inventory, manifest
-from spm.asides import asides_of, class_folder, clips_of, summary, without_clips
-from spm.atomic import atomic_path
+from pipeline.machine.places import inventory_cache
+from spm.base.atomic import atomic_path
+from spm.base.errors import DataError
+from spm.base.names import composed, look_alikes
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, FOLDERS, DatasetConfig
 from spm.config.episode import EpisodeConfig
@@ -23,14 +23,14 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
-from spm.errors import DataError
-from spm.feasibility import VALIDATION_SPLITS, check_feasible
-from spm.names import composed, look_alikes
-from stages import command, params, paths, preflight, split_lists
-from stages.alone import alone
-from stages.dataset_folder import dataset_folder
-from stages.outside_files import outside_files
-from stages.weights_check import check_weights
+from spm.dataset import inventory, manifest
+from spm.dataset.asides import asides_of, class_folder, clips_of, summary, without_clips
+from spm.dataset.feasibility import VALIDATION_SPLITS, check_feasible
+from stages.shared import command, params, paths, preflight, split_lists
+from stages.shared.alone import alone
+from stages.shared.dataset_folder import dataset_folder
+from stages.shared.outside_files import outside_files
+from stages.shared.weights_check import check_weights
 
 _SHOWN = 5
 

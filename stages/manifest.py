@@ -5,12 +5,13 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spm import manifest
-from spm.atomic import atomic_path
+from spm.base.atomic import atomic_path
 from spm.config.dataset import DatasetConfig
-from spm.coverage import about, coverage, describe, metrics, name_data
-from stages import command, params, paths, split_lists, tracking
-from stages.alone import alone
+from spm.dataset import manifest
+from spm.dataset.coverage import about, coverage, describe, metrics, name_data
+from stages.shared import command, params, paths, split_lists
+from stages.shared.alone import alone
+from stages.tracking import runs as tracking
 
 
 def main() -> None:

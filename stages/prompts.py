@@ -8,12 +8,13 @@ import torch
 
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
-from spm.same_text import are_one, check_alike, warn_alike
-from spm.text_tower import encode_classes, read_alike
-from spm.weight_facts import check_weights, doubt
-from stages import command, params, paths, tracking
-from stages.alone import alone
-from stages.provenance import machine_tags
+from spm.dataset.same_text import are_one, check_alike, warn_alike
+from spm.model.text_tower import encode_classes, read_alike
+from spm.model.weight_facts import check_weights, doubt
+from stages.shared import command, params, paths
+from stages.shared.alone import alone
+from stages.tracking import runs as tracking
+from stages.tracking.provenance import machine_tags
 
 
 def main() -> None:

@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from spm.alignment_examples import AlignmentExample, find_examples
-from spm.alignment_figure import alignment_figure
-from spm.atomic import atomic_folder
+from spm.base.atomic import atomic_folder
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
-from spm.device import pick_device
-from spm.episodes import EpisodeSampler
-from spm.figures import class_bars, confusion, learning_curve, save
-from spm.frame_store import FrameStore
-from spm.model import load_model
-from spm.prompts import PromptFeatures
-from spm.report_page import report_page
-from stages import command, params, paths, tracking
-from stages.alone import alone
+from spm.episodes.device import pick_device
+from spm.episodes.sampler import EpisodeSampler
+from spm.frames.store import FrameStore
+from spm.model.model import load_model
+from spm.model.prompts import PromptFeatures
+from spm.report.alignment_examples import AlignmentExample, find_examples
+from spm.report.alignment_figure import alignment_figure
+from spm.report.figures import class_bars, confusion, learning_curve, save
+from spm.report.page import report_page
+from stages.shared import command, params, paths
+from stages.shared.alone import alone
+from stages.tracking import runs as tracking
 
 _SPLIT = "test"
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import torch
 
-from pipeline.git_and_dvc import cache_name
-from spm.activation_checkpointing import checkpoint_activations
-from spm.atomic import atomic_folder, atomic_path
-from spm.checkpoint import Checkpoint, hold
+from pipeline.machine.git_and_dvc import cache_name
+from spm.base.atomic import atomic_folder, atomic_path
+from spm.base.errors import ConfigError
+from spm.base.hashing import file_hash, value_hash
+from spm.base.source import code_hash
+from spm.base.versions import TRAINING, versions
 from spm.config.backbone import BackboneConfig
 from spm.config.base import Section
 from spm.config.episode import EpisodeConfig
@@ -25,27 +27,26 @@ from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
-from spm.device import place
-from spm.episodes import EpisodeSampler
-from spm.errors import ConfigError
-from spm.feasibility import check_feasible
-from spm.frame_store import FrameStore
-from spm.hashing import file_hash, value_hash
-from spm.history import History
-from spm.model import WEIGHTS_FILE, ClipSPM, load_weights, save_model
-from spm.model_spec import ModelSpec, differences, load_spec
-from spm.prompts import PromptFeatures
-from spm.ranks import Ranks
-from spm.source import code_hash
-from spm.training import Schedule, TrainingInputs, train
-from spm.training_data import TrainingEpisodes
-from spm.validation import validation
-from spm.versions import TRAINING, versions
-from stages import command, params, paths, tracking
-from stages.alone import alone
-from stages.launch import count_ranks, launch
-from stages.learning_curve import reporter, silence
-from stages.provenance import machine_tags
+from spm.dataset.feasibility import check_feasible
+from spm.episodes.device import place
+from spm.episodes.ranks import Ranks
+from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.training_data import TrainingEpisodes
+from spm.frames.store import FrameStore
+from spm.model.activation_checkpointing import checkpoint_activations
+from spm.model.model import WEIGHTS_FILE, ClipSPM, load_weights, save_model
+from spm.model.prompts import PromptFeatures
+from spm.model.spec import ModelSpec, differences, load_spec
+from spm.training.checkpoint import Checkpoint, hold
+from spm.training.history import History
+from spm.training.loop import Schedule, TrainingInputs, train
+from spm.training.validation import validation
+from stages.shared import command, params, paths
+from stages.shared.alone import alone
+from stages.shared.launch import count_ranks, launch
+from stages.tracking import runs as tracking
+from stages.tracking.learning_curve import reporter, silence
+from stages.tracking.provenance import machine_tags
 
 SECTIONS: dict[str, type[Section]] = {
     "frames": FramesConfig,

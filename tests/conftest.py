@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import pytest
 
 from bench.small_project import SmallProject
-from pipeline.prefect_server import ensure_server
+from pipeline.machine.prefect_server import ensure_server
 
 _LONG_SECONDS = 20
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from spm import source
+from spm.base import source
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("spm", "pipeline", "stages")

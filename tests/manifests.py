@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from spm.base.hashing import cheap_key
+from spm.base.yaml_file import read_yaml
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
-from spm.hashing import cheap_key
-from spm.yaml_file import read_yaml
 from tests.import_closure import ROOT
 
 

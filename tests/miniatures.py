@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.burnt import write_clip
-from spm.benchmarks import load_benchmark
+from spm.dataset.benchmarks import load_benchmark
 from tests.toy_benchmark import write
 
 CLIPS = 2

@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
-from spm.model import ClipSPM
-from spm.model_spec import ModelSpec
-from spm.yaml_file import read_yaml
-from stages import params
+from spm.model.model import ClipSPM
+from spm.model.spec import ModelSpec
+from stages.shared import params
 
 
 def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:

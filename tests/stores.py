@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spm.clip import Clip
-from spm.frame_store import INDEX, FrameStore
-from spm.shard_writer import write_shard
+from spm.frames.shard_writer import write_shard
+from spm.frames.store import INDEX, FrameStore
+from spm.video.clip import Clip
 
 T, SIDE = 4, 40
 

@@ -14,15 +14,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import spm
+from spm.base.errors import ConfigError, DataError
+from spm.base.yaml_file import read_yaml
 from spm.convert import EXTRAS_FILE, from_released, to_released
 from spm.convert import main as convert
-from spm.errors import ConfigError, DataError
-from spm.model import WEIGHTS_FILE, load_weights
-from spm.yaml_file import read_yaml
-from stages import params
+from spm.model.model import WEIGHTS_FILE, load_weights
+from stages.shared import params
 from tests import models, reference, tiny_clip
 from tests.machines import told
-from tests.test_torch_file import WritesAFile, renamed
+from tests.model.test_torch_file import WritesAFile, renamed
 
 C, HEADS, HIDDEN = 24, 8, 40
 

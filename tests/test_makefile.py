@@ -48,7 +48,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> list[str]:
 def test_repro_shows_the_table_once_whether_a_stage_ran_or_not(installed: Path) -> None:
     assert make(installed, "repro") == [
         "dvc repro table=later",
-        "python -m spm.accuracy_table data/results/evaluate.json table=",
+        "python -m spm.results.accuracy_table data/results/evaluate.json table=",
     ]
 
 

@@ -18,7 +18,7 @@ from tests.import_closure import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 OPTIONAL = {"torchcodec"}
-"""Imported where the user has chosen it: spm.counting_readers says so where it is absent."""
+"""Imported where the user has chosen it: spm.video.counting_readers says so where it is absent."""
 
 
 def _lock() -> list[Requirement]:

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from spm import predict
-from spm.errors import DataError
+from spm.base.errors import DataError
 from spm.inputs import encode_classes
-from spm.model import ClipSPM, load_model, save_model
-from spm.motion_video import write_mp4
+from spm.model.model import ClipSPM, load_model, save_model
+from spm.motion.mp4 import write_mp4
 from tests import models
 from tests.machines import told
 

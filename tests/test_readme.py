@@ -8,7 +8,7 @@ import torch
 
 import spm
 from bench.burnt import write_clip
-from spm.model import load_model, save_model
+from spm.model.model import load_model, save_model
 from tests import models
 from tests.import_closure import ROOT
 

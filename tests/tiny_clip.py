@@ -7,7 +7,7 @@ from typing import Any
 import open_clip
 import pytest
 
-from spm import clip_models
+from spm.model import clip_models
 
 NAME = "tiny-vit"
 CONFIG = {

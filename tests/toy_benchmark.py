@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spm.benchmarks import Benchmark
+from spm.dataset.benchmarks import Benchmark
 
 CLASSES = {
     "train": ["run", "throw_ball"],

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from spm.base.errors import ConfigError
 from spm.config.problems import explain, no_section
-from spm.errors import ConfigError
 
 SectionType = TypeVar("SectionType", bound="Section")
 

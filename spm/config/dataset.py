@@ -60,7 +60,7 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
     kind: ClipKind
     """What a clip is: a video file, or a folder with its frames as numbered images."""
     benchmark: BenchmarkName | None
-    """The folder holds the videos of a benchmark (spm/benchmarks.yaml), in whatever folders."""
+    """The folder holds the videos of a benchmark (spm/dataset/benchmarks.yaml), in any folders."""
     split: str | DrawnSplit
     """A YAML file with the class lists train, val and test; or how many classes to draw; or
     `folders`: class folders lie in folders train, val and test; or `published`, with a benchmark:
@@ -68,8 +68,8 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
     lists: str | None
     """With a benchmark: a folder in data/splits with its published video lists."""
     names: Literal["cleaned", "as_released"]
-    """Class texts: by the rules of spm.class_text, or as the paper's release words a benchmark's
-    training and test classes."""
+    """Class texts: by the rules of spm.dataset.class_text, or as the paper's release words a
+    benchmark's training and test classes."""
     class_texts: dict[str, str]
     """Class name -> text, where neither gives the right one."""
 

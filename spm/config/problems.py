@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from spm.nearest import nearest
+from spm.base.nearest import nearest
 
 Keys = tuple[int | str, ...]
 

@@ -6,6 +6,8 @@ this module: what a stage reads of a section it imports from the section's own.
 
 from typing import Any
 
+from spm.base.errors import ConfigError
+from spm.base.nearest import nearest
 from spm.config.backbone import BackboneConfig
 from spm.config.base import Section, validate
 from spm.config.dataset import DatasetConfig
@@ -17,8 +19,6 @@ from spm.config.prompts import PromptsConfig
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
-from spm.errors import ConfigError
-from spm.nearest import nearest
 
 SECTIONS: dict[str, type[Section]] = {
     "dataset": DatasetConfig,

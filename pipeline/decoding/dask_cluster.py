@@ -1,0 +1,51 @@
+"""The Dask cluster that a flow is sent to."""
+
+import socket
+from typing import Any
+
+from pipeline.machine.prefect_server import is_near
+from pipeline.machine.proxies import THIS_MACHINE
+from spm.base.errors import ConfigError
+
+_CONNECT_SECONDS = 10
+
+
+def own_address(scheduler: str) -> str:
+    """The address of this machine in the network of the cluster, where its workers reach it.
+
+    Says how many workers there are, and has them ask Prefect's server there without a proxy. Raises
+    ConfigError where no scheduler answers, or a worker does not know this project.
+    """
+    from distributed import Client
+    from distributed.comm import get_address_host_port
+
+    try:
+        place = get_address_host_port(scheduler)
+        with socket.create_connection(place, timeout=_CONNECT_SECONDS) as connection:
+            address = str(connection.getsockname()[0])
+        with Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False) as client:
+            threads = sum(client.nthreads().values())
+            _prepare_workers(client, address)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"runtime.dask_scheduler = {scheduler!r}: no scheduler answers there "
+            f"({str(error).splitlines()[0]}). Start one with `dask scheduler`, and workers with "
+            "`dask worker ADDRESS`, or set runtime.runner: local"
+        ) from None
+    waiting = "" if threads else ": waiting for workers (`dask worker ADDRESS`)"
+    print(f"Dask at {scheduler}: {threads} shards at a time{waiting}", flush=True)
+    return address
+
+
+def _prepare_workers(client: Any, address: str) -> None:
+    from pipeline.machine.direct_workers import AskDirectly
+
+    try:
+        client.register_plugin(AskDirectly(*[address, *THIS_MACHINE] if is_near() else []))
+    except Exception as error:  # Dask knows no class for what went wrong in a worker
+        raise ConfigError(
+            f"a Dask worker cannot run this project's code ({error}): start the workers in the "
+            "same checkout and environment as the stage, with PYTHONPATH=. there"
+        ) from None

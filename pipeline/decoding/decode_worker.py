@@ -1,0 +1,71 @@
+"""The process that reads clips, so that a file that ends it ends nothing else.
+
+Started and watched by pipeline.decoding.decode_process. A request is a path and how to read it;
+the answer is a clip or an exception. It imports what reading needs and no more, because every
+crash starts it anew, and it ends when its parent does.
+"""
+
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pipeline.decoding.clip_channel import ClipChannel
+from spm.base.errors import DataError, TransientError
+from spm.config.frames import FramesConfig
+from spm.video.clip import Clip
+from spm.video.reading import read_clip
+
+READY = "ready"
+
+_OUT_OF_MEMORY = TransientError("out of memory: the decoder got no more")
+_OUT_OF_MEMORY_SCORE = Path("/proc/self/oom_score_adj")
+
+
+def _serve(channel: ClipChannel, *, alarm_seconds: float) -> None:
+    """Answers until the parent closes the connection, or is gone.
+
+    A clip that hangs is the parent's to end. Where the parent is gone, the alarm ends it.
+    """
+    channel.connection.send(READY)
+    while True:
+        path, frames = channel.connection.recv()
+        signal.setitimer(signal.ITIMER_REAL, alarm_seconds)
+        answer = _read(path, frames=frames)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        channel.send(answer)
+
+
+def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
+    """The clip, or why there is none: DataError for the file, any other for the machine."""
+    try:
+        return read_clip(path, frames=frames)
+    except (DataError, OSError, ImportError) as error:
+        return _OUT_OF_MEMORY if isinstance(error.__cause__, MemoryError) else error
+    except MemoryError:
+        return _OUT_OF_MEMORY
+    except Exception as error:  # of a library that a damaged file has led astray
+        return DataError(f"the reader failed: {type(error).__name__}: {error}")
+
+
+def _stand_back() -> None:
+    """The first to go when the machine runs out of memory; silent; a Ctrl-C is for the parent."""
+    if _OUT_OF_MEMORY_SCORE.exists():
+        _OUT_OF_MEMORY_SCORE.write_text("1000", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    import av  # noqa: F401  now, and not in the first clip's time
+    import PIL.Image  # noqa: F401
+
+    _stand_back()
+    with suppress(EOFError, ConnectionError):  # the parent has no more clips, or is gone
+        connection, pixels, alarm_seconds = sys.argv[1:]
+        channel = ClipChannel(Connection(int(connection)), int(pixels))
+        _serve(channel, alarm_seconds=float(alarm_seconds))

@@ -1,0 +1,68 @@
+"""Which shards a decoding needs that has not ended: noted in the store, for `make gc`.
+
+shards/unfinished/<key>.json   {"recipe": "…", "shards": ["….h5", …]}, held while it runs
+shards/unfinished/lock         held while a decoding begins or ends, or gc removes shards
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.decoding.shard_plan import PlannedShard
+from spm.base.atomic import atomic_path
+from spm.base.hashing import value_hash
+from spm.base.lock import is_sole, locked, share
+
+
+@dataclass(frozen=True)
+class Note:
+    path: Path
+    recipe: str
+    """Of the shards, as `recipe_hash` gives it."""
+    shards: frozenset[str]
+    runs: bool
+    """False where it was killed, or ended with an error."""
+
+
+@contextmanager
+def noted(shards: Sequence[PlannedShard], *, store: Path, recipe: str) -> Iterator[None]:
+    """Notes `shards` while the block runs, and from then on where it does not end well.
+
+    Of several processes that decode the same shards, the last one removes the note.
+    """
+    names = [shard.name for shard in shards]
+    note = store / "unfinished" / f"{value_hash(names)[:16]}.json"
+    with ExitStack() as running:
+        with _turn(store):
+            if not note.is_file():
+                with atomic_path(note) as path:
+                    text = json.dumps({"recipe": recipe, "shards": names})
+                    path.write_text(text, encoding="utf-8")
+            file = running.enter_context(open(note, "r+", encoding="utf-8"))
+            share(file)
+        yield
+        with _turn(store):
+            if is_sole(file):
+                note.unlink()
+
+
+@contextmanager
+def notes(store: Path) -> Iterator[list[Note]]:
+    """Of all decodings that have not ended, whoever runs or ran them.
+
+    What would begin or end while the block runs waits for it.
+    """
+    with _turn(store):
+        yield [_read(path) for path in sorted((store / "unfinished").glob("*.json"))]
+
+
+def _turn(store: Path) -> AbstractContextManager[None]:
+    return locked(store / "unfinished", message=None)
+
+
+def _read(path: Path) -> Note:
+    with open(path, "r+", encoding="utf-8") as file:
+        values = json.load(file)
+        return Note(path, values["recipe"], frozenset(values["shards"]), runs=not is_sole(file))

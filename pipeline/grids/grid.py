@@ -1,0 +1,215 @@
+"""A grid of experiments: a short YAML file of overrides × seeds, and the points that it comes to.
+
+    title: Component analysis (Table 3)
+    baseline: full                        # the row that the others are compared with
+    seeds: [0, 1, 2]                      # of training, head and backbone; test episodes stay
+    common: {train.episodes: 600}         # for every row
+    paper: {table: Table 3, columns: [HMDB51 1-shot]}
+    rows:
+      full: {paper: [77.4]}
+      none: {set: {model.hsmr: false, model.spm: false, model.padm: false}, paper: [64.5]}
+
+A row may also name a `preset` (its values come first, then `common`, then `set`), of a benchmark
+with K and backbone: {name: ucf101, shot: 5, backbone: RN50}; and a `baseline` of its own. Without
+the grid's and its own baseline a row is compared with nothing. All else is as in params.yaml. Files
+of this project are named without path and suffix.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.preset import PRESETS, load_preset
+from pipeline.presets.dotted import flatten
+from pipeline.presets.parameters import apply, unknown
+from spm.base.errors import ConfigError
+from spm.base.hashing import value_hash
+from spm.base.yaml_file import read_yaml
+from spm.config.base import Section, validate
+from spm.config.dataset import BenchmarkName
+from spm.config.sections import check_all
+
+GRIDS = Path(__file__).parent
+SEEDS = ("train.seed", "model.seed", "backbone.seed")
+_EPISODES = ("dataset", "episode.way", "evaluate.episodes", "evaluate.shots", "evaluate.query")
+_EPISODES += ("evaluate.seed",)
+
+
+class PaperColumns(Section):
+    """Where the paper's numbers stand."""
+
+    table: str
+    columns: list[str]
+    """One heading for each number of a row's `paper`."""
+
+
+class BenchmarkPreset(Section):
+    """As on the command line of pipeline.preset."""
+
+    name: BenchmarkName
+    shot: int
+    backbone: str
+
+
+class RowFile(Section):
+    """A row as it is written."""
+
+    preset: str | BenchmarkPreset | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Dotted name -> value."""
+    baseline: str | None = None
+    """Instead of the grid's."""
+    paper: list[float | None] | None = None
+    """The paper's numbers, one for each of the grid's `paper.columns`."""
+
+
+class GridFile(Section):
+    """A grid as it is written."""
+
+    title: str
+    baseline: str | None = None
+    seeds: list[int] = Field(min_length=1)
+    common: dict[str, Any] = Field(default_factory=dict)
+    paper: PaperColumns | None = None
+    rows: dict[str, Any] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    overrides: dict[str, Any]
+    """Dotted name -> value, of preset, grid and row together."""
+    baseline: str
+    paper: list[float | None]
+
+
+@dataclass(frozen=True)
+class Grid:
+    name: str
+    """Of its MLflow run, table and logs: no other grid has it."""
+    given: str
+    """The name or the path that it was asked for by."""
+    title: str
+    seeds: list[int]
+    rows: dict[str, Row]
+    paper: PaperColumns | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One training and its measurement."""
+
+    row: str
+    seed: int
+    overrides: dict[str, Any]
+    """Dotted name -> value, the seeds among them."""
+    parameters: dict[str, Any]
+    """All sections of params.yaml with the overrides in place."""
+
+
+def load_grid(name: str, *, document: dict[str, Any], presets: Path = PRESETS) -> Grid:
+    """The grid `name`, or the one in the file of that path; `document` is params.yaml's content.
+
+    Every row is checked as params.yaml would be. Raises ConfigError that names the file and row.
+    """
+    path = _path(name)
+    file = validate(GridFile, read_yaml(path), name=str(path))
+    rows = {key: _row(key, file=file, path=path, presets=presets) for key in file.rows}
+    grid = Grid(_name(path), name, file.title, file.seeds, rows, file.paper)
+    for row in rows.values():
+        _check_row(row, grid=grid, document=document, path=path)
+    return grid
+
+
+def points_of(grid: Grid, *, document: dict[str, Any]) -> list[Point]:
+    """All rows with the first seed, then with the next: what is there early can be compared."""
+    return [
+        Point(row.name, seed, overrides, apply(document, overrides))
+        for seed in grid.seeds
+        for row in grid.rows.values()
+        for overrides in [row.overrides | dict.fromkeys(SEEDS, seed)]
+    ]
+
+
+def _path(name: str) -> Path:
+    given = Path(name)
+    path = given if given.suffix == ".yaml" else GRIDS / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in GRIDS.glob("*.yaml")))
+        raise ConfigError(f"there is no grid {name!r}: give one of {known}, or a path to a .yaml")
+    return path
+
+
+def _name(path: Path) -> str:
+    """The project's own grids have the file's name, others a hash of their path with it.
+
+    The path is taken from the project's folder, so that all clones of a project have the same name.
+    """
+    file, here = path.resolve(), Path.cwd().resolve()
+    if file.parent == GRIDS.resolve():
+        return file.stem
+    place = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"{slug(file.stem)}-{value_hash(place.as_posix())[:6]}"
+
+
+def slug(text: str) -> str:
+    """
+    >>> slug("HSMR+SPM, α = 0.2")
+    'HSMR-SPM-=-0-2'
+    """
+    return re.sub(r"[^A-Za-z0-9=]+", "-", text).strip("-")
+
+
+def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:
+    row = validate(RowFile, file.rows[name] or {}, name=f"{path}: rows.{name}")
+    columns = file.paper.columns if file.paper else []
+    if row.paper is not None and len(row.paper) != len(columns):
+        raise ConfigError(
+            f"{path}: rows.{name}.paper has {len(row.paper)} numbers, but paper.columns has "
+            f"{len(columns)} headings: give one number (or null) for each"
+        )
+    values = _preset(row.preset, presets=presets, where=f"{path}: rows.{name}")
+    paper = row.paper if row.paper is not None else [None] * len(columns)
+    return Row(name, values | file.common | row.set, row.baseline or file.baseline or name, paper)
+
+
+def _preset(preset: str | BenchmarkPreset | None, *, presets: Path, where: str) -> dict[str, Any]:
+    if preset is None:
+        return {}
+    given = preset.model_dump() if isinstance(preset, BenchmarkPreset) else {"name": preset}
+    try:
+        return load_preset(**given, presets=presets)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.preset: {error}") from None
+
+
+def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) -> None:
+    where = f"{path}: rows.{row.name}"
+    if row.baseline not in grid.rows:
+        raise unknown(row.baseline, grid.rows, where=f"{where}: baseline", kind="a row")
+    seeded = sorted(set(SEEDS) & set(row.overrides))
+    if seeded:
+        raise ConfigError(f"{where} sets {', '.join(seeded)}: these come from the grid's `seeds`")
+    try:
+        check_all(apply(document, row.overrides | dict.fromkeys(SEEDS, grid.seeds[0])))
+        _check_paired(row, baseline=grid.rows[row.baseline], document=document)
+    except ConfigError as error:
+        raise ConfigError(
+            "\n".join(f"{where}: {line}" for line in str(error).splitlines())
+        ) from None
+
+
+def _check_paired(row: Row, *, baseline: Row, document: dict[str, Any]) -> None:
+    """The difference from the baseline is taken episode by episode, so these must be the same."""
+    ours = flatten(apply(document, row.overrides))
+    theirs = flatten(apply(document, baseline.overrides))
+    for name in ours:
+        if name.startswith(_EPISODES) and ours[name] != theirs.get(name):
+            raise ConfigError(
+                f"{name} is {ours[name]!r}, but {theirs.get(name)!r} in its baseline "
+                f"{baseline.name!r}: their test episodes are not the same. Give the row another "
+                "`baseline`, or set the parameter in `common`"
+            )

@@ -1,0 +1,26 @@
+"""Dask workers ask some hosts directly, whatever proxies their machine has."""
+
+import os
+from typing import Any
+from urllib.request import getproxies
+
+from distributed import WorkerPlugin
+
+from pipeline.machine.proxies import exempting
+
+
+class AskDirectly(WorkerPlugin):
+    """Exempts `hosts`, if any, from proxies, in every worker that is there or comes later.
+
+    Everything is exempt where one is a SOCKS proxy: HTTPX, with which Prefect asks, wants a package
+    for it even when it asks a host that is exempt.
+    """
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+        self.name = f"clip-spm asks {', '.join(hosts) or 'nobody'} directly"
+
+    def setup(self, worker: Any) -> None:
+        if self.hosts:
+            socks = any(address.startswith("socks") for address in getproxies().values())
+            os.environ["no_proxy"] = "*" if socks else exempting(*self.hosts)

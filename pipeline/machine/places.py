@@ -1,0 +1,76 @@
+"""Where a machine keeps what is no part of an experiment: data sets, weights, the state folder.
+
+`root` is the project's folder, absolute. A copy of the project, in which an experiment runs, has
+the same places: `project_of` says which project a copy is of.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.machine.git_and_dvc import repository
+from spm.base.hashing import value_hash
+
+RAW = Path("data/raw")
+_COPIES = Path(".dvc/tmp/exps")
+_SQLITE = "sqlite:///"
+
+
+def project_of(folder: Path) -> Path:
+    """The project that DVC made the copy `folder` of; `folder` itself where it is no copy.
+
+    `dvc exp run --temp` and `dvc queue start` clone the project's git repository into its folder
+    .dvc/tmp/exps. Where that is a link to elsewhere, DVC_ROOT, which DVC sets, names the project.
+    """
+    here, named = folder.resolve(), os.environ.get("DVC_ROOT")
+    for dvc_root in [*reversed(here.parents), *([Path(named)] if named else [])]:
+        if (dvc_root / _COPIES).resolve() in here.parents:
+            theirs, ours = repository(dvc_root) or dvc_root, repository(here) or here
+            return theirs / here.relative_to(ours)
+    return folder
+
+
+def data_root(given: str | None, *, root: Path) -> Path:
+    """The folder of the data sets: `given` (runtime.root), else CLIP_SPM_DATA, else data/raw."""
+    place = given or os.environ.get("CLIP_SPM_DATA") or RAW
+    return root / Path(place).expanduser()
+
+
+def state_folder(*, root: Path) -> Path:
+    """What outlives the workspace, checkpoints and shards: CLIP_SPM_STATE, else .state."""
+    return root / (os.environ.get("CLIP_SPM_STATE") or ".state")
+
+
+def hash_memory(state: Path) -> Path:
+    """Where `spm.base.remembered_hash` keeps the hashes of weights files."""
+    return state / "hashes.json"
+
+
+def inventory_cache(folder: Path, *, state: Path) -> Path:
+    """Where `spm.dataset.inventory.scan` of a data set's folder keeps what it has read."""
+    return state / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"
+
+
+def tracking_place(uri: str, *, root: Path) -> str:
+    """MLflow's `uri`; a database at a relative path is taken from `root`, not from a copy."""
+    if not uri.startswith(_SQLITE) or uri.startswith(f"{_SQLITE}:memory:"):
+        return uri
+    return f"{_SQLITE}{root / uri.removeprefix(_SQLITE)}"
+
+
+def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
+    """What may be the path of a file or folder that no stage writes: weights can also be a tag."""
+    named = [(parameters.get("model"), "init_from"), (parameters.get("backbone"), "weights")]
+    values = [section.get(key) for section, key in named if isinstance(section, Mapping)]
+    return [value for value in values if isinstance(value, str)]
+
+
+def link_outside(parameters: Mapping[str, Any], *, copy: Path, root: Path) -> None:
+    """Links what `outside_paths` finds and git ignores at its place in a copy of the project."""
+    for path in map(Path, outside_paths(parameters)):
+        if not path.is_absolute() and not (copy / path).exists() and (root / path).exists():
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # another copy's, of a path with ..
+                (copy / path).symlink_to(root / path)

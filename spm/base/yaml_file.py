@@ -1,0 +1,25 @@
+"""Reading a YAML file that a person wrote."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from spm.base.errors import ConfigError
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The file as a plain dict. YAML 1.2, as DVC writes it: `3e-05` is a number.
+
+    Raises ConfigError for a file that cannot be read, is no YAML or holds anything but keys.
+    """
+    try:
+        document = YAML(typ="safe", pure=True).load(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} must hold keys and values; got {document!r}")
+    return document

@@ -1,0 +1,46 @@
+"""The text of a class, from its name. By these rules, in this order:
+
+1. Brackets go, what they hold stays:   Moving [something] up    moving something up
+2. Underscores become spaces:           brush_hair               brush hair
+3. CamelCase is split, before a capital
+   that follows a small letter or digit,
+   and before the last of several
+   capitals that starts a word:         HandstandPushups         handstand pushups
+                                        BMXRiding                bmx riding
+4. All in small letters, with single
+   spaces:                              Tai  Chi                 tai chi
+
+Hyphens, apostrophes and commas stay. What the rules get wrong (YoYo becomes "yo yo") is put right
+by `dataset.class_texts`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from spm.base.errors import ConfigError, DataError
+from spm.base.names import composed
+from spm.base.nearest import nearest
+
+_BRACKETS = re.compile(r"[\[\]]")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def class_text(name: str) -> str:
+    """The text of class `name` by the rules above. Raises DataError where nothing is left."""
+    words = _WORD_START.sub(" ", _BRACKETS.sub("", name).replace("_", " "))
+    text = " ".join(words.lower().split())
+    if not text:
+        raise DataError(f"class {name!r} has no text: rename its folder or set dataset.class_texts")
+    return text
+
+
+def class_texts(names: Iterable[str], *, overrides: Mapping[str, str]) -> dict[str, str]:
+    """Class name -> text; `overrides` win. Raises ConfigError for one that names no class."""
+    known = sorted(names)
+    overrides = {composed(name): composed(text) for name, text in overrides.items()}
+    for name in overrides:
+        if name not in known:
+            raise ConfigError(
+                f"dataset.class_texts: there is no class {name!r}.{nearest(name, known)}"
+            )
+    return {name: overrides[name] if name in overrides else class_text(name) for name in known}

@@ -1,0 +1,106 @@
+"""What a data set was measured on: the clips that could be used, against those that were published.
+
+>>> describe("test", {"published": 2400, "usable": 2310, "share": 0.9625})
+'test clips: 2,310 of the published 2,400 (96.2 %)'
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from spm.dataset.splits import SPLITS
+
+COLUMNS = ("split", "class", "status")
+"""All that is read of a table."""
+_SAID = ("benchmark", "variant", "says")
+
+Coverage = dict[str, dict[str, Any]]
+"""Split -> published, usable, missing, rejected, duplicates, share; and `classes`: class -> these.
+
+`published` is None where no numbers were published. `share` is that of the usable among the
+published, else among those that are there.
+"""
+
+
+def coverage(clips: pa.Table) -> Coverage:
+    """Of a manifest, or of the index of the frames, with the metadata of its schema."""
+    published = json.loads((clips.schema.metadata or {}).get(b"published", b"{}"))
+    found = _statuses(clips)
+    return {split: _of_split(found[split], published.get(split, {})) for split in SPLITS}
+
+
+def measured_on(clips: pa.Table) -> dict[str, Any]:
+    """What is to be said beside an accuracy: benchmark, variant (None for another data set), and
+    the coverage of each split, less its classes."""
+    splits = coverage(clips)
+    for counts in splits.values():
+        del counts["classes"]
+    return {**about(clips), "splits": splits}
+
+
+def about(clips: pa.Table) -> dict[str, str | None]:
+    """Benchmark, variant and what that is, from the metadata; None for another data set."""
+    metadata = clips.schema.metadata or {}
+    return {name: metadata.get(name.encode(), b"").decode() or None for name in _SAID}
+
+
+def name_data(said: Mapping[str, Any]) -> str:
+    """`kinetics100, cmn: as CMN published it`; "" where it is no benchmark."""
+    if not said.get("benchmark"):
+        return ""
+    return f"{said['benchmark']}, {said['variant']}: {said['says']}"
+
+
+def describe(split: str, counts: Mapping[str, Any]) -> str:
+    """One line, as above."""
+    usable, share = counts["usable"], f"({100 * counts['share']:.1f} %)"
+    if counts["published"] is not None:
+        return f"{split} clips: {usable:,} of the published {counts['published']:,} {share}"
+    return f"{split} clips: {usable:,} of the {usable + counts['rejected']:,} found {share}"
+
+
+def metrics(found: Coverage) -> dict[str, float]:
+    """Numbers to track: test_share (percent), test_usable, test_missing, …"""
+    values: dict[str, float] = {}
+    for split, counts in found.items():
+        values[f"{split}_share"] = 100 * counts["share"]
+        for name in ("usable", "missing", "rejected", "duplicates"):
+            values[f"{split}_{name}"] = counts[name]
+    return values
+
+
+def _statuses(clips: pa.Table) -> Mapping[str, Mapping[str, Counter[str]]]:
+    """Split -> class -> status -> number of rows."""
+    groups = clips.group_by(list(COLUMNS)).aggregate([([], "count_all")])
+    found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for row in groups.to_pylist():
+        found[row["split"]][row["class"]][row["status"]] = row["count_all"]
+    return found
+
+
+def _of_split(found: Mapping[str, Counter[str]], published: Mapping[str, int]) -> dict[str, Any]:
+    classes = {
+        name: _counts(found.get(name, Counter()), published=published.get(name))
+        for name in sorted({*found, *published})
+    }
+    totals = _counts(
+        sum(found.values(), Counter()), published=sum(published.values()) if published else None
+    )
+    return totals | {"classes": classes}
+
+
+def _counts(found: Counter[str], *, published: int | None) -> dict[str, Any]:
+    """Where clips were published, those that are neither usable nor rejected are missing."""
+    usable, rejected = found["ok"], found["rejected"]
+    of = usable + rejected if published is None else published
+    return {
+        "published": published,
+        "usable": usable,
+        "missing": max(0, of - usable - rejected),
+        "rejected": rejected,
+        "duplicates": found["duplicate"],
+        "share": round(usable / of, 4) if of else 0.0,
+    }

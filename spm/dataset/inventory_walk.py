@@ -1,0 +1,173 @@
+"""Finding the clips of a data set's folder: by names and what the file system notes, none is read.
+
+dataset.kind: videos                    dataset.kind: frame_folders
+
+class/clip.mp4            file          class/clip/img_00001.jpg  }  folder, class/clip
+class/clip.wmv            file          class/clip/img_00002.jpg  }
+class/notes.txt           aside         class/clip/audio.wav         beside frames: not listed
+class/@eaDir/…            aside, as     class/empty               folder, without frames
+                          class/@eaDir/ class/clip.mp4            stray
+docs/paper.pdf            aside, and    class/notes.txt           aside
+                          so is docs/
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from spm.base.errors import DataError
+from spm.config.dataset import ClipKind
+from spm.video.clip_files import is_image, is_machinery, may_be_clip
+
+
+class Stamp(NamedTuple):
+    """What changes when a file is rewritten or replaced, as DVC and git look at it."""
+
+    size: int
+    """Bytes; of a folder those of its frames."""
+    modified: int
+    """Nanoseconds; of a folder those of the frame that changed last."""
+    inode: int
+    """Of a folder a digest of the names, sizes, times and inodes of all its frames."""
+
+
+UNREADABLE = Stamp(size=-1, modified=0, inode=0)
+UNSEEN = Stamp(size=-1, modified=0, inode=0)
+"""Of what lies beside the clips: its changes are none of the data set."""
+
+
+class Found(NamedTuple):
+    path: str
+    """Relative to the data set's folder, with /."""
+    stamp: Stamp
+    kind: str
+    """file, folder or stray; or aside: what is no clip by its name (spm.video.clip_files), and a
+    class folder that has no clips. The path of an aside that is a folder ends with /."""
+
+
+def walk(folder: Path, *, kind: ClipKind) -> Iterator[Found]:
+    """Hidden files and hidden folders are skipped, links followed, broken ones listed.
+
+    A link to a folder that it lies in is not followed: it would show itself again, without end.
+    Raises DataError for a name that is not UTF-8, and for a folder that cannot be read.
+    """
+    return _walk(folder, below="", depth=0, kind=kind, way=(os.path.realpath(folder),))
+
+
+def frames_in(folder: Path | str) -> list[os.DirEntry[str]]:
+    """The images in `folder` itself, in no order."""
+    return [entry for entry in _listing(folder)[0] if is_image(entry.name)]
+
+
+def _walk(
+    folder: Path | str, *, below: str, depth: int, kind: ClipKind, way: tuple[str, ...]
+) -> Iterator[Found]:
+    """`way`: real paths of the folders that the links on the way here lie in, and of `folder`."""
+    try:
+        files, folders = _listing(folder)
+    except OSError as error:
+        raise DataError(
+            f"the folder {folder} cannot be read: {error.strerror}. Mend it, or take it away"
+        ) from None
+    machinery = [entry for entry in folders if is_machinery(entry.name)]
+    folders = [entry for entry in folders if not is_machinery(entry.name)]
+    if kind == "frame_folders" and depth:
+        frames = [entry for entry in files if is_image(entry.name)]
+        videos = any(may_be_clip(entry.name) for entry in files)
+        # A class that has no clips is one; a clip that has no frames has lost them.
+        if frames or (depth > 1 and not videos and not folders):
+            yield Found(_utf8(below), _stamp_of_all(frames), "folder")
+            files = []
+    prefix = f"{below}/" if depth else ""
+    for entry in files:
+        yield _file(entry, path=prefix + entry.name, kind=kind)
+    for entry in machinery:
+        yield _aside(f"{prefix}{entry.name}/")
+    for entry in folders:
+        further = (*way[:-1], f"{way[-1]}/{entry.name}")
+        if entry.is_symlink():
+            further = (*way, os.path.realpath(entry.path))
+            if _holds_one_of(further[-1], way):
+                continue
+        name = prefix + entry.name
+        inside = _walk(entry.path, below=name, depth=depth + 1, kind=kind, way=further)
+        yield from inside if depth else _with_its_folder(inside, name=name)
+
+
+def _file(entry: os.DirEntry[str], *, path: str, kind: ClipKind) -> Found:
+    if not may_be_clip(entry.name):
+        return _aside(path)
+    return Found(_utf8(path), _stamp(entry), "file" if kind == "videos" else "stray")
+
+
+def _aside(path: str) -> Found:
+    """Its name only has to be shown, in UTF-8 or not."""
+    return Found(path.encode(errors="replace").decode(), UNSEEN, "aside")
+
+
+def _with_its_folder(inside: Iterator[Found], *, name: str) -> Iterator[Found]:
+    """What a class folder holds; and the folder itself where there are no clips among that."""
+    has_clips = False
+    for each in inside:
+        has_clips = has_clips or each.kind != "aside"
+        yield each
+    if not has_clips:
+        yield _aside(f"{name}/")
+
+
+def _holds_one_of(folder: str, others: tuple[str, ...]) -> bool:
+    """Whether `folder` is one of `others` or above one; all are real paths."""
+    return any(other == folder or other.startswith(f"{folder.rstrip('/')}/") for other in others)
+
+
+def _listing(folder: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """Its files, broken links among them, and its folders."""
+    files, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if _is_folder(entry):
+                folders.append(entry)
+            elif entry.is_symlink() or entry.is_file():
+                files.append(entry)
+    return files, folders
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Not where a link leads to itself or into a folder that is closed: it is a broken one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _stamp(entry: os.DirEntry[str]) -> Stamp:
+    try:
+        found = entry.stat()
+    except OSError:
+        return UNREADABLE
+    return Stamp(size=found.st_size, modified=found.st_mtime_ns, inode=found.st_ino)
+
+
+def _stamp_of_all(frames: list[os.DirEntry[str]]) -> Stamp:
+    """Of a folder by its frames: an edit in place of any of them shows."""
+    stamps = sorted((_utf8(frame.name), _stamp(frame)) for frame in frames)
+    if any(stamp == UNREADABLE for _, stamp in stamps):
+        return UNREADABLE
+    digest = hashlib.blake2b(repr(stamps).encode(), digest_size=7).digest()
+    return Stamp(
+        size=sum(stamp.size for _, stamp in stamps),
+        modified=max((stamp.modified for _, stamp in stamps), default=0),
+        inode=int.from_bytes(digest, "big"),
+    )
+
+
+def _utf8(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"the file name {path!r} is not UTF-8: rename the file") from None
+    return path

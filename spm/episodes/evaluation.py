@@ -1,0 +1,200 @@
+"""Few-shot accuracy: every clip is encoded once, then many episodes run on the features.
+
+    clips ─ encode_clips ─ EncodedClips [clips, T, C] ─┬───────── measure ─ Measurement [E, Q]
+                                           prepare_clips ─ of_model ─┘
+
+The visual tower is frozen here, so 10,000 episodes cost 10,000 heads and no further frame.
+Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` queries, `T` frames,
+`C` channels.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spm.base.progress import progress_bar
+from spm.episodes.ranks import ALONE, Ranks
+from spm.episodes.sampler import Episode, EpisodeSampler
+from spm.episodes.training_data import read_clips
+from spm.frames.store import FrameStore
+from spm.model.model import ClipSPM
+from spm.model.prepared import PreparedClips, classify_prepared, prepare
+
+Ints = NDArray[np.int64]
+
+_CLIPS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class EncodedClips:
+    """Features of some clips of a store."""
+
+    features: Tensor
+    """[clips, T, C]"""
+    clips: Ints
+    """[clips], their clip numbers, ascending."""
+
+    def rows(self, clips: Ints) -> Tensor:
+        """Clip numbers of any shape [...] -> their rows in `features`."""
+        return torch.from_numpy(np.searchsorted(self.clips, clips)).to(self.features.device)
+
+
+@dataclass(frozen=True)
+class EpisodeBatch:
+    """B episodes over encoded clips."""
+
+    features: Tensor
+    """[clips, T, C]"""
+    support: Tensor
+    """[B, S] rows of `features`."""
+    support_labels: Tensor
+    """[B, S] in 0..N-1"""
+    query: Tensor
+    """[B, Q] rows of `features`."""
+    class_text: Tensor
+    """[B, N, C]"""
+
+
+Classifier = Callable[[EpisodeBatch], Tensor]
+"""Logits [B, Q, N] of the queries."""
+
+
+def on_features(classify: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Classifier:
+    """From what takes (support, support_labels, query, class_text), as ClipSPM.classify does."""
+
+    def on_batch(batch: EpisodeBatch) -> Tensor:
+        support, query = batch.features[batch.support], batch.features[batch.query]
+        return classify(support, batch.support_labels, query, batch.class_text)
+
+    return on_batch
+
+
+def of_model(model: ClipSPM, clips: PreparedClips, *, alone: bool = False) -> Classifier:
+    """The model over the prepared form of the encoded clips; `alone`: each query by itself."""
+
+    def on_batch(batch: EpisodeBatch) -> Tensor:
+        support, labels, query = batch.support, batch.support_labels, batch.query
+        return classify_prepared(
+            model, clips, support, labels, query, batch.class_text, alone=alone
+        )
+
+    return on_batch
+
+
+def prepare_clips(
+    model: ClipSPM, encoded: EncodedClips, *, classes: dict[str, Ints], class_text: Tensor
+) -> PreparedClips:
+    """What the head makes of each clip by itself.
+
+    classes: name -> clip numbers; class_text [classes, C] in the order of their sorted names.
+    """
+    texts = encoded.features.new_empty(len(encoded.clips), class_text.shape[-1])
+    for name, text in zip(sorted(classes), class_text, strict=True):
+        texts[encoded.rows(classes[name])] = text.to(texts)
+    with torch.no_grad():
+        return prepare(model, encoded.features, texts)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What E episodes came to. Classes are positions in `class_names`."""
+
+    class_names: list[str]
+    actual: Ints
+    """[E, Q]"""
+    predicted: dict[str, Ints]
+    """Classifier's name -> [E, Q]; fewer rows where only the first episodes were answered."""
+
+
+def encode_clips(
+    model: ClipSPM,
+    store: FrameStore,
+    *,
+    clips: Ints,
+    ranks: Ranks = ALONE,
+    progress: bool = True,
+) -> EncodedClips:
+    """Features of `clips`: middle sample of each segment, centre crop. `model` in eval mode.
+
+    Each rank encodes its share of the clips, and all get all of them.
+    """
+    clips = np.unique(clips)
+    like = next(model.parameters())
+    features = like.new_zeros(len(clips), store.num_frames, model.channels)
+    own = np.arange(ranks.number, len(clips), ranks.count)
+    starts = range(0, len(own), _CLIPS_AT_ONCE)
+    shown = None if progress and ranks.first else True
+    with torch.no_grad():
+        for start in progress_bar(starts, desc="encode", unit="batch", disable=shown):
+            rows = own[start : start + _CLIPS_AT_ONCE]
+            pixels = read_clips(store, clips[rows], size=model.image_size).to(like.device)
+            features[torch.from_numpy(rows)] = model.encode_video(pixels)
+        ranks.sum_([features])
+    return EncodedClips(features, clips)
+
+
+def measure(
+    classifiers: dict[str, Classifier],
+    *,
+    encoded: EncodedClips,
+    sampler: EpisodeSampler,
+    class_text: Tensor,
+    episodes: int,
+    batch: int,
+    ranks: Ranks = ALONE,
+    progress: bool = True,
+) -> Measurement:
+    """Runs episodes 0 … `episodes` - 1 through each classifier, `batch` at a time.
+
+    class_text [classes, C], in the order of sampler.class_names. No label of a query reaches a
+    classifier. Batches are split over the ranks, and all ranks get all answers.
+    """
+    class_text = class_text.to(encoded.features)
+    shape = (episodes, sampler.way * sampler.query)
+    actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
+    predicted = dict(zip(classifiers, answers, strict=True))
+    shown = None if progress and ranks.first else True
+    with progress_bar(total=episodes, unit="ep", disable=shown) as bar:
+        for number, rows in enumerate(_batches(episodes, batch=batch)):
+            if ranks.mine(number):
+                drawn = [sampler.episode(index) for index in range(rows.start, rows.stop)]
+                classes = np.stack([episode.classes for episode in drawn])
+                asked = _batch(drawn, encoded, class_text[torch.from_numpy(classes)])
+                actual[rows] = _named(classes, _stack(drawn, "query_labels"))
+                for name, classify in classifiers.items():
+                    predicted[name][rows] = _named(classes, _answers(classify, asked))
+            bar.update(rows.stop - rows.start)
+    ranks.sum_([torch.from_numpy(each) for each in (actual, *answers)])  # in the arrays' memory
+    return Measurement(sampler.class_names, actual, predicted)
+
+
+def _batches(episodes: int, *, batch: int) -> Iterator[slice]:
+    for start in range(0, episodes, batch):
+        yield slice(start, min(start + batch, episodes))
+
+
+def _stack(drawn: Sequence[Episode], field: str) -> Ints:
+    return np.stack([getattr(episode, field) for episode in drawn])
+
+
+def _batch(drawn: Sequence[Episode], encoded: EncodedClips, class_text: Tensor) -> EpisodeBatch:
+    support = encoded.rows(_stack(drawn, "support"))
+    labels = torch.from_numpy(_stack(drawn, "support_labels")).to(support.device)
+    query = encoded.rows(_stack(drawn, "query"))
+    return EpisodeBatch(encoded.features, support, labels, query, class_text)
+
+
+def _answers(classify: Classifier, batch: EpisodeBatch) -> Ints:
+    """The label with the largest logit, [B, Q]."""
+    with torch.no_grad():
+        answers: Ints = classify(batch).argmax(dim=-1).cpu().numpy()
+    return answers
+
+
+def _named(classes: Ints, labels: Ints) -> Ints:
+    """Labels 0..N-1 of each episode [B, Q] -> positions in the class names, by classes [B, N]."""
+    return np.take_along_axis(classes, labels, axis=1)

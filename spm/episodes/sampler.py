@@ -1,0 +1,69 @@
+"""Episodes: N-way K-shot tasks with M queries per class.
+
+An episode is a pure function of (seed, split, index): not of workers, of ranks, or of where a run
+was resumed. Clip numbers are rows of the frame store's table.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spm.dataset.feasibility import check_feasible
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task. Supports are flat, ordered by class; so are queries."""
+
+    classes: Ints
+    """[N], positions in the split's sorted class names; label n means classes[n]."""
+    support: Ints
+    """[S] clip numbers."""
+    support_labels: Ints
+    """[S] in 0..N-1."""
+    query: Ints
+    """[Q] clip numbers, none of them a support."""
+    query_labels: Ints
+    """[Q] in 0..N-1."""
+
+
+class EpisodeSampler:
+    """Draws episodes from the classes of one split."""
+
+    def __init__(
+        self,
+        classes: dict[str, Ints],
+        *,
+        way: int,
+        shot: int,
+        query: int,
+        seed: int,
+        split: str,
+    ) -> None:
+        """classes: name -> clip numbers. Raises DataError where they are too few."""
+        counts = {split: {name: len(clips) for name, clips in classes.items()}}
+        check_feasible(counts, way=way, shot=shot, query=query, split=split)
+        self.class_names = sorted(classes)
+        self._clips = [np.sort(classes[name]) for name in self.class_names]
+        self.way, self.shot, self.query = way, shot, query
+        self._key = [seed, zlib.crc32(split.encode())]
+
+    def episode(self, index: int) -> Episode:
+        """Episode `index`; the same one each time."""
+        rng = np.random.default_rng([*self._key, index])
+        classes = rng.choice(len(self._clips), size=self.way, replace=False)
+        drawn = np.stack([self._draw(number, rng) for number in classes])
+        return Episode(
+            classes=classes,
+            support=drawn[:, : self.shot].reshape(-1),
+            support_labels=np.repeat(np.arange(self.way), self.shot),
+            query=drawn[:, self.shot :].reshape(-1),
+            query_labels=np.repeat(np.arange(self.way), self.query),
+        )
+
+    def _draw(self, number: int, rng: np.random.Generator) -> Ints:
+        return rng.choice(self._clips[number], size=self.shot + self.query, replace=False)

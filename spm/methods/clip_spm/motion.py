@@ -1,0 +1,53 @@
+"""MFE and HSMR (Eq. 7, 8): shallow and deep motion of a clip, to be kept consistent."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from spm.methods.clip_spm.consistency import Distance, consistency_distance
+from spm.nn.semantic_fusion import SemanticFusion
+
+
+class MotionFeatureExtraction(nn.Module):
+    """MFE (Eq. 8): forward and backward differences of neighbouring frames, summed over time.
+
+    m^f_t = Φ(f)[t+1] − f[t],  m^b_t = Φ(f)[t] − f[t+1],  m = Σ_t (m^f_t + m^b_t)
+
+    Φ is two convolutions over time with nothing between. `reduction="mean"` is the release's:
+    the mean over t of half of m^f + m^b.
+    """
+
+    def __init__(self, channels: int, *, reduction: Literal["sum", "mean"]) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.conv1 = nn.Conv1d(channels, channels, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """frames [..., T, C], T >= 2 -> motion [..., 1, C]."""
+        convolved = self._phi(frames)
+        forward = convolved[..., 1:, :] - frames[..., :-1, :]
+        backward = convolved[..., :-1, :] - frames[..., 1:, :]
+        motion = forward + backward
+        if self.reduction == "sum":
+            return motion.sum(dim=-2, keepdim=True)
+        return 0.5 * motion.mean(dim=-2, keepdim=True)
+
+    def _phi(self, frames: Tensor) -> Tensor:
+        over_time = frames.flatten(end_dim=-3).transpose(1, 2)
+        out: Tensor = self.conv2(self.conv1(over_time)).transpose(1, 2)
+        return out.reshape(frames.shape)
+
+
+class HierarchicalMotionRefinement(nn.Module):
+    """HSMR (Eq. 7). Its features go nowhere else: it acts through L_H alone, in training."""
+
+    def __init__(self, channels: int, *, reduction: Literal["sum", "mean"]) -> None:
+        super().__init__()
+        self.mfe = MotionFeatureExtraction(channels, reduction=reduction)
+
+    def forward(self, frames: Tensor, *, fusion: SemanticFusion, distance: Distance) -> Tensor:
+        """frames [..., T, C] -> d_h [...], the distance of shallow from deep motion (Eq. 3)."""
+        shallow, modulated = fusion(self.mfe(frames), frames)
+        deep = self.mfe(modulated)
+        return consistency_distance(shallow, deep, kind=distance)

@@ -1,0 +1,59 @@
+"""open_clip's models by name: what its own descriptions say, read without importing it (5 s).
+
+So a name or a crop size that cannot work is found before anything is decoded.
+"""
+
+import difflib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from spm.base.errors import ConfigError
+from spm.config.backbone import CONV, BackboneConfig
+
+
+def describe(name: str) -> dict[str, Any]:
+    """embed_dim, vision_cfg, text_cfg, … of model `name`. Raises ConfigError with near names."""
+    names = _files()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=3)
+        raise ConfigError(
+            f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip; "
+            f"near it: {', '.join(close) or 'none'} (open_clip.list_models() has all)"
+        )
+    return _read(names[name])
+
+
+def all_descriptions() -> list[tuple[str, dict[str, Any]]]:
+    """Every model with its description, by name."""
+    return [(name, _read(path)) for name, path in sorted(_files().items())]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return description
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for folder in _folders() for path in folder.glob("*.json")}
+
+
+def image_size(config: BackboneConfig) -> int:
+    """Side in pixels of the frames that the backbone takes. Raises ConfigError for another one."""
+    if config.name == CONV:
+        assert config.image_size is not None
+        return config.image_size
+    own = int(describe(config.name)["vision_cfg"]["image_size"])
+    if config.image_size not in (None, own):
+        raise ConfigError(
+            f"backbone.image_size = {config.image_size}: {config.name} takes {own} (or null)"
+        )
+    return own
+
+
+def _folders() -> list[Path]:
+    found = importlib.util.find_spec("open_clip")
+    assert found is not None
+    assert found.origin is not None
+    return [Path(found.origin).parent / "model_configs"]

@@ -1,0 +1,64 @@
+"""What a file that should hold weights is by its first bytes, whatever it is called.
+
+Downloads go wrong in a few ways, and each has its remedy: git-lfs left its pointer, the server sent
+a page, the end is missing. Nothing here imports torch: it is asked before anything is decoded.
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from spm.base.errors import DataError
+
+Form = Literal["safetensors", "zip", "pickle"]
+"""`zip`: torch since 1.6, TorchScript too; `pickle`: torch before that."""
+
+_LENGTH = 8
+_START = 64
+
+
+def form_of(path: Path) -> Form:
+    """Raises DataError where the file cannot be read or is no file of weights."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_START)
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    if problem := _what_else(start, path):
+        raise DataError(f"{path} {problem}")
+    if start.startswith(b"PK"):
+        return "zip"
+    if start[_LENGTH : _LENGTH + 1] == b"{":
+        _check_header(start, size=size, path=path)
+        return "safetensors"
+    if start.startswith(b"\x80"):
+        return "pickle"
+    raise DataError(
+        f"{path} holds no weights: it starts with {start[:12]!r}, as neither a torch file nor "
+        "safetensors does"
+    )
+
+
+def _what_else(start: bytes, path: Path) -> str:
+    if not start:
+        return "is empty: fetch it again"
+    if start.startswith(b"version https://git-lfs"):
+        return "is git-lfs's pointer to a file, and not the file: `git lfs pull` fetches it"
+    if start.lstrip().startswith(b"<"):
+        return "is a web page, which a server sent in place of the file: fetch it again"
+    if start.startswith(b"PK") and not _has_end(path):
+        return "is cut short, the end of its archive is missing: fetch it again"
+    return ""
+
+
+def _has_end(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False
+
+
+def _check_header(start: bytes, *, size: int, path: Path) -> None:
+    if _LENGTH + int.from_bytes(start[:_LENGTH], "little") > size:
+        raise DataError(f"{path} is cut short, its header is longer than the file: fetch it again")

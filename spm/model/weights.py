@@ -1,0 +1,98 @@
+"""Pretrained CLIP weights: from a tag of open_clip or from a file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spm.base.errors import ConfigError, DataError
+from spm.model.state_dicts import State, is_by_name, unwrapped
+from spm.model.torch_file import read_torch_file
+from spm.model.weight_file import form_of
+
+OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
+"""What OpenAI's own files hold beside the weights, and nobody else's do."""
+_WITHIN = ("state_dict", "model_state_dict", "model")
+"""Where training checkpoints keep the weights."""
+
+
+def resolve_weights(name: str, weights: str) -> Path:
+    """The file behind `backbone.weights`, fetched through open_clip where it is a tag.
+
+    Raises ConfigError where there is neither a file nor a tag of that name, or where a tag cannot
+    be fetched, with the place to put the file.
+    """
+    if Path(weights).is_file():
+        return Path(weights)
+    import open_clip
+
+    check_tag(name, weights)
+    try:
+        return Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(name, weights)))
+    except Exception as error:  # the hub's client raises many kinds when there is no network
+        raise ConfigError(
+            f"the weights {weights!r} of {name} cannot be fetched here "
+            f"({type(error).__name__}). Without a network: fetch the checkpoint elsewhere, put it "
+            f"for example at models/{name}-{weights}.pt, and set backbone.weights to that path"
+        ) from error
+
+
+def check_tag(name: str, weights: str) -> None:
+    """Raises ConfigError with the tags that open_clip has for model `name`."""
+    import open_clip
+
+    tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
+    if weights not in tags:
+        raise ConfigError(
+            f"backbone.weights = {weights!r} is neither a file nor a pretrained tag of {name}; "
+            f"tags: {', '.join(tags) or 'none'}"
+        )
+
+
+def read_weights(path: Path) -> State:
+    """The weights in a safetensors file, a torch file or OpenAI's TorchScript archive, by name.
+
+    A torch file may be a training checkpoint, with more beside the weights (spm.model.torch_file).
+    Raises ConfigError for a file that is damaged or holds anything else.
+    """
+    state = read_state(path)
+    return unwrapped({key: value for key, value in state.items() if key not in OPENAI_EXTRAS})
+
+
+def read_state(path: Path) -> State:
+    """As `read_weights`, with OPENAI_EXTRAS, and names as they stand in the file."""
+    try:
+        content = _read(path)
+    except DataError as error:
+        raise ConfigError(f"backbone.weights: {error}") from None
+    found = [content[key] for key in _WITHIN if isinstance(content, dict) and key in content]
+    state = found[0] if found else content
+    if not is_by_name(state):
+        raise ConfigError(
+            f"backbone.weights: {path} holds no weights by name, but a {type(state).__name__}: "
+            "save model.state_dict()"
+        )
+    tensors = {key: value for key, value in state.items() if torch.is_tensor(value)}
+    if not tensors:
+        names = ", ".join(list(state)[:5]) or "nothing"
+        raise ConfigError(f"backbone.weights: {path} holds no weights by name, but {names}")
+    return tensors
+
+
+def _read(path: Path) -> Any:
+    if form_of(path) != "safetensors":
+        return read_torch_file(path, torchscript=True)
+    return read_safetensors(path)
+
+
+def read_safetensors(path: Path) -> State:
+    """Raises DataError for a file that is none, is cut short or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if form_of(path) != "safetensors":
+        raise DataError(f"{path} is damaged: it is a torch file, and no safetensors")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from None

@@ -1,0 +1,83 @@
+"""One clip of the built-in data set: from a class and a seed to frames.
+
+frames = render_clip(name, seed=0, number=3)      # [F, SIDE, SIDE, 3] uint8, RGB
+"""
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spm.motion.actions import Pose
+from spm.motion.classes import ACTIONS
+from spm.motion.look import SIDE, Look, Nuisance, draw_nuisance, times
+from spm.motion.shapes import SHAPES
+from spm.video.clip import Frames
+
+Floats = NDArray[np.floating[Any]]
+
+_STRETCH = np.float32(1.2)
+"""Things are wider than high, so that a turn shows on every shape."""
+_ROWS, _COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32) + np.float32(0.5)
+
+
+def render_clip(name: str, *, seed: int, number: int) -> Frames:
+    """Clip `number` of class `name`: [F, SIDE, SIDE, 3] RGB. A pure function of its arguments."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
+    return render(name, draw_nuisance(rng))
+
+
+def render(name: str, nuisance: Nuisance) -> Frames:
+    """Class `name` with the given look: [F, SIDE, SIDE, 3] RGB."""
+    frames = np.empty((nuisance.num_frames, SIDE, SIDE, 3), dtype=np.float32)
+    frames[:] = nuisance.background
+    _paint(frames, nuisance.distractor, _drift(nuisance))
+    for pose, look in zip(ACTIONS[name](times(nuisance)), nuisance.objects, strict=False):
+        _paint(frames, look, _in_pixels(pose, nuisance))
+    return _with_noise(frames, nuisance)
+
+
+def _drift(nuisance: Nuisance) -> Pose:
+    clock = np.linspace(0, 1, nuisance.num_frames)
+    start, end = nuisance.distractor_path
+    return Pose(x=start[0] + (end - start)[0] * clock, y=start[1] + (end - start)[1] * clock)
+
+
+def _in_pixels(pose: Pose, nuisance: Nuisance) -> Pose:
+    x, y = nuisance.centre
+    return pose._replace(x=x + nuisance.reach * pose.x, y=y + nuisance.reach * pose.y)
+
+
+def _paint(frames: Floats, look: Look, pose: Pose) -> None:
+    """Draws one thing over the frames, its edge smoothed over one pixel."""
+    u, v = _own_coordinates(look, pose, num_frames=len(frames))
+    size = _column(look.radius * np.minimum(pose.width, pose.height), num_frames=len(frames))
+    cover = np.clip((1 - SHAPES[look.shape](u, v)) * size + 0.5, 0, 1)
+    left, right = look.colours.astype(np.float32)
+    for channel in range(3):
+        colour = np.where(u < 0, left[channel], right[channel])
+        frames[..., channel] += cover * (colour - frames[..., channel])
+
+
+def _own_coordinates(look: Look, pose: Pose, *, num_frames: int) -> tuple[Floats, Floats]:
+    """Each pixel as the thing sees it, in radii: two of [F, SIDE, SIDE]."""
+    x, y, width, height, angle = (_column(value, num_frames=num_frames) for value in pose)
+    cos, sin = np.cos(angle + np.float32(look.angle)), np.sin(angle + np.float32(look.angle))
+    right, down = _COLUMNS - x, _ROWS - y
+    radius = np.float32(look.radius)
+    u = (cos * right + sin * down) / (radius * _STRETCH * width)
+    v = (cos * down - sin * right) / (radius / _STRETCH * height)
+    return u, v
+
+
+def _column(value: Floats | float, *, num_frames: int) -> Floats:
+    """One number per frame, [F, 1, 1]."""
+    return np.broadcast_to(np.asarray(value, dtype=np.float32), num_frames).reshape(-1, 1, 1)
+
+
+def _with_noise(frames: Floats, nuisance: Nuisance) -> Frames:
+    rng = np.random.default_rng(nuisance.noise_seed)
+    noise = rng.standard_normal(frames.shape[:3], dtype=np.float32)
+    frames += np.float32(nuisance.noise) * noise[..., None]
+    return np.clip(frames, 0, 255).astype(np.uint8)

@@ -1,0 +1,68 @@
+r"""SeqDis, the sequence distance: ordered temporal alignment (OTAM).
+
+    D (frames of one clip down, of the other across), padded with a zero column on both sides:
+
+        0 | D D D D | 0        row 0 adds up from the left; then each cell adds its D to the soft
+        0 | D D D D | 0        minimum of its predecessors. The alignment may begin at any column
+        0 | D D D D | 0        of the first frame's row and end anywhere: the padding is free.
+
+How the table is filled, and why it has a backward pass of its own: spm.nn.alignment_table.
+"""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from spm.nn.alignment_table import AlignmentTable
+from spm.nn.precision import at_least_float32
+
+EPSILON = 0.01
+
+
+def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
+    """Every clip of x against every clip of y: [..., X, T, C], [..., Y, T', C] -> [..., X, Y].
+
+    The alignment of x onto y plus that of y onto x.
+    """
+    with at_least_float32(x, y) as (x, y):
+        return otam(frame_distance(x, y), lam=lam)
+
+
+def frame_distance(x: Tensor, y: Tensor) -> Tensor:
+    """D = 1 − x·y / (‖x‖‖y‖ + ε), [..., X, T, C], [..., Y, T', C] -> [..., X, Y, T, T'].
+
+    ε keeps a frame of zeros finite.
+    """
+    frames_x, frames_y = x.flatten(-3, -2), y.flatten(-3, -2)
+    products = frames_x @ frames_y.transpose(-1, -2)  # of all pairs of clips, with no clip copied
+    norms = _norm(frames_x)[..., :, None] * _norm(frames_y)[..., None, :]
+    distance = 1 - products / (norms + EPSILON)
+    return rearrange(distance, "... (x t) (y u) -> ... x y t u", t=x.shape[-2], u=y.shape[-2])
+
+
+def otam(distance: Tensor, *, lam: float) -> Tensor:
+    """D [..., T, T'] -> [...]: both directions, added."""
+    if distance.shape[-2] != distance.shape[-1]:
+        return one_way(distance, lam=lam) + one_way(distance.transpose(-1, -2), lam=lam)
+    both = torch.stack([distance, distance.transpose(-1, -2)])  # one table, half the kernels
+    return one_way(both, lam=lam).sum(dim=0)
+
+
+def one_way(distance: Tensor, *, lam: float) -> Tensor:
+    """The rows' frames aligned onto the columns' frames, [..., T, T'] -> [...]."""
+    scores = (distance / -lam).reshape(-1, *distance.shape[-2:])
+    best: Tensor = AlignmentTable.apply(scores.permute(1, 2, 0))
+    return -lam * best.reshape(distance.shape[:-2])
+
+
+def alignment(distance: Tensor, *, lam: float) -> Tensor:
+    """How much each pair of frames weighs in `otam`: its gradient, [..., T, T'] -> [..., T, T']."""
+    with torch.enable_grad():
+        distance = distance.detach().requires_grad_()
+        (weights,) = torch.autograd.grad(otam(distance, lam=lam).sum(), distance)
+    return weights
+
+
+def _norm(x: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(x, dim=-1)
+    return norm

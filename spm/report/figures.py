@@ -1,0 +1,102 @@
+"""The report's charts. Figures are made without pyplot: no window, no state between calls.
+
+The same numbers give the same bytes of PNG under one version of matplotlib.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from spm.base.atomic import atomic_path
+
+Rows = Sequence[Mapping[str, str]]
+"""A CSV file's rows, as csv.DictReader gives them."""
+
+_DPI = 110
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of that size in inches, drawn by Agg."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """As PNG, without the version and date that matplotlib would write into it."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+def learning_curve(rows: Rows) -> Figure:
+    """Losses, and training and validation accuracy in percent, over training episodes."""
+    figure = new_figure(10, 3.6)
+    losses, accuracies = figure.subplots(1, 2)
+    for column, label in (("loss", "L"), ("L_CE", "L_CE")):
+        losses.plot(*_points(rows, column), label=label)
+    losses.set(xlabel="training episodes", ylabel="loss")
+    losses.legend()
+    accuracies.plot(*_points(rows, "accuracy"), label="training episodes")
+    accuracies.plot(*_points(rows, "val_accuracy"), "o-", label="validation split")
+    accuracies.set(xlabel="training episodes", ylabel="accuracy (%)")
+    accuracies.legend(loc="lower right")
+    return figure
+
+
+def class_bars(rows: Rows, *, chance: float) -> Figure:
+    """Accuracy of each class in percent, the best on top; `chance` is drawn as a line."""
+    asked = [row for row in rows if row["accuracy"] != ""]
+    ordered = sorted(asked, key=lambda row: (float(row["accuracy"]), row["class"]))
+    figure = new_figure(8, 1 + 0.28 * len(ordered))
+    axes = figure.subplots()
+    accuracies = [float(row["accuracy"]) for row in ordered]
+    places = range(len(ordered))  # two classes may have the same text
+    bars = axes.barh(places, accuracies)
+    axes.set_yticks(places, [row["text"] for row in ordered])
+    axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
+    axes.axvline(chance, color="0.6", linestyle=":", linewidth=1)
+    axes.set(xlabel="accuracy (%), dotted: chance", xlim=(0, 108))
+    return figure
+
+
+def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
+    """percent [classes, classes]: of the queries of a class (down), taken for a class (across).
+
+    Classes are numbered, so that long names stand on one side only.
+    """
+    size = 1.5 + 0.32 * len(classes)
+    longest = max(map(len, classes))
+    figure = new_figure(size + 1.5 + 0.085 * longest, size)
+    axes = figure.subplots()
+    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    numbers = range(1, len(classes) + 1)
+    axes.set_xticks(range(len(classes)), [str(number) for number in numbers])
+    axes.set_yticks(
+        range(len(classes)),
+        [f"{name}  {number}" for name, number in zip(classes, numbers, strict=True)],
+    )
+    axes.set(xlabel="taken for")
+    _write_numbers(axes, percent)
+    figure.colorbar(image, ax=axes, label="% of the class's queries", shrink=0.8)
+    return figure
+
+
+def _points(rows: Rows, column: str) -> tuple[list[int], list[float]]:
+    """Steps and values of a column; steps without a value are left out."""
+    filled = [row for row in rows if row[column] != ""]
+    return [int(row["step"]) for row in filled], [float(row[column]) for row in filled]
+
+
+def _write_numbers(axes: Axes, percent: NDArray[np.float64]) -> None:
+    """Rounded percentages; below half a percent the cell stays empty."""
+    for (row, column), value in np.ndenumerate(percent):
+        if value >= 0.5:
+            color = "white" if value > 50 else "black"
+            axes.text(
+                column, row, f"{value:.0f}", ha="center", va="center", color=color, fontsize=7
+            )

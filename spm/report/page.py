@@ -1,0 +1,95 @@
+"""report.md: the numbers, the pictures, and what to keep in mind when reading them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from spm.report.alignment_examples import AlignmentExample
+from spm.results.accuracy_table import accuracy_table
+
+
+def report_page(
+    results: dict[str, Any], *, examples: Sequence[AlignmentExample], has_curve: bool
+) -> str:
+    """The page as Markdown. `results` is evaluate.json; pictures lie beside the page."""
+    sections = [
+        f"# {results['dataset']}: {_headline(results)}",
+        f"```\n{accuracy_table(results)}\n```",
+        _reading(results),
+        "## Training",
+        _picture("learning curve", "learning_curve.png") if has_curve else "Not trained here.",
+        "## Classes",
+        _picture("accuracy per class", "per_class.png"),
+        _picture("confusion matrix", "confusion.png"),
+        "An episode offers only some of the classes, so a class is confused with those it met.",
+        *_alignments(examples),
+        "## What was measured",
+        _hashes(results["hashes"]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _alignments(examples: Sequence[AlignmentExample]) -> list[str]:
+    """Empty where none was asked for."""
+    pictures = [_alignment(example, number) for number, example in enumerate(examples, start=1)]
+    return ["## Alignments", _alignment_legend(), *pictures] if pictures else []
+
+
+def _headline(results: dict[str, Any]) -> str:
+    return (
+        f"{results['accuracy']:.2f} ± {results['ci95']:.2f} %, "
+        f"{results['way']}-way {results['shot']}-shot"
+    )
+
+
+def _reading(results: dict[str, Any]) -> str:
+    lines = [
+        f"- Mean over {results['episodes']} episodes of the test split, whose classes were never "
+        "trained on; ± is the 95 % interval of the mean.",
+        f"- Protocol: {results['protocol']}. An accuracy of the other kind is not comparable.",
+        *_inductive(results),
+        f"- The checkpoint was selected on the {results['selection']} split.",
+        "- The yardsticks classify the same features in the same episodes and learn nothing.",
+    ]
+    if results["text"] == "untrained":
+        lines.append(
+            "- Text: untrained. Class texts went through a tower with random weights: they tell "
+            "classes apart, but carry no meaning."
+        )
+    return "\n".join(lines)
+
+
+def _inductive(results: dict[str, Any]) -> list[str]:
+    """Empty where it was not measured."""
+    if not results["inductive"]:
+        return []
+    alone = results["inductive"]
+    numbers = f"{alone['accuracy']:.2f} ± {alone['ci95']:.2f} %"
+    return [
+        f"- Inductive, each query classified as if it were alone: {numbers}, over the first "
+        f"{alone['episodes']} of these episodes."
+    ]
+
+
+def _alignment_legend() -> str:
+    return (
+        "Query frames run down, frames of a support clip of the predicted class run across. Dark "
+        "cells are distant pairs of modulated frames; discs show how much a pair weighs in OTAM's "
+        "distance, both directions."
+    )
+
+
+def _alignment(example: AlignmentExample, number: int) -> str:
+    verdict = "right" if example.right else "wrong"
+    caption = (
+        f"**{number}. {verdict}**: {example.actual}, taken for {example.predicted} "
+        f"({example.probability:.0f} %)"
+    )
+    return f"{caption}\n\n{_picture(f'alignment {number}', f'alignment_{number}.png')}"
+
+
+def _hashes(hashes: dict[str, str]) -> str:
+    return "\n".join(f"- {name}: `{value}`" for name, value in sorted(hashes.items()))
+
+
+def _picture(text: str, file: str) -> str:
+    return f"![{text}]({file})"

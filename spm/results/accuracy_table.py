@@ -1,0 +1,78 @@
+"""evaluate.json as a few lines of text: what a run ends with.
+
+python -m spm.results.accuracy_table data/results/evaluate.json
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from spm.base import command
+from spm.dataset.coverage import describe, name_data
+
+_NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
+
+
+def accuracy_table(results: dict[str, Any]) -> str:
+    """The content of evaluate.json as aligned text, one row a shot and classifier.
+
+    motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation
+
+      way  shot  classifier          accuracy  95 %   paper
+        5     1  CLIP-SPM               93.12 ±0.11       -
+        5     1  CLIP-SPM, inductive    91.80 ±0.12       -
+        5     1  mean-pooled cosine     61.40 ±0.20       -
+
+    transductive: …
+    text: untrained
+    test clips: 288 of the 288 found (100.0 %)
+    """
+    lines = [_title(results), "", _row("way", "shot", "classifier", "accuracy", "95 %", "paper")]
+    for shot, summary in results["shots"].items():
+        lines.append(_result_row(results["way"], shot, "CLIP-SPM", summary, summary["paper"]))
+        if summary["inductive"]:
+            name, inductive = "CLIP-SPM, inductive", summary["inductive"]
+            lines.append(_result_row(results["way"], shot, name, inductive, None))
+        for name, yardstick in summary["yardsticks"].items():
+            lines.append(_result_row(results["way"], shot, _NAMES.get(name, name), yardstick, None))
+    lines += ["", results["protocol"]]
+    if results["inductive"]:
+        alone = results["inductive"]["episodes"]
+        lines.append(f"inductive: each query alone, over the first {alone} episodes")
+    lines += [f"text: {results['text']}", *_data(results["coverage"])]
+    if results["selection"] == "test":
+        lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
+    return "\n".join(lines)
+
+
+def _title(results: dict[str, Any]) -> str:
+    return (
+        f"{results['dataset']} · {results['backbone']} · {results['episodes']} episodes, "
+        f"{results['query']} queries per class · test split, selected on {results['selection']}"
+    )
+
+
+def _data(coverage: dict[str, Any]) -> list[str]:
+    """Which benchmark it is, and how much of it."""
+    lines = (name_data(coverage), describe("test", coverage["splits"]["test"]))
+    return [line for line in lines if line]
+
+
+def _result_row(
+    way: int, shot: str, name: str, numbers: dict[str, Any], paper: float | None
+) -> str:
+    accuracy, interval = f"{numbers['accuracy']:.2f}", f"±{numbers['ci95']:.2f}"
+    return _row(str(way), shot, name, accuracy, interval, "-" if paper is None else f"{paper:.1f}")
+
+
+def _row(way: str, shot: str, name: str, accuracy: str, interval: str, paper: str) -> str:
+    return f"  {way:>3}  {shot:>4}  {name:<20}  {accuracy:>8}  {interval:>6}  {paper:>5}"
+
+
+def main() -> None:
+    print(accuracy_table(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,180 @@
+"""What the evaluation writes down: evaluate.json, metrics.json, and the tables beside them.
+
+Percentages throughout. Everything follows from the inputs: no time, no path, no commit.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spm.episodes.evaluation import Measurement
+from spm.episodes.scores import (
+    class_accuracies,
+    confusion_matrix,
+    episode_accuracies,
+    mean_and_interval,
+)
+from spm.results.paper_results import paper_accuracy
+from spm.results.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT
+
+MODEL = "model"
+"""The name under which `measure` is given the model."""
+INDUCTIVE = "inductive"
+"""The model again, each query alone. All other classifiers are yardsticks."""
+_SHORT = {MEAN_POOLED_COSINE: "cosine", ZERO_SHOT_TEXT: "zero_shot"}
+_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a measurement was made."""
+
+    dataset: str
+    backbone: str
+    way: int
+    query: int
+    episodes: int
+    padm: bool
+    selection: str
+    """The split on which the weights were selected: validation or test."""
+    text_trained: bool
+    coverage: dict[str, Any]
+    """The data: see spm.dataset.coverage.measured_on."""
+    hashes: dict[str, str]
+    """Of data, episodes, model and parameters. `episodes` is the headline shot's: where two results
+    have the same, they can be compared episode by episode."""
+
+
+def document(measurements: dict[int, Measurement], *, conditions: Conditions) -> dict[str, Any]:
+    """evaluate.json: shot -> measurement, the first one also at the top level."""
+    shots = {
+        shot: _summary(measurement, shot=shot, conditions=conditions)
+        for shot, measurement in measurements.items()
+    }
+    headline = next(iter(shots))
+    return {
+        "dataset": conditions.dataset,
+        "backbone": conditions.backbone,
+        "way": conditions.way,
+        "shot": headline,
+        "query": conditions.query,
+        "episodes": conditions.episodes,
+        "protocol": protocol(conditions, shot=headline),
+        "selection": conditions.selection,
+        "text": "trained" if conditions.text_trained else "untrained",
+        "coverage": conditions.coverage,
+        "hashes": conditions.hashes,
+        "shots": {str(shot): summary for shot, summary in shots.items()},
+        **shots[headline],
+    }
+
+
+def headline(results: dict[str, Any]) -> dict[str, float]:
+    """metrics.json: the numbers of evaluate.json that experiments are compared by, under names so
+    short that a terminal shows them side by side. Further shots have their accuracy alone.
+
+    {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "inductive": 81.77, "5shot": 95.2}
+    """
+    numbers = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
+    if results["inductive"]:
+        numbers["inductive"] = results["inductive"]["accuracy"]
+    for name, yardstick in results["yardsticks"].items():
+        numbers[_SHORT[name]] = yardstick["accuracy"]
+    others = {shot: each for shot, each in results["shots"].items() if shot != str(results["shot"])}
+    return numbers | {f"{shot}shot": each["accuracy"] for shot, each in others.items()}
+
+
+def protocol(conditions: Conditions, *, shot: int) -> str:
+    """How queries see each other, in words: to be said wherever an accuracy is shown."""
+    if not conditions.padm:
+        return "inductive: each query is classified on its own (PADM is off)"
+    queries = conditions.way * conditions.query
+    return (
+        f"transductive: in PADM a class anchor is {queries}/{queries + shot} queries, and queries "
+        "attend to each other"
+    )
+
+
+def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
+    """One row an episode: shot, episode, accuracy, and that of inductive and each yardstick."""
+    return pa.concat_tables(
+        _episodes(measurement, shot=shot) for shot, measurement in measurements.items()
+    )
+
+
+def class_rows(
+    measurements: dict[int, Measurement], *, texts: dict[str, str]
+) -> list[dict[str, Any]]:
+    """One row a shot and class: shot, class, text, accuracy, queries. A class never asked: ""."""
+    rows = []
+    for shot, measurement in measurements.items():
+        confusion = _confusion(measurement)
+        accuracies = class_accuracies(confusion)
+        for name, accuracy, asked in zip(
+            measurement.class_names, accuracies, confusion.sum(axis=1), strict=True
+        ):
+            shown = "" if np.isnan(accuracy) else round(float(accuracy), _DIGITS)
+            row = {"shot": shot, "class": name, "text": texts[name]}
+            rows.append(row | {"accuracy": shown, "queries": int(asked)})
+    return rows
+
+
+def confusion_rows(measurement: Measurement) -> list[dict[str, Any]]:
+    """One row a pair of classes: actual, predicted, queries, and percent of the actual's."""
+    confusion, names = _confusion(measurement), measurement.class_names
+    asked = np.maximum(confusion.sum(axis=1), 1)
+    return [
+        {
+            "actual": names[actual],
+            "predicted": names[predicted],
+            "queries": int(queries),
+            "percent": round(100 * float(queries) / int(asked[actual]), 2),
+        }
+        for (actual, predicted), queries in np.ndenumerate(confusion)
+    ]
+
+
+def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> dict[str, Any]:
+    scores = {
+        name: _accuracy(measurement, predicted=predicted)
+        for name, predicted in measurement.predicted.items()
+    }
+    paper = paper_accuracy(
+        conditions.coverage["benchmark"],
+        backbone=conditions.backbone,
+        way=conditions.way,
+        shot=shot,
+    )
+    model, inductive = scores.pop(MODEL), scores.pop(INDUCTIVE, None)
+    if inductive is not None:
+        inductive |= {"episodes": len(measurement.predicted[INDUCTIVE])}
+    return model | {"inductive": inductive, "paper": paper, "yardsticks": scores}
+
+
+def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:
+    accuracies = episode_accuracies(measurement.actual[: len(predicted)], predicted)
+    mean, interval = mean_and_interval(accuracies)
+    return {"accuracy": round(mean, _DIGITS), "ci95": round(interval, _DIGITS)}
+
+
+def _episodes(measurement: Measurement, *, shot: int) -> pa.Table:
+    count = len(measurement.actual)
+    columns: dict[str, Any] = {
+        "shot": np.full(count, shot, dtype=np.int32),
+        "episode": np.arange(count, dtype=np.int32),
+    }
+    for name, predicted in measurement.predicted.items():
+        column = "accuracy" if name == MODEL else name
+        accuracies = episode_accuracies(measurement.actual[: len(predicted)], predicted)
+        columns[column] = [*accuracies, *[None] * (count - len(predicted))]
+    return pa.table(columns)
+
+
+def _confusion(measurement: Measurement) -> Any:
+    return confusion_matrix(
+        measurement.actual,
+        measurement.predicted[MODEL],
+        num_classes=len(measurement.class_names),
+    )

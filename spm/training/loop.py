@@ -1,0 +1,186 @@
+"""The training loop: episodes, accumulated gradients, validation, checkpoints.
+
+Everything random at episode i follows from (seed, i), and checkpoints fall between optimizer
+steps: a run that was killed and resumed has the same weights, bit for bit on the CPU, as one that
+never was. Several ranks split the episodes of each step and sum their gradients: the weights are
+those of one rank, to rounding.
+
+A GPU is waited for once a stretch (spm.training.stretches), when the losses are read.
+Shapes: `E` episodes that go through the model together, `S` supports.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from spm.base.progress import progress_bar
+from spm.config.train import TrainConfig
+from spm.episodes.ranks import ALONE, Ranks
+from spm.episodes.training_data import EpisodePixels, TrainingEpisodes, load_episodes
+from spm.methods.clip_spm.losses import Losses
+from spm.model.model import ClipSPM
+from spm.training.batch_statistics import RunningStatistics
+from spm.training.checkpoint import Checkpoint
+from spm.training.history import TERMS, History
+from spm.training.state import TrainingState
+from spm.training.stretches import Stretch, stretches
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What the loop works on."""
+
+    episodes: TrainingEpisodes
+    class_text: Tensor
+    """[training classes, C] in the order of the sampler's class names."""
+    validate: Callable[[ClipSPM], float]
+    """Accuracy in percent on the validation split."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the loop runs here; nothing in it changes a weight."""
+
+    loader_workers: int
+    checkpoint_seconds: float
+    on_validation: Callable[[History], None]
+    ranks: Ranks = ALONE
+
+
+def train(
+    model: ClipSPM,
+    inputs: TrainingInputs,
+    config: TrainConfig,
+    *,
+    schedule: Schedule,
+    checkpoint: Checkpoint | None,
+) -> History:
+    """Trains `model` in place and leaves it with the weights that validated best.
+
+    checkpoint: the first rank's, None on the others. Raises TrainingError, on all ranks, where a
+    loss is not finite.
+    """
+    ranks, device = schedule.ranks, next(model.parameters()).device
+    class_text = inputs.class_text.to(device)
+    optimizer = _optimizer(model, config, device=device)
+    run = TrainingState(model, optimizer)
+    run.restore(ranks.share(checkpoint.load() if checkpoint else None))
+    if config.compile:
+        model.backbone.visual.compile()
+    if run.history.validations:
+        schedule.on_validation(run.history)
+
+    first = len(run.history.episodes)
+    if first and checkpoint:
+        tqdm.write(f"train: goes on after {first} episodes, from {checkpoint.path}")
+    course = list(stretches(config, first=first))
+    indices = _own_episodes(course, ranks, together=config.episodes_per_forward)
+    loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
+    saved_at = time.monotonic()
+    with progress_bar(
+        total=config.episodes, initial=first, desc="train", unit="ep", disable=not ranks.first
+    ) as bar:
+        for stretch in course:
+            model.backbone.validated = bool(run.history.validations)
+            model.train()
+            statistics = RunningStatistics(model, ranks)
+            begin, done = stretch.episodes.start, stretch.episodes.stop
+            rows = torch.zeros(done - begin, len(TERMS), dtype=torch.float64, device=device)
+            for number, group in enumerate(stretch.groups(config.episodes_per_forward)):
+                if ranks.mine(number):
+                    loaded = islice(loader, len(group))
+                    episodes = EpisodePixels.stack(episode.to(device) for episode in loaded)
+                    torch.manual_seed(_dropout_seed(config.seed, group.start))
+                    losses = episode_losses(model, episodes, class_text)
+                    rows[group.start - begin : group.stop - begin] = _rows(losses, episodes)
+                    torch.autograd.backward(_objective(losses, config))
+                else:
+                    statistics.skip()
+                bar.update(len(group))
+            statistics.join()
+            ranks.sum_([rows])
+            run.record(rows.tolist())
+            bar.set_postfix(
+                loss=f"{run.history.recent('loss'):.3f}",
+                acc=f"{run.history.recent('accuracy'):.1f}%",
+                refresh=False,
+            )
+
+            if stretch.steps:
+                ranks.sum_gradients(model)
+                optimizer.step()
+                optimizer.zero_grad()
+            if stretch.validates:
+                run.validated(done, inputs.validate(model))
+                schedule.on_validation(run.history)
+            due = time.monotonic() - saved_at >= schedule.checkpoint_seconds
+            if checkpoint and (done == config.episodes or (stretch.steps and due)):
+                checkpoint.save(run.state())
+                saved_at = time.monotonic()
+    if run.best is not None:
+        model.load_state_dict(run.best)
+    return run.history
+
+
+def episode_losses(model: ClipSPM, episodes: EpisodePixels, class_text: Tensor) -> Losses:
+    """One forward pass: supports and queries of all the episodes are encoded in one batch.
+
+    All on the model's device; class_text [training classes, C].
+    """
+    features = model.encode_video(episodes.pixels)
+    num_support = episodes.support_labels.shape[-1]
+    return model.losses(
+        features[..., :num_support, :, :],
+        episodes.support_labels,
+        features[..., num_support:, :, :],
+        episodes.query_labels,
+        class_text[episodes.classes],
+    )
+
+
+def _optimizer(model: ClipSPM, config: TrainConfig, *, device: torch.device) -> torch.optim.Adam:
+    """On a GPU all parameters in one kernel; on a CPU torch's plain form, bit for bit as ever."""
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=config.lr,
+        betas=(config.betas[0], config.betas[1]),
+        weight_decay=config.weight_decay,
+        fused=True if device.type == "cuda" else None,
+    )
+
+
+def _own_episodes(course: list[Stretch], ranks: Ranks, *, together: int) -> list[int]:
+    """The episodes that this rank works on, in order."""
+    return [
+        index
+        for stretch in course
+        for number, group in enumerate(stretch.groups(together))
+        if ranks.mine(number)
+        for index in group
+    ]
+
+
+def _rows(losses: Losses, episodes: EpisodePixels) -> Tensor:
+    """What is kept of each episode, [E, TERMS]."""
+    correct = losses.logits.argmax(dim=-1) == episodes.query_labels
+    accuracy = 100 * correct.double().mean(dim=-1)
+    terms = (losses.total, accuracy, losses.cross_entropy, losses.motion, losses.semantic)
+    return torch.stack([term.detach().double() for term in terms], dim=-1)
+
+
+def _objective(losses: Losses, config: TrainConfig) -> Tensor:
+    """What the episodes add to the step that they belong to."""
+    if config.loss == "mean":
+        return losses.total.sum() / config.accumulate
+    num_queries = losses.logits.shape[-2]
+    task = losses.cross_entropy * num_queries / config.accumulate
+    return (task + losses.regularizers).sum()
+
+
+def _dropout_seed(seed: int, index: int) -> int:
+    return seed * 1_000_003 + index

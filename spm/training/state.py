@@ -1,0 +1,61 @@
+"""The state of a training: what its checkpoints hold, and where it stops."""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spm.model.model import ClipSPM
+from spm.training.history import History
+
+
+class TrainingError(RuntimeError):
+    """The optimisation broke; the last good checkpoint is kept."""
+
+
+class TrainingState:
+    """Everything of a training that a checkpoint holds."""
+
+    def __init__(self, model: ClipSPM, optimizer: torch.optim.Optimizer) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.history = History()
+        self.best: dict[str, Tensor] | None = None
+
+    def record(self, rows: list[list[float]]) -> None:
+        """Of the next episodes, the values of TERMS."""
+        for row in rows:
+            if not all(map(math.isfinite, row)):
+                raise TrainingError(
+                    f"episode {len(self.history.episodes)}: loss {row[0]}, L_CE {row[2]}, "
+                    f"L_H {row[3]}, L_S {row[4]} are not all finite. Lower train.lr; the last "
+                    "checkpoint is kept"
+                )
+            self.history.episodes.append(row)
+
+    def validated(self, done: int, accuracy: float) -> None:
+        before = self.history.best()
+        self.history.validations.append((done, accuracy))
+        if before is None or accuracy > before[1]:
+            self.best = copy.deepcopy(self.model.state_dict())
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "episodes": self.history.episodes,
+            "validations": self.history.validations,
+            "best": self.best,
+        }
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
+            for name in ("exp_avg", "exp_avg_sq"):  # as they lie here, wherever they were saved
+                moments[name] = torch.empty_like(parameter).copy_(moments[name])
+        self.history = History(state["episodes"], state["validations"])
+        self.best = state["best"]

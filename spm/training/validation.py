@@ -1,0 +1,67 @@
+"""The accuracy that picks the weights, measured while the model is trained."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from spm.config.train import TrainConfig
+from spm.dataset.feasibility import VALIDATION_SPLITS
+from spm.episodes.evaluation import encode_clips, measure, of_model, prepare_clips
+from spm.episodes.ranks import Ranks
+from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.scores import episode_accuracies
+from spm.frames.store import FrameStore
+from spm.model.model import ClipSPM
+from spm.model.prompts import PromptFeatures
+
+_BATCH = 25
+
+
+def validation(
+    store: FrameStore,
+    texts: PromptFeatures,
+    config: TrainConfig,
+    *,
+    way: int,
+    shot: int,
+    how: Literal["sum", "mean"],
+    ranks: Ranks,
+) -> Callable[[ClipSPM], float]:
+    """Accuracy in percent on the same `train.validate_episodes` episodes each time.
+
+    All ranks encode clips; the first one, which has the word, runs the episodes. Raises DataError
+    for a class with too few clips left after decoding.
+    """
+    split = VALIDATION_SPLITS[config.selection]
+    classes = store.classes(split)
+    sampler = EpisodeSampler(
+        classes,
+        way=way,
+        shot=shot,
+        query=config.validate_query,
+        seed=config.seed,
+        split=split,
+    )
+    clips = np.concatenate(list(classes.values()))
+    class_text = texts.of(sampler.class_names, how=how)
+
+    def validate(model: ClipSPM) -> float:
+        model.eval()
+        encoded = encode_clips(model, store, clips=clips, ranks=ranks, progress=False)
+        if not ranks.first:
+            return ranks.share(0.0)
+        prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
+        measured = measure(
+            {"model": of_model(model, prepared)},
+            encoded=encoded,
+            sampler=sampler,
+            class_text=class_text,
+            episodes=config.validate_episodes,
+            batch=_BATCH,
+            progress=False,
+        )
+        accuracies = episode_accuracies(measured.actual, measured.predicted["model"])
+        return ranks.share(float(accuracies.mean()))
+
+    return validate

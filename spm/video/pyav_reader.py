@@ -1,0 +1,170 @@
+"""Frames by PyAV: from the keyframe before each where that is exact, in sequence elsewhere.
+
+Frames are known by their time (pts), never counted from a keyframe. If seeking does not give the
+frames that the packets promise, all is decoded in sequence, whose word is final.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spm.base.errors import DataError
+from spm.video.clip import Clip, Frames, Pick, Resize
+from spm.video.packets import Video, open_packets
+from spm.video.shown import turn_of
+
+_SKIPPABLE = ("h264", "mpeg4", "vp8", "vp9")
+"""Decoders that leave out what nothing refers to. HEVC's does too, but takes frames for such that
+a higher temporal layer needs."""
+
+
+def read_with_pyav(path: Path, *, pick: Pick, resize: Resize, seek: bool) -> Clip:
+    """The frames at `pick(video_frames)`, resized. `seek`: where that is exact.
+
+    Raises DataError with the reason for a file that cannot be decoded to its end.
+    """
+    with open_packets(path) as video:
+        if not seek or video.trap:
+            return _read_in_sequence(video, pick=pick, resize=resize)
+        indices, places = np.unique(pick(video.num_frames), return_inverse=True)
+        frames = _seek(video, times=[video.presentation[index] for index in indices], resize=resize)
+        if frames is not None:
+            return Clip(stack(frames, places=places), "pyav-seek", video.num_frames)
+    return read_with_pyav(path, pick=pick, resize=resize, seek=False)
+
+
+def _seek(video: Video, *, times: list[int], resize: Resize) -> list[Frames] | None:
+    """The frames presented at `times` (sorted); None where one does not come as it should."""
+    import av
+
+    wanted, found, show = set(times), {}, _shower(video, resize=resize)
+    try:
+        for run in _runs(video, wanted):
+            for frame in _decode_run(video, run, wanted):
+                if frame.pts in wanted and not frame.is_corrupt:
+                    found[frame.pts] = show(frame)
+    except (_UnexpectedFrameError, av.error.FFmpegError):
+        return None
+    return [found[time] for time in times] if len(found) == len(times) else None
+
+
+def _runs(video: Video, wanted: set[int]) -> list[range]:
+    """The packets to decode without a break: each run begins with a keyframe."""
+    runs: list[range] = []
+    for number, packet in enumerate(video.packets):
+        if packet.pts in wanted:
+            start = video.starts[number]
+            while runs and start <= runs[-1].stop:
+                start = min(start, runs.pop().start)
+            runs.append(range(start, number + 1))
+    return runs
+
+
+class _UnexpectedFrameError(Exception):
+    """The decoder returned something else than the packets promise."""
+
+
+def _decode_run(video: Video, run: range, wanted: set[int]) -> Iterator[Any]:
+    """Frames of the packets in `run`, at least the wanted ones, in the order of presentation."""
+    codec, first = video.codec, video.packets[run.start]
+    last_pts = None
+    codec.flush_buffers()
+    for frame in _decode(codec, _needed(video, run, wanted)):
+        if last_pts is None and not first.is_discard:
+            if frame.pts != first.pts or not frame.key_frame:
+                raise _UnexpectedFrameError  # no keyframe, whatever the container says
+        elif last_pts is not None and frame.pts <= last_pts:
+            raise _UnexpectedFrameError
+        last_pts = frame.pts
+        yield frame
+
+
+def _needed(video: Video, run: range, wanted: set[int]) -> Iterator[Any]:
+    """The packets of `run`, less those before its keyframe in time; the decoder is told to leave
+    out what is neither wanted nor referred to."""
+    for number in run:
+        packet = video.packets[number]
+        if video.starts[number] >= run.start:
+            if video.codec.name in _SKIPPABLE:
+                keep = packet.is_keyframe or packet.pts in wanted
+                video.codec.skip_frame = "DEFAULT" if keep else "NONREF"
+            yield packet
+
+
+def _decode(codec: Any, packets: Iterator[Any]) -> Iterator[Any]:
+    for packet in packets:
+        yield from codec.decode(packet)
+    yield from codec.decode(None)
+
+
+def _read_in_sequence(video: Video, *, pick: Pick, resize: Resize) -> Clip:
+    """Decodes every frame from the first to the last, which is right on any file."""
+    expected = video.num_frames
+    indices, places = np.unique(pick(expected), return_inverse=True)
+    frames, decoded = _decode_all(video, indices=indices, resize=resize)
+    if decoded < max(1, expected - video.may_lack):
+        raise DataError(f"damaged: has {expected} frames, {decoded} could be decoded")
+    if decoded != expected:  # rare: the frames were picked for another length
+        video.codec.flush_buffers()
+        indices, places = np.unique(pick(decoded), return_inverse=True)
+        frames, _ = _decode_all(video, indices=indices, resize=resize)
+    return Clip(stack(frames, places=places), "pyav", decoded)
+
+
+def _decode_all(
+    video: Video, *, indices: npt.NDArray[np.int64], resize: Resize
+) -> tuple[list[Frames], int]:
+    """The frames at `indices`, and the number of frames that could be decoded."""
+    import av
+
+    wanted, frames, decoded = set(indices.tolist()), [], 0
+    show = _shower(video, resize=resize)
+    try:
+        for frame in _decode(video.codec, iter(video.packets)):
+            if decoded in wanted:
+                frames.append(show(frame))
+            decoded += 1
+    except av.error.FFmpegError as error:
+        where = f"after {decoded} of {video.num_frames} frames"
+        raise DataError(f"damaged: cannot be decoded {where} ({error.strerror})") from error
+    return frames, decoded
+
+
+def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
+    """Decoded frame -> RGB [H, W, 3] as the file says that it is to be shown (spm.video.shown),
+    resized.
+
+    The file's matrix and range (BT.601 where it names none), chroma as swscale repeats it.
+    """
+    from av.video.reformatter import VideoReformatter
+
+    reformatter = VideoReformatter()
+
+    def show(frame: Any) -> Frames:
+        converted = reformatter.reformat(frame, format="rgb24", threads=1)
+        picture, turn = np.asarray(converted.to_ndarray(), np.uint8), turn_of(frame)
+        return resize(turn.of(video.crop.of(picture)), pixel_aspect=turn.aspect(video.pixel_aspect))
+
+    return show
+
+
+def first_frame(video: Video) -> Any:
+    """As it is decoded: only that tells how it is to be turned."""
+    import av
+
+    try:
+        for frame in _decode(video.codec, iter(video.packets)):
+            return frame
+    except av.error.FFmpegError as error:
+        raise DataError(f"damaged: its first frame cannot be decoded ({error.strerror})") from error
+    raise DataError("damaged: no frame could be decoded")
+
+
+def stack(frames: list[Frames], *, places: npt.NDArray[np.int64]) -> Frames:
+    """[n, H, W, 3]: frame `places[k]` at k."""
+    if len({frame.shape for frame in frames}) > 1:
+        raise DataError("the frame size changes within the video")
+    return np.stack([frames[place] for place in places])

@@ -1,0 +1,211 @@
+"""`make gc`: frees what the state folder keeps for nobody.
+
+    python -m stages.commands.gc --dry-run     says what would go
+    python -m stages.commands.gc               removes it
+    python -m stages.commands.gc --abandoned   and decodings that have not ended, except that of
+    the clips
+                                      and parameters of now, which `dvc repro` goes on with; and
+                                      trainings of other parameters than in params.yaml now
+
+What goes: shards that neither data/frames names, nor data/manifest.parquet with the parameters of
+now asks for, nor a decoding that has not ended, nor anybody links (DVC's cache, another clone:
+removing them would free nothing); checkpoints of trainings whose model is in DVC's cache; what
+killed processes left behind, the copies of a grid among it; what the inventory remembers of a data
+set that has not changed for a month: its next scan reads it again. What was written within the last
+hour stays, and so does what is running.
+
+A state folder that several clones share (CLIP_SPM_STATE) keeps what has not ended of all of them;
+--abandoned asks this clone alone. MLflow's runs, the records of grids and DVC's
+cache have commands of their own.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipeline.decoding.shard_plan import plan_shards, recipe_hash
+from pipeline.decoding.unfinished_decoding import Note, notes
+from pipeline.machine.git_and_dvc import cache_folder
+from spm.base.errors import InputError
+from spm.base.lock import discard, locked
+from spm.config.frames import FramesConfig
+from spm.frames.store import INDEX
+from spm.training.checkpoint import Checkpoint, hold
+from stages.shared import command, params, paths
+from stages.shared.sweep import Sweep
+from stages.train import SECTIONS, as_values
+
+_INDEX = paths.FRAMES / INDEX
+_FRESH_SECONDS = 3600
+_REMEMBERED_SECONDS = 30 * 24 * 3600
+_LINKED = (
+    "that data/frames does not name are in DVC's cache, or in another clone: removing them would "
+    "free nothing before `dvc gc` there"
+)
+_RESUMED = (
+    "DVC has no model of it; dvc repro goes on with it if code, packages and data are still the "
+    "same; if they are not, delete this folder"
+)
+_ABANDONED = (
+    "DVC has no model of it, but its parameters are others than now: --abandoned removes it"
+)
+_GOES_ON = "a decoding that has not ended: dvc repro goes on with it"
+_OTHERS = (
+    "a decoding that has not ended, of other clips or parameters than now: --abandoned removes "
+    "those that nothing else needs"
+)
+_RUNNING = (
+    "a grid, or another gc, runs in process {process}, and needs shards and checkpoints that no "
+    "result here names: wait for it or end it, then make gc"
+)
+
+
+def main() -> None:
+    options, state = _options(), paths.state_dir()
+    sweep = Sweep(dry=options.dry_run)
+    with locked(state / "experiments", message=_RUNNING):
+        kept = _shards(state / "shards", sweep=sweep, abandoned=options.abandoned)
+        _leftovers(state, sweep=sweep)
+        kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=options.abandoned)
+        discard(state / "experiments")
+    print("\n".join(f"gc: {line}" for line in [*kept, *sweep.report(state)]))
+
+
+def _leftovers(state: Path, *, sweep: Sweep) -> None:
+    """What was killed left it, or copies of the project. No grid runs, but a stage may."""
+    for folder in ("shards", "checkpoints", "inventory"):
+        for path in (state / folder).rglob(".*.tmp"):
+            if not _is_fresh(path):
+                sweep.take(path, kind="temporary file")
+    for path in (state / "inventory").glob("*.parquet"):
+        if not _is_fresh(path, seconds=_REMEMBERED_SECONDS):
+            sweep.take(path, kind="inventory of a month ago")
+    for folder in (
+        (state / "experiments").glob("copies"),
+        (state / "experiments/points").glob(".*"),
+    ):
+        for path in folder:
+            sweep.take_folder(path, kind="file of a grid's copies")
+
+
+def _named_shards() -> set[str]:
+    """By data/frames."""
+    if not _INDEX.is_file():
+        raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
+    return set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
+
+
+def _planned_shards() -> set[str]:
+    """What `dvc repro` would look for; nothing where no manifest says it."""
+    if not paths.MANIFEST.is_file():
+        return set()
+    (frames,) = params.load(frames=FramesConfig)
+    return {shard.name for shard in plan_shards(pq.read_table(paths.MANIFEST), frames=frames)}
+
+
+def _shards(store: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
+    """Removes the shards that nobody needs; says which others stay, and why.
+
+    A decoding that would begin meanwhile waits: it could need what is just removed.
+    """
+    with notes(store) as unfinished:
+        planned, kept = _planned_shards(), []
+        needed = _named_shards() | planned
+        for note in unfinished:
+            reason = _reason_to_keep_shards(note, planned=planned)
+            if abandoned and reason == _OTHERS:
+                sweep.take(note.path, kind="note of an abandoned decoding")
+            else:
+                needed |= note.shards
+                kept.append(f"kept: the shards of {reason} ({note.path})")
+        return kept + _remove_shards(store, needed=needed, sweep=sweep)
+
+
+def _reason_to_keep_shards(note: Note, *, planned: set[str]) -> str:
+    (frames,) = params.load(frames=FramesConfig)
+    if note.runs:
+        return "a decoding that runs"
+    goes_on = note.shards == planned if planned else note.recipe == recipe_hash(frames)
+    return _GOES_ON if goes_on else _OTHERS
+
+
+def _remove_shards(store: Path, *, needed: set[str], sweep: Sweep) -> list[str]:
+    unused = [path for path in store.glob("*.h5") if path.name not in needed]
+    linked = [path for path in unused if path.stat().st_nlink > 1]
+    for path in unused:
+        if path not in linked and not _is_fresh(path):
+            sweep.take(path, kind="shard")
+    return [f"kept: {len(linked)} shards {_LINKED}"] if linked else []
+
+
+def _checkpoints(folder: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
+    """Removes the checkpoints that nobody needs; says which others stay, and why."""
+    trainings = sorted(path for path in folder.glob("*") if path.is_dir())
+    if not trainings:
+        return []
+    cache, parameters, kept = cache_folder(Path.cwd()), _parameters(), []
+    for training in trainings:
+        try:
+            with hold(training) as checkpoint:
+                reason = _reason_to_keep(checkpoint, cache=cache, parameters=parameters)
+                if abandoned and reason == _ABANDONED:
+                    reason = ""
+                if not reason:
+                    _remove(checkpoint, sweep=sweep)
+        except InputError as running:
+            reason = str(running)
+        kept += [f"kept: {training}: {reason}"] if reason else []
+    return kept
+
+
+def _reason_to_keep(checkpoint: Checkpoint, *, cache: Path, parameters: dict[str, Any]) -> str:
+    """ "" for a checkpoint that nobody needs."""
+    if not checkpoint.path.is_file():
+        return ""
+    if _is_fresh(checkpoint.path):
+        return "it was written within the last hour"
+    about = checkpoint.about
+    if "model" in about and (cache / about["model"]).is_file():
+        return ""
+    return _RESUMED if about.get("parameters") == parameters else _ABANDONED
+
+
+def _remove(checkpoint: Checkpoint, *, sweep: Sweep) -> None:
+    if checkpoint.path.is_file():
+        sweep.take(checkpoint.path, kind="checkpoint")
+    if not sweep.dry:
+        checkpoint.remove()
+
+
+def _parameters() -> Any:
+    """Those of a training that `dvc repro` would begin or go on with, as `describe` has them."""
+    sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
+    return json.loads(json.dumps(as_values(sections)))
+
+
+def _is_fresh(path: Path, *, seconds: float = _FRESH_SECONDS) -> bool:
+    """A file that is gone meanwhile was just finished by its writer."""
+    try:
+        return time.time() - path.stat().st_mtime < seconds
+    except FileNotFoundError:
+        return True
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stages.commands.gc", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--dry-run", action="store_true", help="remove nothing")
+    parser.add_argument(
+        "--abandoned",
+        action="store_true",
+        help="also what has not ended, of other clips or parameters",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,34 @@
+"""What every stage's `python -m stages.<name>` does around its work."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from pipeline.machine.places import link_outside, project_of
+from spm.base import command
+from spm.base.errors import InputError
+from spm.base.yaml_file import read_yaml
+
+_COPY = (
+    "in DVC's copy of {project}, which has only files that git knows: `git add` there what is new"
+)
+
+
+def run(stage: Callable[[], None]) -> None:
+    """Runs `stage` as spm.base.command does.
+
+    In a copy of the project that DVC made, the weights that git ignores are linked first.
+    """
+    here = Path.cwd()
+    project = project_of(here)
+    command.run(stage if project == here else partial(_in_copy, stage, project=project))
+
+
+def _in_copy(stage: Callable[[], None], *, project: Path) -> None:
+    """Raises what `stage` does, and says of an InputError that this is a copy."""
+    here = Path.cwd()
+    try:
+        link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)
+        stage()
+    except InputError as error:
+        raise InputError(f"{error}\n({_COPY.format(project=project)})") from error

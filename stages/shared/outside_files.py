@@ -1,0 +1,41 @@
+"""The files that a model starts from and that no stage writes: weights, and another model."""
+
+from pathlib import Path
+
+from pipeline.machine.places import hash_memory
+from spm.base.errors import ConfigError
+from spm.base.remembered_hash import remembered_hash
+from spm.config.backbone import BackboneConfig
+from spm.config.model import ModelConfig
+from stages.shared import paths
+from stages.shared.weights_check import check_model_folder
+
+MODEL_FILES = ("model.safetensors", "config.json")
+
+
+def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, str]:
+    """Their hashes by path. Raises InputError for a file that is not there or cannot be it."""
+    files = []
+    if model.init_from is not None:
+        if Path(model.init_from).resolve() == paths.MODEL.resolve():
+            raise ConfigError(
+                f"model.init_from = {model.init_from!r} is what the stage train writes, so it "
+                f"would start from its own result: copy it to models/NAME first"
+            )
+        files += [Path(model.init_from) / name for name in MODEL_FILES]
+    for path in files:
+        if not path.is_file():
+            raise ConfigError(
+                f"model.init_from = {model.init_from!r}: there is no {path}. Give a model folder "
+                f"(it holds {' and '.join(MODEL_FILES)}), or null"
+            )
+    if backbone.weights is not None:
+        weights = Path(backbone.weights)
+        if weights.is_file():
+            files.append(weights)
+        elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
+            raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
+    if model.init_from is not None:
+        check_model_folder(Path(model.init_from))
+    memory = hash_memory(paths.state_dir())
+    return {path.as_posix(): remembered_hash(path, memory=memory) for path in files}

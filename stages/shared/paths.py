@@ -1,0 +1,32 @@
+"""Where the stages meet: the paths of dvc.yaml (a test compares the two) and the state folder."""
+
+from pathlib import Path
+
+from pipeline.machine.places import RAW, project_of, state_folder
+from spm.base.unwritable import make_writable
+
+RAW_BUILT_IN = RAW / "motion"
+INVENTORY = Path("data/inventory.parquet")
+WEIGHTS = Path("data/weights.json")
+SPLITS = Path("data/splits")
+MANIFEST = Path("data/manifest.parquet")
+FRAMES = Path("data/frames")
+PROMPTS = Path("data/prompts.h5")
+MODEL = Path("data/model")
+TRAIN_METRICS = Path("data/train.json")
+TRAIN_CURVES = Path("data/train_curves.csv")
+RESULTS = Path("data/results")
+EVALUATION = RESULTS / "evaluate.json"
+METRICS = RESULTS / "metrics.json"
+EPISODES = RESULTS / "episodes.parquet"
+PER_CLASS = RESULTS / "per_class.csv"
+CONFUSION = RESULTS / "confusion.csv"
+REPORT = Path("data/report")
+
+
+def state_dir() -> Path:
+    """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute.
+
+    Raises StorageError where it cannot be written.
+    """
+    return make_writable(state_folder(root=project_of(Path.cwd())), named_by="CLIP_SPM_STATE")

@@ -1,0 +1,41 @@
+"""What params.yaml asks for and cannot be: asked before the first stage works.
+
+These checks can refuse and do nothing else, so no stage depends on them.
+"""
+
+from spm.base.errors import ConfigError
+from spm.config.backbone import BackboneConfig
+from spm.config.dataset import DatasetConfig
+from spm.config.frames import FramesConfig
+from spm.config.model import ModelConfig
+from spm.model.clip_models import image_size
+from spm.video.counting_readers import check_installed
+from stages.shared import params, split_lists
+from stages.shared.outside_files import outside_files
+from stages.shared.weights_check import check_weights
+
+
+def check() -> None:
+    """Raises ConfigError for what `inventory` will refuse, as far as no clip is needed to tell."""
+    dataset, frames, backbone, model = params.load(
+        dataset=DatasetConfig, frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
+    )
+    check_fit(frames, backbone)
+    split_lists.load(dataset)
+    outside_files(model, backbone=backbone)
+    check_weights(backbone)
+
+
+def check_fit(frames: FramesConfig, backbone: BackboneConfig) -> None:
+    """Whether the reader is there, and stored frames are large enough for the backbone."""
+    _check_crop(frames, backbone)
+    check_installed(frames.reader)
+
+
+def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:
+    size = image_size(backbone)
+    if frames.short_side < size:
+        raise ConfigError(
+            f"{backbone.name} takes frames of {size}×{size} pixels, but they are stored with a "
+            f"short side of {frames.short_side}: raise frames.short_side to {size} or more"
+        )

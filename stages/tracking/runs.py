@@ -1,0 +1,224 @@
+"""The only code that talks to MLflow: one run for each stage that did work.
+
+    with tracking.stage_run("train", params={"train": section}, deps=[FRAMES], outs=[MODEL]) as run:
+        run.log_metrics({"loss": 1.2})
+
+Tracking never decides the fate of a stage. A store that cannot be used is an InputError at the
+start, before long work; one that goes away later costs one warning, and the stage goes on.
+MLflow is imported by the first run, and not at all under `runtime.tracking: false`.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spm.base.yaml_file import read_yaml
+from spm.config.base import Section
+from spm.config.runtime import RuntimeConfig
+from stages.shared import params as params_file
+from stages.shared import paths
+from stages.tracking.killed_runs import end_killed_runs, process_tag
+from stages.tracking.provenance import as_text, content_hash, path_key, run_name, stage_tags
+from stages.tracking.store import (
+    artifact_folder,
+    asking,
+    check_server,
+    prepare_environment,
+    tracking_uri,
+)
+
+_PROJECT = "clip-spm"
+_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
+_OF_NO_RUN = (paths.INVENTORY, paths.WEIGHTS)
+"""The stage that writes them looks at the disk each time, and records nothing."""
+
+
+class Run:
+    """What a stage writes to. Without a client, or once the store has failed, it does nothing."""
+
+    def __init__(self, client: Any = None, *, run_id: str = "") -> None:
+        self._client = client
+        self.run_id = run_id
+
+    def log_metrics(self, values: Mapping[str, float]) -> None:
+        """What a stage came to."""
+        self.log_history([{"step": 0, **values}])
+
+    def log_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows as of train_curves.csv, each with its `step`; empty cells (None, "") are left out.
+
+        MLflow takes 1,000 numbers in one batch ten times as fast as one by one; its client cuts
+        longer ones up.
+        """
+        if self._client is None:
+            return
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, float(value), now, int(row["step"]))
+            for row in rows
+            for name, value in row.items()
+            if name != "step" and value is not None and value != ""
+        ]
+        self._try(lambda client: client.log_batch(self.run_id, metrics=metrics))
+
+    def log_params(self, values: Mapping[str, str]) -> None:
+        """Flat parameters, as provenance.as_text makes them."""
+        if self._client is None:
+            return
+        from mlflow.entities import Param
+
+        parameters = [Param(name, value) for name, value in values.items()]
+        self._try(lambda client: client.log_batch(self.run_id, params=parameters))
+
+    def log_artifact(self, path: Path) -> None:
+        """A copy of a file or a folder."""
+        log = "log_artifacts" if path.is_dir() else "log_artifact"
+        self._try(lambda client: getattr(client, log)(self.run_id, str(path)))
+
+    def set_tag(self, name: str, value: str) -> None:
+        self._try(lambda client: client.set_tag(self.run_id, name, value))
+
+    def end(self, status: str) -> None:
+        """FINISHED, FAILED or KILLED."""
+        self._try(lambda client: client.set_terminated(self.run_id, status))
+
+    def _try(self, call: Callable[[Any], Any]) -> None:
+        if self._client is None:
+            return
+        try:
+            call(self._client)
+        except Exception as error:  # whatever it is, it must not end hours of training
+            self._client = None
+            reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            print(f"warning: no more is logged to MLflow in this stage: {reason}", file=sys.stderr)
+
+
+@contextmanager
+def stage_run(
+    stage: str,
+    *,
+    params: Mapping[str, Section],
+    deps: Sequence[Path] = (),
+    outs: Sequence[Path] = (),
+    tags: Mapping[str, str] | None = None,
+    whole_chain: bool = False,
+) -> Iterator[Run]:
+    """The MLflow run of `stage`, from its first line to its last; FAILED if an exception leaves it.
+
+    `params` are the sections that the stage reads. `whole_chain` logs all sections instead, so
+    that one table relates any parameter to the result. `tags` are the stage's own. Raises
+    InputError for a store that does not answer.
+    """
+    runtime = params_file.load_runtime()
+    if not runtime.tracking:
+        yield Run()
+        return
+    document = read_yaml(params_file.PARAMS)
+    sections = {name: section.model_dump() for name, section in params.items()}
+    if whole_chain:
+        sections = {name: value for name, value in document.items() if name != "runtime"}
+    contents = {path: content_hash(path) for path in deps}
+    run = _start(
+        stage,
+        uri=tracking_uri(runtime),
+        experiment=_experiment(document),
+        contents=contents,
+        own=tags or {},
+    )
+    run.log_params(as_text(sections))
+    try:
+        yield run
+    except BaseException as error:
+        run.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    for path in outs:
+        run.set_tag(f"out.{path_key(path)}", content_hash(path))
+    run.end("FINISHED")
+
+
+def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
+    """A client, and the id of the one run that holds the points of the grid; new at the first time.
+
+    Raises InputError for a store that does not answer.
+    """
+    uri = tracking_uri(runtime)
+    prepare_environment()
+    check_server(uri)
+    with asking(uri):
+        client = _client(uri)
+        experiment = _experiment_id(client, _experiment(read_yaml(params_file.PARAMS)), uri=uri)
+        runs = client.search_runs([experiment], filter_string=f"tags.grid = '{grid}'")
+        run = next(iter(runs), None) or client.create_run(
+            experiment, tags={"grid": grid}, run_name=f"grid {grid}"
+        )
+    return client, str(run.info.run_id)
+
+
+def _start(
+    stage: str,
+    *,
+    uri: str,
+    experiment: str,
+    contents: Mapping[Path, str],
+    own: Mapping[str, str],
+) -> Run:
+    prepare_environment()
+    check_server(uri)
+    with asking(uri):
+        client = _client(uri)
+        experiment_id = _experiment_id(client, experiment, uri=uri)
+        end_killed_runs(client, experiment_id)
+        tags = {**stage_tags(stage), **process_tag(), **_lineage(client, contents), **own}
+        run = client.create_run(experiment_id, tags=tags, run_name=run_name(stage))
+    return Run(client, run_id=run.info.run_id)
+
+
+def _client(uri: str) -> Any:
+    import mlflow
+
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def _experiment(document: Mapping[str, Any]) -> str:
+    """Named by the data set: accuracies in one table should be comparable."""
+    dataset = document.get("dataset")
+    return str(dataset.get("name", _PROJECT)) if isinstance(dataset, dict) else _PROJECT
+
+
+def _experiment_id(client: Any, name: str, *, uri: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    remote = not uri.startswith("sqlite:")
+    location = None if remote else (artifact_folder() / name).as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _lineage(client: Any, contents: Mapping[Path, str]) -> dict[str, str]:
+    """Each dep's hash, and the run that wrote it: its id, or "from cache" where DVC restored it."""
+    tags = {}
+    for path, content in contents.items():
+        key = path_key(path)
+        tags[f"dep.{key}"] = content
+        if path not in _OF_NO_RUN:
+            tags[f"upstream.{key}"] = _producer(client, key, content) or "from cache"
+    return tags
+
+
+def _producer(client: Any, key: str, content: str) -> str | None:
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    runs = client.search_runs(
+        experiments,
+        filter_string=f"tags.`out.{key}` = '{content}'",
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
+    return str(runs[0].info.run_id) if runs else None

@@ -1,0 +1,142 @@
+"""params.yaml: strict, closed, and its errors name the nearest key."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from spm.base.errors import ConfigError
+from spm.base.yaml_file import read_yaml
+from spm.config.runtime import RuntimeConfig
+from spm.config.sections import SECTIONS
+from spm.config.train import TrainConfig
+from stages.shared import params
+
+
+def _load(tmp_path, change) -> None:
+    document = read_yaml(params.PARAMS)
+    change(document)
+    path = tmp_path / "params.yaml"
+    with open(path, "w") as file:
+        YAML().dump(document, file)
+    params.load(path)
+
+
+def test_the_file_in_the_repository_is_valid():
+    assert len(params.load(**SECTIONS)) == len(read_yaml(params.PARAMS))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("train.learning_rat", 1.0, r"train\.learning_rat is not a parameter"),
+        ("train.episode", 1, r"train\.episode is not .* Did you mean 'episodes'\?"),
+        ("dataset.motion.sed", 1, r"dataset\.motion\.sed is not .* Did you mean 'seed'\?"),
+        ("trian", {}, r"trian is not a section\. Did you mean 'train'\?"),
+        ("train.lr", "fast", r"train\.lr = 'fast': .*number"),
+        ("train.lr", "3e-05x", r"train\.lr = '3e-05x'"),
+        ("train.episodes", 1.5, r"train\.episodes = 1\.5: .*integer"),
+        ("train.flip", "yes", r"train\.flip = 'yes': .*boolean"),
+        ("frames.storage", "png", r"frames\.storage = 'png': .*'raw' or 'jpeg'"),
+        ("model.fusion", "gate", r"model\.fusion = 'gate'"),
+        ("episode.way", 1, r"episode\.way = 1: .*greater than or equal to 2"),
+        ("frames.num_segments", 1, r"frames\.num_segments = 1"),
+        ("prompts.templates", ["no placeholder"], r"must hold \[CLS\] once"),
+        ("prompts.num_templates", 17, r"only 16 templates are listed"),
+        ("backbone.embed_dim", None, r"conv needs image_size and embed_dim"),
+        ("backbone.name", "RN50-quickgelu", r"RN50-quickgelu brings its own embedding"),
+        ("backbone.weights", "openai", r"conv has no pretrained weights"),
+        ("train.steps_early", True, r"train: steps_early needs accumulate of 2 or more \(got 1\)"),
+        ("train.episodes_per_forward", 2, r"accumulate = 1 must be a multiple of episodes_per_for"),
+        ("backbone.precision", "float16", r"precision = 'float16': .*'float32' or 'bfloat16'"),
+        ("evaluate.shots", [0], r"evaluate\.shots\.0 = 0: .*greater than or equal to 1"),
+        ("evaluate.shots", [5, 5], r"names a shot twice"),
+        ("train.betas", [0.9, 1.5], r"train\.betas\.1 = 1\.5: .*less than 1"),
+        ("evaluate.inductive_episodes", 1, r"inductive_episodes: 1 episode has no confidence int"),
+        ("dataset.class_texts", {"tea": ""}, r"class_texts: 'tea' has no text \(got ''\)"),
+        ("dataset.class_texts", {"tea": " \t"}, r"class_texts: 'tea' has no text"),
+        ("evaluate", 3, r"evaluate: expected a section with the keys episodes, shots"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path, key, value, message):
+    def change(document):
+        *parents, last = key.split(".")
+        document["train"]["accumulate"] = 1
+        for parent in parents:
+            document = document[parent]
+        document[last] = value
+
+    with pytest.raises(ConfigError, match=message):
+        _load(tmp_path, change)
+
+
+def test_no_inductive_episode_is_allowed(tmp_path):
+    _load(tmp_path, lambda document: document["evaluate"].update(inductive_episodes=0))
+
+
+def test_a_missing_key_and_a_missing_section_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"^train\.lr is missing$"):
+        _load(tmp_path, lambda document: document["train"].pop("lr"))
+    with pytest.raises(ConfigError, match=r"report: expected a section"):
+        _load(tmp_path, lambda document: document.pop("report"))
+
+
+def test_of_a_union_only_the_attempted_kind_is_spoken_of(tmp_path):
+    def change(split):
+        return lambda document: document["dataset"].update(split=split)
+
+    drawn = {"seed": 0, "trian": 30, "val": 6, "test": 12}
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, change(drawn))
+    assert str(error.value).splitlines() == [
+        "dataset.split.train is missing",
+        "dataset.split.trian is not a parameter. Did you mean 'train'?",
+    ]
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, change(3))
+    assert str(error.value).splitlines() == [
+        "dataset.split = 3: Input should be a valid string",
+        "dataset.split: expected a section with the keys seed, train, val, test; got 3",
+    ]
+
+
+def test_a_key_that_is_no_identifier_is_named_too(tmp_path):
+    with pytest.raises(ConfigError, match=r"^dataset\.class_texts\.misc 04 = 3: "):
+        _load(tmp_path, lambda document: document["dataset"].update(class_texts={"misc 04": 3}))
+
+
+def test_all_problems_are_listed_at_once(tmp_path):
+    def change(document):
+        document["train"]["lr"] = "fast"
+        document["episode"]["wya"] = 5
+
+    with pytest.raises(ConfigError, match=r"(?s)episode\.wya.*train\.lr"):
+        _load(tmp_path, change)
+
+
+def test_a_number_as_dvc_writes_it_is_a_number(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params.PARAMS.read_text().replace("lr: 0.001 ", "lr: 3e-05 "))
+    assert params.load(path, train=TrainConfig)[0].lr == 3e-05
+
+
+def test_a_stage_is_told_of_a_section_that_it_does_not_read(tmp_path):
+    """Or the typo would be found when the stages before the section's own have done their work."""
+    path = tmp_path / "params.yaml"
+    path.write_text(params.PARAMS.read_text().replace("  queries: ", "  querys: "))
+    with pytest.raises(ConfigError, match=r"report\.querys is not .* Did you mean 'queries'\?"):
+        params.load(path, train=TrainConfig)
+
+
+def test_runtime_can_be_read_from_a_file_that_is_wrong_elsewhere(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params.PARAMS.read_text().replace("  queries: ", "  querys: "))
+    assert params.load_runtime(path) == params.load(runtime=RuntimeConfig)[0]
+    path.write_text("train: {}")
+    with pytest.raises(ConfigError, match=r"runtime: expected a section"):
+        params.load_runtime(path)
+
+
+def test_what_is_no_yaml_says_so(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("train: {lr: 1")
+    with pytest.raises(ConfigError, match="is not valid YAML"):
+        read_yaml(path)

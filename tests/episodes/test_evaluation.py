@@ -1,0 +1,174 @@
+"""Measuring on features: which clips, which classes, how many, in whatever batches."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from spm.episodes.evaluation import (
+    Classifier,
+    EncodedClips,
+    EpisodeBatch,
+    encode_clips,
+    measure,
+    of_model,
+    on_features,
+    prepare_clips,
+)
+from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.scores import episode_accuracies
+from spm.episodes.training_data import read_clips
+from spm.results.yardsticks import mean_pooled_cosine, zero_shot_text
+from tests import models
+from tests.stores import make_store
+
+WAY, SHOT, QUERY = 3, 2, 2
+CLASSES = {f"class{number}": np.arange(number * 8, number * 8 + 8) for number in range(5)}
+NUM_CLIPS = 40
+
+
+def sampler() -> EpisodeSampler:
+    return EpisodeSampler(CLASSES, way=WAY, shot=SHOT, query=QUERY, seed=3, split="test")
+
+
+def separable() -> EncodedClips:
+    """Each class has a direction of its own; the clip's number stands in the last channel."""
+    features = torch.zeros(NUM_CLIPS, 4, 6)
+    for number, clips in enumerate(CLASSES.values()):
+        features[clips, :, number] = 1.0
+    features[:, :, 5] = torch.arange(NUM_CLIPS)[:, None] / 1000
+    return EncodedClips(features, np.arange(NUM_CLIPS))
+
+
+def run(classify, *, episodes: int = 23, batch: int = 5, encoded: EncodedClips | None = None):
+    return measure(
+        {"it": on_features(classify)},
+        encoded=encoded or separable(),
+        sampler=sampler(),
+        class_text=torch.eye(6)[:5],
+        episodes=episodes,
+        batch=batch,
+        progress=False,
+    )
+
+
+def always_first(support: Tensor, labels: Tensor, query: Tensor, text: Tensor) -> Tensor:
+    return torch.eye(WAY)[0].expand(*query.shape[:2], WAY)
+
+
+def test_clips_are_encoded_once_whatever_the_batch(tmp_path: Path) -> None:
+    store = make_store(tmp_path, classes={"test": 4})
+    model = models.build().float()
+    wanted = np.array([7, 3, 3, *range(20)])
+    encoded = encode_clips(model, store, clips=wanted, progress=False)
+    assert encoded.clips.tolist() == list(range(20))
+    with torch.no_grad():
+        alone = model.encode_video(read_clips(store, np.array([7]), size=model.image_size))
+    assert torch.allclose(encoded.features[encoded.rows(np.array([7]))], alone, atol=1e-5)
+
+
+def test_rows_go_by_clip_number() -> None:
+    encoded = EncodedClips(torch.tensor([[[10.0]], [[20.0]], [[30.0]]]), np.array([4, 8, 9]))
+    rows = encoded.rows(np.array([[9, 4], [8, 8]]))
+    assert encoded.features[rows].squeeze().tolist() == [[30, 10], [20, 20]]
+
+
+@pytest.mark.parametrize("classify", [mean_pooled_cosine, zero_shot_text])
+def test_what_can_be_told_apart_is(classify) -> None:
+    measured = run(classify)
+    assert (episode_accuracies(measured.actual, measured.predicted["it"]) == 100).all()
+    assert set(measured.actual.ravel()) == set(range(5))
+    assert measured.class_names == sorted(CLASSES)
+
+
+def test_predictions_are_positions_of_classes_not_labels() -> None:
+    measured = run(always_first)
+    drawn = [sampler().episode(index) for index in range(23)]
+    assert measured.predicted["it"][:, 0].tolist() == [int(ep.classes[0]) for ep in drawn]
+    actual = [ep.classes[ep.query_labels].tolist() for ep in drawn]
+    assert measured.actual.tolist() == actual
+    accuracies = episode_accuracies(measured.actual, measured.predicted["it"])
+    assert accuracies.tolist() == pytest.approx([100 / WAY] * 23)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 23, 100])
+def test_batches_change_nothing(batch: int) -> None:
+    encoded = EncodedClips(
+        torch.randn(NUM_CLIPS, 4, 6, generator=torch.Generator().manual_seed(0)),
+        np.arange(NUM_CLIPS),
+    )
+    expected = run(mean_pooled_cosine, encoded=encoded)
+    measured = run(mean_pooled_cosine, encoded=encoded, batch=batch)
+    assert (measured.predicted["it"] == expected.predicted["it"]).all()
+    assert (measured.actual == expected.actual).all()
+
+
+def test_the_classifier_gets_the_episodes_clips_and_texts() -> None:
+    seen: list[tuple[Tensor, ...]] = []
+
+    def record(*inputs: Tensor) -> Tensor:
+        seen.append(inputs)
+        return always_first(*inputs)
+
+    run(record, episodes=4, batch=2)
+    support, labels, query, text = seen[1]
+    episode = sampler().episode(3)
+    assert (support[1, :, 0, 5] * 1000).round().long().tolist() == episode.support.tolist()
+    assert (query[1, :, 0, 5] * 1000).round().long().tolist() == episode.query.tolist()
+    assert labels[1].tolist() == episode.support_labels.tolist()
+    assert text[1].argmax(dim=-1).tolist() == episode.classes.tolist()
+
+
+@pytest.mark.parametrize("components", [{}, {"spm": False}, {"padm": False}, {"fusion": "concat"}])
+def test_what_was_prepared_gives_the_logits_of_classify(components) -> None:
+    generator = torch.Generator().manual_seed(0)
+    encoded = EncodedClips(
+        torch.randn(NUM_CLIPS, 4, 16, dtype=torch.float64, generator=generator),
+        np.arange(NUM_CLIPS),
+    )
+    class_text = torch.randn(5, 16, generator=generator, dtype=torch.float64)
+    model = models.build(**components)
+    prepared = prepare_clips(model, encoded, classes=CLASSES, class_text=class_text)
+    logits: dict[str, list[Tensor]] = defaultdict(list)
+
+    def kept(name: str, classify: Classifier) -> Classifier:
+        def on_batch(batch: EpisodeBatch) -> Tensor:
+            logits[name].append(classify(batch))
+            return logits[name][-1]
+
+        return on_batch
+
+    measure(
+        {
+            "model": kept("model", on_features(model.classify)),
+            "prepared": kept("prepared", of_model(model, prepared)),
+            "each": kept("each", on_features(model.classify_each)),
+            "prepared, each": kept("prepared, each", of_model(model, prepared, alone=True)),
+        },
+        encoded=encoded,
+        sampler=sampler(),
+        class_text=class_text,
+        episodes=5,
+        batch=2,
+        progress=False,
+    )
+    together = {name: torch.cat(parts) for name, parts in logits.items()}
+    torch.testing.assert_close(together["prepared"], together["model"])
+    torch.testing.assert_close(together["prepared, each"], together["each"])
+    assert together["model"].shape == (5, WAY * QUERY, WAY)
+
+
+def test_yardsticks_look_at_what_they_say() -> None:
+    episode = models.features(shots=[1, 2, 1])
+    support, labels, query, text = episode.for_classify()
+    pooled = mean_pooled_cosine(support, labels, query, text)
+    assert torch.allclose(mean_pooled_cosine(support, labels, query.flip(-2), text), pooled)
+    assert torch.allclose(mean_pooled_cosine(support, labels, query * 7, text), pooled)
+    assert not torch.allclose(mean_pooled_cosine(-support, labels, query, text), pooled)
+    zero_shot = zero_shot_text(support, labels, query, text)
+    assert torch.equal(zero_shot_text(-support, labels, query, text), zero_shot)
+    alone = mean_pooled_cosine(support, labels, query[:1], text)
+    assert torch.allclose(alone, pooled[:1])

@@ -1,0 +1,115 @@
+"""Pictures: what is drawn, and that the same numbers give the same bytes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spm.episodes.sampler import EpisodeSampler
+from spm.frames.store import FrameStore
+from spm.model.prompts import PromptFeatures
+from spm.nn.otam import alignment
+from spm.report.alignment_examples import AlignmentExample, find_examples
+from spm.report.alignment_figure import alignment_figure
+from spm.report.figures import class_bars, confusion, learning_curve, save
+from tests import models
+from tests.stores import T, make_store
+
+ROWS = [
+    {"step": "10", "loss": "3", "L_CE": "2", "accuracy": "20", "val_accuracy": ""},
+    {"step": "20", "loss": "2", "L_CE": "1", "accuracy": "30", "val_accuracy": "25"},
+    {"step": "25", "loss": "", "L_CE": "", "accuracy": "", "val_accuracy": "26"},
+]
+
+
+def test_learning_curve_leaves_empty_cells_out() -> None:
+    losses, accuracies = learning_curve(ROWS).axes
+    assert [line.get_xdata().tolist() for line in losses.lines] == [[10, 20], [10, 20]]
+    train, validation = accuracies.lines
+    assert train.get_ydata().tolist() == [20, 30]
+    assert validation.get_xdata().tolist() == [20, 25]
+
+
+def test_class_bars_are_sorted_and_skip_classes_without_queries() -> None:
+    rows = [
+        {"class": "a", "text": "A", "accuracy": "50"},
+        {"class": "b", "text": "B", "accuracy": "90"},
+        {"class": "c", "text": "C", "accuracy": ""},
+    ]
+    (axes,) = class_bars(rows, chance=20).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["A", "B"]
+    assert [bar.get_width() for bar in axes.patches] == [50, 90]
+
+
+def test_classes_of_the_same_text_have_a_bar_each() -> None:
+    rows = [
+        {"class": "pour_tea", "text": "pour tea", "accuracy": "50"},
+        {"class": "PourTea", "text": "pour tea", "accuracy": "90"},
+    ]
+    (axes,) = class_bars(rows, chance=20).axes
+    assert len({bar.get_y() for bar in axes.patches}) == 2
+
+
+def test_confusion_numbers_its_classes() -> None:
+    axes = confusion(["up", "down"], np.array([[99.6, 0.4], [25.0, 75.0]])).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["up  1", "down  2"]
+    assert [text.get_text() for text in axes.texts] == ["100", "25", "75"]
+
+
+def test_the_same_numbers_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        save(learning_curve(ROWS), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as image:
+        assert "Software" not in image.info
+        assert image.width > 500
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+    return make_store(tmp_path_factory.mktemp("frames"), classes={"test": 6})
+
+
+def examples(store: FrameStore, *, count: int) -> list[AlignmentExample]:
+    classes = store.classes("test")
+    sampler = EpisodeSampler(classes, way=5, shot=2, query=2, seed=0, split="test")
+    features = np.random.default_rng(0).normal(size=(1, 6, 16)).astype(np.float32)
+    texts = [name.upper() for name in sorted(classes)]
+    prompts = PromptFeatures(features, sorted(classes), texts, trained=False)
+    model = models.build().float()
+    return find_examples(model, store, sampler=sampler, prompts=prompts, count=count)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_examples_are_as_many_as_asked_and_of_different_classes(
+    store: FrameStore, count: int
+) -> None:
+    found = examples(store, count=count)
+    assert len(found) == count
+    for right in (True, False):
+        actual = [example.actual for example in found if example.right is right]
+        assert len(set(actual)) == len(actual)
+    assert all(example.right == (example.actual == example.predicted) for example in found)
+
+
+def test_an_example_holds_the_alignment_of_what_it_shows(store: FrameStore) -> None:
+    example = examples(store, count=2)[0]
+    assert example.query_frames.shape == example.support_frames.shape == (T, 32, 32, 3)
+    assert example.distance.shape == (T, T)
+    lam = models.spec().model.otam_lambda
+    expected = alignment(torch.from_numpy(example.distance), lam=lam)
+    assert np.allclose(example.weights, expected)
+    assert 20 <= example.probability <= 100
+
+
+def test_alignment_figure_says_what_was_taken_for_what(store: FrameStore, tmp_path: Path) -> None:
+    example = examples(store, count=1)[0]
+    figure = alignment_figure(example)
+    title = figure.get_suptitle()
+    assert example.actual in title
+    assert example.predicted in title
+    assert ("(right)" if example.right else "(wrong)") in title
+    save(figure, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 1000

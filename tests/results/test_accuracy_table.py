@@ -1,0 +1,82 @@
+"""The table that a run ends with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from spm.results.accuracy_table import accuracy_table
+
+TEST_CLIPS = {"published": None, "usable": 286, "missing": 0, "rejected": 2, "duplicates": 0}
+COVERAGE = {
+    "benchmark": None,
+    "variant": None,
+    "says": None,
+    "splits": {"test": TEST_CLIPS | {"share": 0.9931}},
+}
+
+
+def results(**changes: Any) -> dict[str, Any]:
+    yardstick = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
+    shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "yardsticks": yardstick}
+    shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12, "episodes": 2000}
+    return {
+        "dataset": "motion",
+        "backbone": "conv",
+        "episodes": 10000,
+        "way": 5,
+        "query": 4,
+        "selection": "validation",
+        "protocol": "transductive: so and so",
+        "text": "untrained",
+        "coverage": COVERAGE,
+        "inductive": shot["inductive"],
+        "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0, "inductive": None}},
+    } | changes
+
+
+def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
+    assert accuracy_table(results()) == (
+        "motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation\n"
+        "\n"
+        "  way  shot  classifier            accuracy    95 %  paper\n"
+        "    5     1  CLIP-SPM                 93.12   ±0.11      -\n"
+        "    5     1  CLIP-SPM, inductive      91.80   ±0.12      -\n"
+        "    5     1  mean-pooled cosine       61.40   ±0.20      -\n"
+        "    5     5  CLIP-SPM                100.00   ±0.11   66.2\n"
+        "    5     5  mean-pooled cosine       61.40   ±0.20      -\n"
+        "\n"
+        "transductive: so and so\n"
+        "inductive: each query alone, over the first 2000 episodes\n"
+        "text: untrained\n"
+        "test clips: 286 of the 288 found (99.3 %)"
+    )
+
+
+def test_columns_line_up() -> None:
+    rows = accuracy_table(results()).splitlines()[2:7]
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_a_model_selected_on_the_test_split_is_said_to_be() -> None:
+    table = accuracy_table(results(selection="test"))
+    assert "test split, selected on test\n" in table
+    assert table.endswith("no estimate of the accuracy on unseen classes")
+    assert "unseen" not in accuracy_table(results())
+
+
+def test_a_benchmark_is_named_with_its_variant_and_how_much_of_it_there_was() -> None:
+    test = {"published": 2400, "usable": 2310, "share": 0.9625}
+    said = {"benchmark": "kinetics100", "variant": "cmn", "says": "as CMN published it"}
+    table = accuracy_table(results(coverage=said | {"splits": {"test": test}}))
+    assert table.endswith(
+        "kinetics100, cmn: as CMN published it\ntest clips: 2,310 of the published 2,400 (96.2 %)"
+    )
+
+
+def test_the_command_prints_the_table_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "evaluate.json").write_text(json.dumps(results()))
+    command = [sys.executable, "-m", "spm.results.accuracy_table", str(tmp_path / "evaluate.json")]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert answer.stdout == accuracy_table(results()) + "\n"

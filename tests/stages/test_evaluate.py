@@ -1,0 +1,256 @@
+"""Stages evaluate and report, on a tiny store and an untrained model."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spm.base.errors import DataError
+from spm.base.hashing import file_hash
+from spm.base.yaml_file import read_yaml
+from spm.model.model import save_model
+from spm.model.prompts import PromptFeatures
+from stages import evaluate, report
+from stages.shared import params, paths
+from stages.tracking import provenance
+from tests import models
+from tests.stores import make_store
+
+RESULTS = [paths.EVALUATION, paths.METRICS, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION]
+CURVES = """step,loss,accuracy,L_CE,L_H,L_S,val_accuracy
+10,2.5,20.0,1.6,9,9,
+20,2.0,30.0,1.5,8,8,25
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All that the two stages read."""
+    document = read_yaml(params.PARAMS)
+    monkeypatch.chdir(tmp_path)
+    document["runtime"] |= {"tracking": False, "device": "cpu"}
+    document["evaluate"] |= {"episodes": 12, "shots": [1, 2], "query": 2, "batch": 5}
+    document["report"]["queries"] = 3
+    write(document)
+    paths.FRAMES.mkdir(parents=True)
+    store = make_store(paths.FRAMES, classes={"train": 2, "test": 6})
+    schema = pa.schema([("id", pa.string())], metadata={"dataset": "squares"})
+    pq.write_table(schema.empty_table(), paths.MANIFEST)
+    classes = sorted(set(store.clips["class"].to_pylist()))
+    prompts(classes, trained=False)
+    save_model(models.build().float(), paths.MODEL)
+    paths.TRAIN_CURVES.write_text(CURVES)
+    return tmp_path
+
+
+def write(document: dict) -> None:
+    params.PARAMS.write_text(json.dumps(document))
+
+
+def prompts(classes: list[str], *, trained: bool) -> None:
+    features = np.random.default_rng(0).normal(size=(2, len(classes), 16)).astype(np.float32)
+    texts = [f"text of {name}" for name in classes]
+    PromptFeatures(features, classes, texts, trained).save(paths.PROMPTS)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in sorted(folder.iterdir())}
+
+
+def test_results_are_complete_and_the_same_each_time(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main()
+    first = hashes(paths.RESULTS)
+    evaluate.main()
+    assert hashes(paths.RESULTS) == first
+    assert set(first) == {path.name for path in RESULTS}
+    results = json.loads(paths.EVALUATION.read_text())
+    assert (results["dataset"], results["way"], results["shot"]) == ("squares", 5, 1)
+    assert (results["query"], results["episodes"]) == (2, 12)
+    assert set(results["shots"]) == {"1", "2"}
+    assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
+    assert results["hashes"]["data"] == file_hash(paths.FRAMES / "index.parquet")
+    assert results["hashes"]["model"] == provenance.content_hash(paths.MODEL)
+    rows = pq.read_table(paths.EPISODES)
+    assert len(rows) == 24
+    mean = np.mean(rows["accuracy"].to_numpy()[:12])
+    assert results["accuracy"] == pytest.approx(mean, abs=1e-3)
+    assert capsys.readouterr().out.count("CLIP-SPM  ") == 4, "two shots, twice"
+
+
+def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    evaluate.main()
+    results, metrics = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (paths.EVALUATION, paths.METRICS)
+    )
+    assert metrics == {
+        "accuracy": results["accuracy"],
+        "ci95": results["ci95"],
+        "inductive": results["inductive"]["accuracy"],
+        "cosine": results["yardsticks"]["mean_pooled_cosine"]["accuracy"],
+        "zero_shot": results["yardsticks"]["zero_shot_text"]["accuracy"],
+        "2shot": results["shots"]["2"]["accuracy"],
+    }
+    assert all(type(value) is float for value in metrics.values())
+
+
+def test_who_shows_the_table_later_is_not_shown_it_twice(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIP_SPM_TABLE", "later")
+    evaluate.main()
+    assert "CLIP-SPM  " not in capsys.readouterr().out
+
+
+def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert set(results["yardsticks"]) == {"mean_pooled_cosine", "zero_shot_text"}
+    assert results["text"] == "trained"
+
+
+def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
+    evaluate.main()
+    before = json.loads(paths.EVALUATION.read_text())["hashes"]
+    document = read_yaml(params.PARAMS)
+    document["evaluate"]["seed"] = 1
+    write(document)
+    save_model(models.build(seed=1).float(), paths.MODEL)
+    evaluate.main()
+    after = json.loads(paths.EVALUATION.read_text())["hashes"]
+    assert before["data"] == after["data"]
+    assert before["parameters"] != after["parameters"]
+    assert before["model"] != after["model"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "others"),
+    [
+        ({"evaluate": {"seed": 1}}, True),
+        ({"evaluate": {"query": 1}}, True),
+        ({"evaluate": {"episodes": 11}}, True),
+        ({"evaluate": {"shots": [2, 1]}}, True),
+        ({"episode": {"way": 4}}, True),
+        ({"evaluate": {"shots": [1]}}, False),  # the headline is still 1-shot
+        ({"evaluate": {"batch": 3, "inductive_episodes": 2}}, False),
+    ],
+)
+def test_the_hash_of_the_episodes_names_what_decides_them(
+    workspace: Path, changed: dict, others: bool
+) -> None:
+    before = episodes_hash()
+    document = read_yaml(params.PARAMS)
+    for section, values in changed.items():
+        document[section] |= values
+    write(document)
+    assert (episodes_hash() != before) == others
+
+
+def test_the_hash_of_the_episodes_is_that_of_the_test_clips_not_of_their_frames(
+    workspace: Path,
+) -> None:
+    before = episodes_hash()
+    index = paths.FRAMES / "index.parquet"
+    table = pq.read_table(index)
+    (paths.FRAMES / "shard.h5").rename(paths.FRAMES / "other.h5")
+    place = table.schema.get_field_index("shard")
+    renamed = table.set_column(place, "shard", pa.array(["other.h5"] * len(table)))
+    pq.write_table(renamed, index)
+    assert episodes_hash() == before
+    for split, others in (("train", False), ("test", True)):
+        ids = [name.replace(f"{split}_class0/000", "a") for name in table["id"].to_pylist()]
+        pq.write_table(renamed.set_column(0, "id", pa.array(ids)), index)
+        assert (episodes_hash() != before) == others
+
+
+def episodes_hash() -> str:
+    evaluate.main()
+    return json.loads(paths.EVALUATION.read_text())["hashes"]["episodes"]
+
+
+def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
+    document = read_yaml(params.PARAMS)
+    document["evaluate"]["inductive_episodes"] = 7
+    write(document)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert results["inductive"] == results["shots"]["1"]["inductive"]
+    assert results["shots"]["2"]["inductive"]["episodes"] == 7
+    rows = pq.read_table(paths.EPISODES)
+    assert rows["inductive"].to_pylist()[7:12] == [None] * 5
+    mean = np.mean(rows["inductive"].to_pylist()[:7])
+    assert results["inductive"]["accuracy"] == pytest.approx(mean, abs=1e-3)
+    report.main()
+    shown = f"as if it were alone: {results['inductive']['accuracy']:.2f} ±"
+    assert shown in (paths.REPORT / "report.md").read_text()
+
+    document = read_yaml(params.PARAMS)
+    document["evaluate"]["inductive_episodes"] = 0
+    write(document)
+    evaluate.main()
+    assert json.loads(paths.EVALUATION.read_text())["inductive"] is None
+    report.main()
+    assert "alone" not in (paths.REPORT / "report.md").read_text()
+
+
+def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.ClipSPM, "logits_of_each", None)
+    save_model(models.build(padm=False).float(), paths.MODEL)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert results["inductive"] == {
+        name: results[name] for name in ("accuracy", "ci95", "episodes")
+    }
+
+
+def test_too_few_clips_after_decoding_are_an_error(workspace: Path) -> None:
+    document = read_yaml(params.PARAMS)
+    document["evaluate"]["query"] = 6
+    write(document)
+    with pytest.raises(DataError, match="test_class0 \\(6\\)"):
+        evaluate.main()
+    assert not paths.RESULTS.exists()
+
+
+def test_report_is_complete_and_the_same_each_time(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main()
+    paths.REPORT.mkdir()
+    (paths.REPORT / "alignment_9.png").write_text("of an earlier run")
+    report.main()
+    first = hashes(paths.REPORT)
+    report.main()
+    assert hashes(paths.REPORT) == first
+    page = (paths.REPORT / "report.md").read_text()
+    shown = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line[:2] == "!["]
+    assert sorted([*shown, "report.md"]) == sorted(first)
+    assert {"learning_curve.png", "confusion.png", "per_class.png", "alignment_3.png"} <= set(first)
+    assert "transductive" in page
+    assert "untrained" in page
+    assert "CLIP-SPM" in capsys.readouterr().out
+
+
+def test_report_of_a_model_that_was_not_trained_here(workspace: Path) -> None:
+    paths.TRAIN_CURVES.write_text(CURVES.splitlines()[0] + "\n")
+    evaluate.main()
+    report.main()
+    assert "Not trained here" in (paths.REPORT / "report.md").read_text()
+    assert not (paths.REPORT / "learning_curve.png").exists()
+
+
+def test_confusion_file_is_square(workspace: Path) -> None:
+    evaluate.main()
+    with open(paths.CONFUSION, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 36
+    assert sum(int(row["queries"]) for row in rows) == 12 * 5 * 2

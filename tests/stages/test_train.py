@@ -1,0 +1,228 @@
+"""Stage train: on which split the weights are selected, and that this is written down."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from spm.base.errors import ConfigError
+from spm.base.yaml_file import read_yaml
+from spm.model.model import save_model
+from spm.model.prompts import PromptFeatures
+from spm.model.spec import load_spec
+from spm.training import validation
+from stages import evaluate, train
+from stages.shared import params, paths
+from stages.tracking import runs as tracking
+from tests import models
+from tests.import_closure import ROOT
+from tests.project import wait_until
+from tests.stores import make_store
+
+SIZES = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that train and evaluate read, and parameters for a training of four episodes."""
+    document = read_yaml(params.PARAMS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
+    document["runtime"] |= {"tracking": False, "device": "cpu"}
+    document["episode"] |= {"way": 3, "query": 2}
+    document["backbone"] |= {"image_size": 32, "embed_dim": 16}
+    document["model"] |= SIZES
+    document["train"] |= {"episodes": 4, "validate_every": 2, "validate_episodes": 6}
+    document["train"]["validate_query"] = document["evaluate"]["query"] = 1
+    document["evaluate"] |= {"episodes": 8, "batch": 4}
+    params.PARAMS.write_text(json.dumps(document))
+    paths.FRAMES.mkdir(parents=True)
+    store = make_store(paths.FRAMES, classes={"train": 3, "val": 3, "test": 4})
+    schema = pa.schema([("id", pa.string())], metadata={"dataset": "squares"})
+    pq.write_table(schema.empty_table(), paths.MANIFEST)
+    paths.WEIGHTS.write_text("{}")
+    classes = sorted(set(store.clips["class"].to_pylist()))
+    features = np.random.default_rng(0).normal(size=(2, len(classes), 16)).astype(np.float32)
+    PromptFeatures(features, classes, classes, False).save(paths.PROMPTS)
+
+
+def change(section: str, **values: object) -> None:
+    document = read_yaml(params.PARAMS)
+    document[section] |= values
+    params.PARAMS.write_text(json.dumps(document))
+
+
+@pytest.fixture
+def validated_on(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The splits of the clips that the stage has validated on so far."""
+    splits: set[str] = set()
+    encode = validation.encode_clips
+
+    def recorded(*args, clips: np.ndarray, **options):
+        index = pq.read_table(paths.FRAMES / "index.parquet")
+        splits.update(index["split"].to_numpy()[clips])
+        return encode(*args, clips=clips, **options)
+
+    monkeypatch.setattr(validation, "encode_clips", recorded)
+    return splits
+
+
+@pytest.mark.usefixtures("workspace")
+def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_say_so(
+    validated_on: set[str],
+) -> None:
+    change("train", selection="test")
+    train.main()
+    assert validated_on == {"test"}
+    evaluate.main()
+    assert json.loads(paths.EVALUATION.read_text())["selection"] == "test"
+    final = pq.read_table(paths.EPISODES)["accuracy"].to_numpy()
+    selected = json.loads(paths.TRAIN_METRICS.read_text())["best_val_accuracy"]
+    assert selected == pytest.approx(final[:6].mean())
+
+
+@pytest.mark.usefixtures("workspace")
+def test_selection_on_validation_reads_no_test_clip(validated_on: set[str]) -> None:
+    train.main()
+    assert validated_on == {"val"}
+    assert load_spec(paths.MODEL).selection == "validation"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_model_that_starts_from_one_selected_on_test_says_so_too() -> None:
+    start = models.build(backbone={"image_size": 32, "embed_dim": 16}, **SIZES).float()
+    start.config = start.config.model_copy(update={"selection": "test"})
+    save_model(start, Path("models/start"))
+    change("model", init_from="models/start")
+    train.main()
+    assert load_spec(paths.MODEL).selection == "test"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_wiring_that_differs_from_where_the_weights_were_saved_is_warned_of_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backbone = {"image_size": 32, "embed_dim": 16, "normalize": False}
+    start = models.build(backbone=backbone, alpha=0.228, dropout=0.5, seed=7, **SIZES).float()
+    save_model(start, Path("models/start"))
+    change("model", init_from="models/start")
+    change("train", episodes=0)
+    train.main()
+    said = capsys.readouterr().err
+    assert said.count("warning: the weights of model.init_from = 'models/start'") == 1
+    lines = [line.strip() for line in said.splitlines() if " there, " in line]
+    assert lines == [
+        "backbone.normalize: False there, True here",
+        "model.alpha: 0.228 there, 0.2 here",
+    ]
+    assert load_spec(paths.MODEL).model.alpha == 0.2
+
+
+@pytest.mark.usefixtures("workspace")
+def test_weights_that_start_where_they_were_saved_are_not_warned_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = models.build(backbone={"image_size": 32, "embed_dim": 16}, dropout=0.5, **SIZES).float()
+    save_model(start, Path("models/start"))
+    change("model", init_from="models/start")
+    change("train", episodes=0)
+    train.main()
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(("lambda4", "warnings"), [(10.0, 1), (0.0, 0)])
+def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
+    lambda4: float, warnings: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("model", lambda3=0.0, lambda4=lambda4)
+    train.main()
+    assert capsys.readouterr().err.count("the regulariser outweighs L_CE") == warnings
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("runtime", "config", "message"),
+    [
+        ({"devices": 3}, {}, r"is 2 forward passes .* 1 of 3 ranks would have nothing to do"),
+        ({"devices": 2}, {"episodes_per_forward": 2}, r"is 1 forward passes .* 1 of 2 ranks"),
+        ({"activation_checkpointing": True}, {"compile": True}, r"do not go together"),
+        ({"activation_checkpointing": True}, {}, r"Sequential has none: set it to false"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(
+    runtime: dict[str, object], config: dict[str, object], message: str
+) -> None:
+    change("runtime", **runtime)
+    change("train", **config)
+    with pytest.raises(ConfigError, match=message):
+        train.main()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_alters_rounding_is_told_to_mlflow_and_stands_in_no_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[str, dict[str, str]] = {}
+
+    @contextmanager
+    def noted(stage: str, *, tags: dict[str, str], **_: object) -> Iterator[tracking.Run]:
+        told[stage] = tags
+        yield tracking.Run()
+
+    monkeypatch.setattr(tracking, "stage_run", noted)
+    threads = torch.get_num_threads()
+    outs = []
+    for number in (1, 2):
+        torch.set_num_threads(number)
+        train.main()
+        evaluate.main()
+        assert told["train"] == told["evaluate"]
+        assert told["train"]["threads"] == str(number)
+        outs.append([path.read_bytes() for path in (paths.EVALUATION, paths.TRAIN_METRICS)])
+    torch.set_num_threads(threads)
+    assert told["train"]["ranks"] == "1"
+    assert told["train"]["torch"] == torch.__version__
+    assert re.fullmatch(r"cpu: \S.*", told["train"]["device"])
+    assert b"cpu" not in b"".join(outs[0])
+    assert b"threads" not in b"".join(outs[0])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("workspace")
+def test_a_killed_rank_ends_the_stage_and_training_goes_on_with_one() -> None:
+    change("runtime", devices=2, checkpoint_seconds=0)
+    change("train", episodes=400, validate_every=20)
+    command = [sys.executable, "-m", "stages.train"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    stage = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: any(paths.state_dir().glob("checkpoints/*/state.pt")))
+    (lock,) = paths.state_dir().glob("checkpoints/*/lock")
+    ranks = Path(f"/proc/{stage.pid}/task/{stage.pid}/children").read_text().split()
+    (other,) = [int(rank) for rank in ranks if rank != lock.read_text() and _is_rank(rank)]
+    os.kill(other, signal.SIGKILL)
+    _, said = stage.communicate(timeout=60)
+    assert stage.returncode == 1
+    assert f"rank 1 of 2 (process {other}) was ended by SIGKILL" in said
+    assert not paths.MODEL.exists()
+
+    change("runtime", devices=1)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "train: goes on after" in done.stderr + done.stdout
+    assert load_spec(paths.MODEL).selection == "validation"
+
+
+def _is_rank(process: str) -> bool:
+    """And not multiprocessing's resource tracker."""
+    return b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes()

@@ -1,0 +1,300 @@
+"""The training loop: it learns, it resumes bit for bit, it stops at what is not finite."""
+
+import numpy as np
+import pytest
+import torch
+
+from spm.base.yaml_file import read_yaml
+from spm.config.train import TrainConfig
+from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.training_data import TrainingEpisodes
+from spm.methods.clip_spm.losses import Losses
+from spm.model.model import ClipSPM
+from spm.training.checkpoint import hold
+from spm.training.history import History, regularizer_ratios
+from spm.training.loop import Schedule, TrainingInputs, _objective, train
+from spm.training.state import TrainingError, TrainingState
+from stages.shared import params
+from tests.models import spec
+from tests.stores import make_store
+
+SMALL = {"episodes": 12, "accumulate": 2, "validate_every": 4, "lr": 0.001}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the loop runs after it."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("store"), classes={"train": 5})
+
+
+def _config(**changes) -> TrainConfig:
+    return TrainConfig(**read_yaml(params.PARAMS)["train"] | SMALL | changes)
+
+
+def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> TrainingInputs:
+    sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
+    episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=flip, seed=0)
+    text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
+    return TrainingInputs(episodes, text.to(next(model.parameters())), validate)
+
+
+def _train(
+    store,
+    folder,
+    *,
+    config,
+    validate=lambda model: 50.0,
+    seen=lambda history: None,
+    double=False,
+    **changes,
+):
+    model = ClipSPM(spec(**{"attention_dropout": 0.2} | changes))
+    model = model.double() if double else model
+    schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
+    with hold(folder) as checkpoint:
+        inputs = _inputs(store, model, validate=validate)
+        history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
+    return model, history
+
+
+def test_it_learns(store, tmp_path):
+    _, history = _train(store, tmp_path, config=_config(episodes=120, lr=0.003))
+    rows = np.array(history.episodes)
+    assert rows[-20:, 2].mean() < 0.8 * rows[:20, 2].mean()  # L_CE
+
+
+# Every departure of the release that the loop knows.
+RELEASED_MODEL = {"learn_lambda3": True, "backbone": {"batch_norm": "running-then-batch"}}
+RELEASED_LOOP = {"steps_early": True, "loss": "sum"}
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "resumes_at", "loop", "model"),
+    [
+        *((at, at // 2 * 2, {}, {}) for at in (1, 3, 6, 7, 11)),
+        *(
+            (at, (at + 1) // 2 * 2 - 1, RELEASED_LOOP, RELEASED_MODEL)  # 3 and 5: around validation
+            for at in (2, 4, 5, 11)
+        ),
+    ],
+)
+def test_a_killed_run_resumes_bit_for_bit(
+    store, tmp_path, killed_at, resumes_at, loop, model, monkeypatch
+):
+    config = _config(**loop)
+    whole, history = _train(store, tmp_path / "whole", config=config, **model)
+
+    read = TrainingEpisodes.__getitem__
+
+    def dying(self, index):
+        if index == killed_at:
+            raise Killed
+        return read(self, index)
+
+    monkeypatch.setattr(TrainingEpisodes, "__getitem__", dying)
+    with pytest.raises(Killed):
+        _train(store, tmp_path / "killed", config=config, **model)
+    monkeypatch.undo()
+    resumed_from = []
+    monkeypatch.setattr(
+        TrainingEpisodes,
+        "__getitem__",
+        lambda self, index: resumed_from.append(index) or read(self, index),
+    )
+    resumed, resumed_history = _train(store, tmp_path / "killed", config=config, **model)
+    assert resumed_from[0] == resumes_at  # the last optimizer step
+    assert resumed_history == history
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_a_finished_run_is_not_trained_again(store, tmp_path):
+    first, _ = _train(store, tmp_path, config=_config())
+    reported = []
+    again, history = _train(store, tmp_path, config=_config(), seen=reported.append)
+    assert len(history.episodes) == 12
+    assert [len(history.validations) for history in reported] == [3]
+    for name, value in first.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+
+
+def test_the_best_validated_weights_are_kept(store, tmp_path):
+    validated = []
+
+    def validate(model):
+        validated.append({name: value.clone() for name, value in model.state_dict().items()})
+        return [40.0, 70.0, 70.0][len(validated) - 1]
+
+    model, history = _train(store, tmp_path, config=_config(), validate=validate)
+    assert history.best() == (8, 70.0)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, validated[1][name])
+    assert not torch.equal(
+        validated[1]["backbone.visual.0.weight"], validated[2]["backbone.visual.0.weight"]
+    )
+
+
+def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
+    """One step over two episodes equals one step on the mean of their losses."""
+    model, _ = _train(store, tmp_path, config=_config(episodes=2))
+    other = ClipSPM(spec(attention_dropout=0.2)).train()
+    inputs = _inputs(store, other)
+    config = _config()
+    optimizer = torch.optim.Adam(other.parameters(), lr=config.lr, weight_decay=5e-5)
+    from spm.training.loop import episode_losses
+
+    total = torch.zeros(())
+    for index in range(2):
+        torch.manual_seed(index)
+        losses = episode_losses(other, inputs.episodes[index], inputs.class_text)
+        total = total + losses.total / 2
+    total.backward()
+    optimizer.step()
+    for (name, value), expected in zip(model.named_parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=0, atol=2e-5, msg=name)
+
+
+@pytest.mark.parametrize("together", [2, 3])
+def test_episodes_in_one_forward_pass_train_the_same_weights(store, tmp_path, together):
+    """In float64, without dropout; batches of statistics differ, so those are frozen."""
+    quiet = {"attention_dropout": 0.0, "dropout": 0.0, "backbone": {"batch_norm": "running"}}
+    config = _config(episodes=18, accumulate=6, validate_every=8)  # cuts groups short
+    one, history = _train(store, tmp_path / "1", config=config, double=True, **quiet)
+    config = config.model_copy(update={"episodes_per_forward": together})
+    several, rows = _train(store, tmp_path / "n", config=config, double=True, **quiet)
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(several.state_dict()[name], value, rtol=0, atol=1e-6, msg=name)
+    np.testing.assert_allclose(rows.episodes, history.episodes, rtol=0, atol=1e-6)
+
+
+def test_a_compiled_tower_trains_the_same_model(store, tmp_path, monkeypatch):
+    """With a backend that needs no compiler."""
+    plain, _ = _train(store, tmp_path / "plain", config=_config(episodes=4))
+    compiled = []
+
+    def compile_(module, compile=torch.nn.Module.compile):
+        compiled.append(module)
+        compile(module, backend="aot_eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_)
+    model, _ = _train(store, tmp_path / "compiled", config=_config(episodes=4, compile=True))
+    assert compiled == [model.backbone.visual]
+    for (name, value), expected in zip(
+        model.state_dict().items(), plain.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(value, expected, rtol=0, atol=1e-4, msg=name)
+
+
+def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path):
+    """Channels last, as spm.episodes.device has them there: fused Adam wants all tensors alike."""
+    _train(store, tmp_path, config=_config(episodes=4))
+    with hold(tmp_path) as checkpoint:
+        state = checkpoint.load()
+    model = ClipSPM(spec()).to(memory_format=torch.channels_last)
+    run = TrainingState(model, torch.optim.Adam(model.parameters()))
+    run.restore(state)
+    weight = model.backbone.visual[3].weight
+    moments = run.optimizer.state[weight]
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == weight.stride()
+    saved = [value["exp_avg"] for value in state["optimizer"]["state"].values()]
+    for moments, expected in zip(run.optimizer.state.values(), saved, strict=True):
+        assert torch.equal(moments["exp_avg"], expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({"accumulate": 4, "episodes": 12}, [4, 8, 12]),
+        ({"accumulate": 4, "episodes": 10}, [4, 8, 10]),
+        ({"accumulate": 4, "episodes": 12, "steps_early": True}, [3, 7, 11]),
+    ],
+)
+def test_steps_fall_after_these_episodes(store, tmp_path, changes, steps, monkeypatch):
+    read, step, begun, seen = TrainingEpisodes.__getitem__, torch.optim.Adam.step, [], []
+    monkeypatch.setattr(
+        TrainingEpisodes,
+        "__getitem__",
+        lambda self, index: begun.append(index) or read(self, index),
+    )
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: seen.append(len(begun)) or step(self)
+    )
+    _train(store, tmp_path, config=_config(**changes))
+    assert seen == steps
+
+
+def test_gradients_that_the_end_leaves_over_are_dropped_by_early_steps(store, tmp_path):
+    """Episode 4 of 4 changes nothing but batch statistics, which are frozen here."""
+    frozen = {"backbone": {"batch_norm": "running"}}
+    config = _config(episodes=4, steps_early=True)
+    four, _ = _train(store, tmp_path / "four", config=config, **frozen)
+    three, _ = _train(
+        store, tmp_path / "three", config=config.model_copy(update={"episodes": 3}), **frozen
+    )
+    for name, value in four.state_dict().items():
+        assert torch.equal(value, three.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("mean", (2 + 0.5) / 4), ("sum", 2 * 6 / 4 + 0.5)])
+def test_an_episodes_part_in_a_step(loss, expected):
+    """L_CE = 2 over six queries, regularisers 0.5, four episodes a step."""
+    terms = (torch.tensor(value) for value in (2.5, 0.5, 2.0, 300.0, 200.0))
+    losses = Losses(*terms, logits=torch.zeros(6, 3))
+    assert _objective(losses, _config(loss=loss, accumulate=4)).item() == pytest.approx(expected)
+
+
+def test_the_releases_batch_statistics_begin_with_the_first_validation(store, tmp_path):
+    """Validations after episodes 4, 8 and 12."""
+    means = []
+
+    def validate(model):
+        means.append(model.state_dict()["backbone.visual.1.running_mean"].clone())
+        return 50.0
+
+    kind = {"batch_norm": "running-then-batch"}
+    _train(store, tmp_path, config=_config(), validate=validate, backbone=kind)
+    assert not means[0].any()
+    assert means[1].any()
+    assert not torch.equal(means[1], means[2])
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoint(store, tmp_path):
+    _train(store, tmp_path, config=_config(episodes=4))
+    before = (tmp_path / "state.pt").read_bytes()
+    model = ClipSPM(spec())
+    inputs = _inputs(store, model)
+    broken = TrainingInputs(inputs.episodes, inputs.class_text * float("nan"), inputs.validate)
+    schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None)
+    with hold(tmp_path) as checkpoint, pytest.raises(TrainingError, match="episode 4: loss nan"):
+        train(model, broken, _config(), schedule=schedule, checkpoint=checkpoint)
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_running_statistics_stay_and_batch_statistics_move(store, tmp_path):
+    for kind in ("running", "batch"):
+        model = ClipSPM(spec(backbone={"batch_norm": kind})).train()
+        before = model.state_dict()["backbone.visual.1.running_mean"].clone()
+        model.encode_video(torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8))
+        after = model.state_dict()["backbone.visual.1.running_mean"]
+        assert torch.equal(before, after) == (kind == "running")
+
+
+def test_history_rows_are_window_means_with_validations_between():
+    history = History([[float(i), 0.0, 0.0, 0.0, 0.0] for i in range(25)], [(8, 60.0), (20, 70.0)])
+    rows = history.rows()
+    assert [row["step"] for row in rows] == [8, 10, 20, 25]
+    assert [row.get("loss") for row in rows] == [None, 4.5, 14.5, 22.0]
+    assert [row.get("val_accuracy") for row in rows] == [60.0, None, 70.0, None]
+    assert history.csv().splitlines()[1] == "8,,,,,,60.0"
+
+
+def test_the_ratio_of_the_regularisers_is_that_of_their_weighted_values():
+    row = {"step": 10, "L_CE": 2.0, "L_H": 100.0, "L_S": 4000.0}
+    ratios = regularizer_ratios(row, lambda3=0.01, lambda4=0.001)
+    assert ratios == pytest.approx({"lambda3 L_H / L_CE": 0.5, "lambda4 L_S / L_CE": 2.0})
+    assert regularizer_ratios({"step": 8, "val_accuracy": 60.0}, lambda3=1, lambda4=1) == {}
+    assert regularizer_ratios(row | {"L_CE": 0.0}, lambda3=1, lambda4=1) == {}
