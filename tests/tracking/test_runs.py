@@ -156,8 +156,8 @@ def test_a_stage_that_fails_ends_its_run_so(
 
 def test_a_run_whose_process_was_killed_is_ended_by_the_next(workspace: Path) -> None:
     code = (
-        "import os; from stages import tracking\n"
-        "with tracking.stage_run('train', params={}): os.kill(os.getpid(), 9)"
+        "import os; from stages.tracking import runs\n"
+        "with runs.stage_run('train', params={}): os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == -9
     with tracking.stage_run("train", params={}) as run:
