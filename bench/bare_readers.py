@@ -12,7 +12,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from spm.video.clip import Frames, Pick
+from spm.base.arrays import Frames
+from spm.video.clip import Pick
 
 Read = Callable[[Path, Pick], tuple[int, list[Frames]]]
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from spm.video.clip import Frames
+from spm.base.arrays import Frames
 
 OPTIONS = {
     "libx264": {"preset": "veryfast", "crf": "23"},

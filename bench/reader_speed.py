@@ -11,7 +11,8 @@ import numpy as np
 from bench.bare_readers import READERS
 from bench.moving import Moving
 from bench.timing import interleaved
-from spm.video.clip import Frames, Pick
+from spm.base.arrays import Frames
+from spm.video.clip import Pick
 from spm.video.packets import open_packets
 from spm.video.reading import read_frames, resize
 from spm.video.sampling import segment_frames

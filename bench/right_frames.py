@@ -10,9 +10,10 @@ import numpy as np
 from bench.bare_readers import READERS, Read
 from bench.burnt import numbers
 from bench.catalogue import CATALOGUE
+from spm.base.arrays import Frames
 from spm.base.errors import ConfigError, DataError
 from spm.config.frames import Reader
-from spm.video.clip import Frames, Pick
+from spm.video.clip import Pick
 from spm.video.counting_readers import check_installed
 from spm.video.reading import read_frames
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spm.base import command
+from spm.base.arrays import Frames
 from spm.base.yaml_file import read_yaml
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
@@ -25,7 +26,7 @@ from spm.dataset.inventory_walk import walk
 from spm.episodes.transforms import random_crop
 from spm.frames.shard_writer import write_shard
 from spm.frames.shards import Shard, Storage
-from spm.video.clip import Clip, Frames
+from spm.video.clip import Clip
 from spm.video.clip_files import is_clip
 from spm.video.reading import read_clip
 

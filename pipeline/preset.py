@@ -21,13 +21,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from pipeline.presets.benchmark_preset import BACKBONE, BACKBONES, SHOT, benchmark_preset
-from pipeline.presets.dotted import flatten, place_of
 from pipeline.presets.parameters import apply
 from spm.base import command
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.dataset import BENCHMARKS
+from spm.config.dotted import flatten, place_of
 from spm.config.sections import check_all
 
 PARAMS = Path("params.yaml")

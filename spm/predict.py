@@ -23,8 +23,8 @@ from torch import Tensor
 from spm.base import command
 from spm.base.errors import DataError
 from spm.base.path_parser import PathParser, printable
+from spm.base.same_text import same_texts
 from spm.dataset.class_text import class_text
-from spm.dataset.same_text import same_texts
 from spm.dataset.support_folder import find_support, passed_over
 from spm.episodes.device import pick_device
 from spm.inputs import encode_classes, read_clip

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from pipeline.machine.places import inventory_cache
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
-from spm.base.names import composed, look_alikes
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, FOLDERS, DatasetConfig
 from spm.config.episode import EpisodeConfig
@@ -23,10 +22,11 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
-from spm.dataset import inventory, manifest
+from spm.dataset import inventory, manifest, split_lists
 from spm.dataset.asides import asides_of, class_folder, clips_of, summary, without_clips
-from spm.dataset.feasibility import VALIDATION_SPLITS, check_feasible
-from stages.shared import command, params, paths, preflight, split_lists
+from spm.dataset.names import composed, look_alikes
+from spm.episodes.feasibility import VALIDATION_SPLITS, check_feasible
+from stages.shared import command, params, paths, preflight
 from stages.shared.alone import alone
 from stages.shared.dataset_folder import dataset_folder
 from stages.shared.outside_files import outside_files
@@ -41,7 +41,7 @@ def main() -> None:
         frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
     )
     preflight.check_fit(frames, backbone)
-    split = split_lists.load(dataset)
+    split = split_lists.load(dataset, folder=paths.SPLITS)
     outside = outside_files(model, backbone=backbone)
     check_weights(backbone)
     files = _current_files(dataset, runtime=runtime)

@@ -7,16 +7,16 @@ import pyarrow.parquet as pq
 
 from spm.base.atomic import atomic_path
 from spm.config.dataset import DatasetConfig
-from spm.dataset import manifest
+from spm.dataset import manifest, split_lists
 from spm.dataset.coverage import about, coverage, describe, metrics, name_data
-from stages.shared import command, params, paths, split_lists
+from stages.shared import command, params, paths
 from stages.shared.alone import alone
 from stages.tracking import runs as tracking
 
 
 def main() -> None:
     (dataset,) = params.load(dataset=DatasetConfig)
-    split = split_lists.load(dataset)
+    split = split_lists.load(dataset, folder=paths.SPLITS)
     with tracking.stage_run(
         "manifest", params={"dataset": dataset}, deps=[paths.INVENTORY], outs=[paths.MANIFEST]
     ) as run:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 import torch
 
+from spm.base.same_text import are_one, check_alike, warn_alike
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
-from spm.dataset.same_text import are_one, check_alike, warn_alike
 from spm.model.text_tower import encode_classes, read_alike
 from spm.model.weight_facts import check_weights, doubt
 from stages.shared import command, params, paths

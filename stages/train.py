@@ -27,8 +27,8 @@ from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
-from spm.dataset.feasibility import check_feasible
 from spm.episodes.device import place
+from spm.episodes.feasibility import check_feasible
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes

@@ -23,13 +23,13 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.preset import PRESETS, load_preset
-from pipeline.presets.dotted import flatten
 from pipeline.presets.parameters import apply, unknown
 from spm.base.errors import ConfigError
 from spm.base.hashing import value_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.base import Section, validate
 from spm.config.dataset import BenchmarkName
+from spm.config.dotted import flatten
 from spm.config.sections import check_all
 
 GRIDS = Path(__file__).parent

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.machine.places import data_root, hash_memory, inventory_cache, outside_paths
 from spm.base.hashing import value_hash
-from spm.base.names import as_on_disk
+from spm.base.on_disk import as_on_disk
 from spm.base.remembered_hash import remembered_hash
 from spm.config.dataset import BUILT_IN, ClipKind
 from spm.dataset.asides import clips_of

@@ -4,9 +4,9 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.presets.dotted import flatten, place_of
 from spm.base.errors import ConfigError
 from spm.base.nearest import nearest
+from spm.config.dotted import flatten, place_of
 
 
 def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

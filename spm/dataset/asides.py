@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spm.base.names import composed
+from spm.dataset.names import composed
 from spm.video.clip_files import extension, is_machinery
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from spm.base.errors import ConfigError
-from spm.base.names import composed
 from spm.base.nearest import nearest
 from spm.base.yaml_file import read_yaml
 from spm.config.base import Section, validate
+from spm.dataset.names import composed
 
 FACTS = Path(__file__).with_suffix(".yaml")
 

@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from spm.base.errors import ConfigError, DataError
-from spm.base.names import composed
 from spm.base.nearest import nearest
+from spm.dataset.names import composed
 
 _BRACKETS = re.compile(r"[\[\]]")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spm.base.same_text import check_texts, warnings
 from spm.config.dataset import DatasetConfig
 from spm.dataset.asides import clips_of
 from spm.dataset.benchmarks import Variant
@@ -33,7 +34,6 @@ from spm.dataset.class_text import class_texts
 from spm.dataset.own_clips import ClassLists, own_rows
 from spm.dataset.published_clips import Published, Row, published_rows
 from spm.dataset.rejections import check_rejected
-from spm.dataset.same_text import check_texts, warnings
 from spm.dataset.splits import SPLITS
 
 COLUMNS = ("id", "path", "key", "class", "class_text", "split", "status", "reason")

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from spm.base.errors import DataError
-from spm.base.names import composed
 from spm.config.dataset import FOLDERS, DatasetConfig, DrawnSplit
 from spm.dataset.asides import asides_of, clips_of, without_clips
 from spm.dataset.folder_layout import Layout, look, split_of
+from spm.dataset.names import composed
 from spm.dataset.published_clips import Row
 from spm.dataset.splits import SPLITS, draw_splits, splits_of_folders, splits_of_lists
 from spm.video.clip_files import File, unusable

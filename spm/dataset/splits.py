@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from spm.base.errors import ConfigError, DataError
-from spm.base.names import composed
 from spm.base.nearest import nearest
 from spm.config.dataset import DrawnSplit
+from spm.dataset.names import composed
 
 SPLITS = ("train", "val", "test")
 _SHOWN = 5

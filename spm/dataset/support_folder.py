@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spm.base.errors import DataError
-from spm.base.names import composed
 from spm.base.path_parser import printable
 from spm.dataset.asides import summary, without_clips
 from spm.dataset.folder_layout import Layout, look
 from spm.dataset.inventory_walk import Found, walk
+from spm.dataset.names import composed
 from spm.video.clip_files import EXTENSIONS, is_video, not_read
 
 

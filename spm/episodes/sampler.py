@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spm.dataset.feasibility import check_feasible
+from spm.episodes.feasibility import check_feasible
 
 Ints = NDArray[np.int64]
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from spm.base.arrays import Frames
 from spm.base.errors import StorageError
 from spm.base.unwritable import free_bytes
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.transforms import center_crop, random_crop, random_flip
 from spm.frames.shards import new_array
 from spm.frames.store import FrameStore
-from spm.video.clip import Frames
 
 _READ_AHEAD = 2
 """Episodes that a loader's process may have ready."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from spm.base.arrays import Frames
 from spm.base.errors import ConfigError
-from spm.video.clip import Frames
 
 
 def center_crop(frames: Frames, size: int) -> Frames:

@@ -9,12 +9,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from spm.base.arrays import Frames
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError, TransientError
 from spm.base.new_hdf5 import new_hdf5
 from spm.base.unwritable import make_writable, writing
 from spm.frames.shards import FRAME, Storage, tables_crc32
-from spm.video.clip import Clip, Frames
+from spm.video.clip import Clip
 
 _BLOCK = 1 << 24
 

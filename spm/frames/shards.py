@@ -22,8 +22,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spm.base.arrays import Frames
 from spm.base.errors import DataError
-from spm.video.clip import Frames
 
 Storage = Literal["raw", "jpeg"]
 

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from spm.base.arrays import Frames
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
 from spm.frames.shards import Shard, new_array
-from spm.video.clip import Frames
 
 INDEX = "index.parquet"
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spm.base.arrays import Frames
 from spm.motion.actions import Pose
 from spm.motion.classes import ACTIONS
 from spm.motion.look import SIDE, Look, Nuisance, draw_nuisance, times
 from spm.motion.shapes import SHAPES
-from spm.video.clip import Frames
 
 Floats = NDArray[np.floating[Any]]
 

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from spm.config.train import TrainConfig
-from spm.dataset.feasibility import VALIDATION_SPLITS
 from spm.episodes.evaluation import encode_clips, measure, of_model, prepare_clips
+from spm.episodes.feasibility import VALIDATION_SPLITS
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Frames = npt.NDArray[np.uint8]
-"""RGB, [n, H, W, 3]."""
+from spm.base.arrays import Frames
+
 Pick = Callable[[int], npt.NDArray[np.int64]]
 """Number of frames that there are -> [n], the places of those that are wanted."""
 

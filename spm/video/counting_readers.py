@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spm.base.arrays import Frames
 from spm.base.errors import ConfigError, DataError
-from spm.video.clip import Frames
 from spm.video.packets import Video
 from spm.video.shown import Turn
 

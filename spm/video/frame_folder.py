@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spm.base.arrays import Frames
 from spm.base.errors import DataError
-from spm.video.clip import Clip, Frames, Pick, Resize
+from spm.video.clip import Clip, Pick, Resize
 from spm.video.clip_files import IMAGES, is_image
 
 _PNG, _DEPTH = b"\x89PNG", 24

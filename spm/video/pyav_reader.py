@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spm.base.arrays import Frames
 from spm.base.errors import DataError
-from spm.video.clip import Clip, Frames, Pick, Resize
+from spm.video.clip import Clip, Pick, Resize
 from spm.video.packets import Video, open_packets
 from spm.video.shown import turn_of
 

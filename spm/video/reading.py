@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spm.base.arrays import Frames
 from spm.base.errors import DataError
 from spm.config.frames import FramesConfig, Reader
-from spm.video.clip import Clip, Frames, Pick, Resize
+from spm.video.clip import Clip, Pick, Resize
 from spm.video.counting_readers import Library, limit, read_with_decord, read_with_torchcodec
 from spm.video.frame_folder import read_folder
 from spm.video.packets import open_packets

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spm.base.arrays import Frames
 from spm.base.errors import DataError
-from spm.video.clip import Frames
 
 _WIDEST = 8
 """Width to height of a pixel. Anamorphic films have 2.25 at most."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.machine.places import data_root, project_of
-from spm.base.names import as_on_disk
+from spm.base.on_disk import as_on_disk
 from spm.config.dataset import BUILT_IN
 from spm.config.runtime import RuntimeConfig
 from stages.shared import paths

@@ -8,9 +8,10 @@ from spm.config.backbone import BackboneConfig
 from spm.config.dataset import DatasetConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
+from spm.dataset import split_lists
 from spm.model.clip_models import image_size
 from spm.video.counting_readers import check_installed
-from stages.shared import params, split_lists
+from stages.shared import params, paths
 from stages.shared.outside_files import outside_files
 from stages.shared.weights_check import check_weights
 
@@ -21,7 +22,7 @@ def check() -> None:
         dataset=DatasetConfig, frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
     )
     check_fit(frames, backbone)
-    split_lists.load(dataset)
+    split_lists.load(dataset, folder=paths.SPLITS)
     outside_files(model, backbone=backbone)
     check_weights(backbone)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.machine.git_and_dvc import git, repository
-from pipeline.presets.dotted import flatten
 from spm.base.errors import InputError
 from spm.base.hashing import file_hash, folder_hash, value_hash
+from spm.config.dotted import flatten
 from stages.shared import paths
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.grids.grid import GRIDS, SEEDS, load_grid, points_of
-from pipeline.presets.dotted import flatten
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
+from spm.config.dotted import flatten
 from spm.results.paper_results import paper_accuracy
 from tests.import_closure import ROOT
 

@@ -9,15 +9,15 @@ import pytest
 from pipeline import preset
 from pipeline.preset import PRESETS, load_preset, set_preset
 from pipeline.presets.benchmark_preset import BACKBONES, benchmark_preset
-from pipeline.presets.dotted import flatten
 from pipeline.presets.parameters import apply
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BENCHMARKS
+from spm.config.dotted import flatten
 from spm.config.sections import check_all
 from spm.dataset.benchmarks import load_benchmark
-from spm.dataset.feasibility import check_feasible
+from spm.episodes.feasibility import check_feasible
 from spm.model.clip_models import image_size
 from tests.import_closure import ROOT
 

@@ -9,9 +9,9 @@ from ruamel.yaml import YAML
 
 from pipeline import preset
 from pipeline.preset import load_preset, set_preset
-from pipeline.presets.dotted import flatten
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
+from spm.config.dotted import flatten
 from spm.released.release import released_spec
 from tests.import_closure import ROOT
 

@@ -1,11 +1,11 @@
-"""spm.dataset.feasibility: what an episode takes against what there is."""
+"""spm.episodes.feasibility: what an episode takes against what there is."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spm.base.errors import DataError
-from spm.dataset.feasibility import check_feasible
+from spm.episodes.feasibility import check_feasible
 
 
 def test_exactly_enough_is_enough():

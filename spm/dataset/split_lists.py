@@ -1,10 +1,13 @@
-"""What `dataset.split` and `dataset.lists` name: files in data/splits, where an edit is noticed."""
+"""What `dataset.split` and `dataset.lists` name: files in data/splits, where an edit is noticed.
+
+`folder` is data/splits, which the stage `manifest` depends on.
+"""
 
 from pathlib import Path
 from typing import Any
 
 from spm.base.errors import ConfigError
-from spm.base.names import as_on_disk
+from spm.base.on_disk import as_on_disk
 from spm.base.yaml_file import read_yaml
 from spm.config.dataset import FOLDERS, DatasetConfig, DrawnSplit
 from spm.dataset.benchmarks import load_benchmark
@@ -12,46 +15,45 @@ from spm.dataset.own_clips import ClassLists
 from spm.dataset.published_clips import Published
 from spm.dataset.splits import SPLITS
 from spm.dataset.video_lists import read_clips
-from stages.shared import paths
 
 Split = ClassLists | Published | None
 
 
-def load(dataset: DatasetConfig) -> Split:
+def load(dataset: DatasetConfig, *, folder: Path) -> Split:
     """The class lists of a file as data/splits/motion.yaml, or a benchmark's own split; None where
     the split is drawn, or that of the folders.
 
     Raises ConfigError for a file or folder that is missing, elsewhere or holds anything else.
     """
     if dataset.benchmark is not None:
-        return _published(dataset.benchmark, lists=dataset.lists)
+        return _published(dataset.benchmark, lists=dataset.lists, folder=folder)
     if isinstance(dataset.split, DrawnSplit) or dataset.split == FOLDERS:
         return None
-    return _class_lists(dataset.split)
+    return _class_lists(dataset.split, folder=folder)
 
 
-def _published(name: str, *, lists: str | None) -> Published:
+def _published(name: str, *, lists: str | None, folder: Path) -> Published:
     benchmark = load_benchmark(name)
     if lists is None:
         if benchmark.lists != "optional":
             raise ConfigError(
                 f"dataset.lists is null, but the clips of {benchmark.title} are a selection: put "
-                f"its published lists into {paths.SPLITS / name} and name that folder"
+                f"its published lists into {folder / name} and name that folder"
             )
         return Published(name, benchmark, None)
-    folder = as_on_disk(Path(lists))
-    _check_place(folder, given=f"dataset.lists = {lists!r}", what="the folder with the lists")
-    if not folder.is_dir():
+    given = as_on_disk(Path(lists))
+    _check_place(given, folder, said=f"dataset.lists = {lists!r}", what="the folder with the lists")
+    if not given.is_dir():
         raise ConfigError(
             f"dataset.lists = {lists!r}: there is no such folder. Put the published lists of "
             f"{benchmark.title} there"
         )
-    return Published(name, benchmark, read_clips(folder, benchmark=benchmark))
+    return Published(name, benchmark, read_clips(given, benchmark=benchmark))
 
 
-def _class_lists(given: str) -> ClassLists:
+def _class_lists(given: str, *, folder: Path) -> ClassLists:
     path = as_on_disk(Path(given))
-    _check_place(path, given=f"dataset.split = {given!r}", what="the file of class lists")
+    _check_place(path, folder, said=f"dataset.split = {given!r}", what="the file of class lists")
     if not path.is_file():
         raise ConfigError(
             f"dataset.split = {given!r}: there is no such file. Give a YAML file with the class "
@@ -62,11 +64,9 @@ def _class_lists(given: str) -> ClassLists:
     return _checked(read_yaml(path), path=path)
 
 
-def _check_place(path: Path, *, given: str, what: str) -> None:
-    if not path.resolve().is_relative_to(paths.SPLITS.resolve()):
-        raise ConfigError(
-            f"{given}: put {what} into {paths.SPLITS}, where an edit of it is noticed"
-        )
+def _check_place(path: Path, folder: Path, *, said: str, what: str) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{said}: put {what} into {folder}, where an edit of it is noticed")
 
 
 def _checked(document: dict[str, Any], *, path: Path) -> ClassLists:

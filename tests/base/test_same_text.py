@@ -1,12 +1,12 @@
-"""spm.dataset.same_text: one action under two names, in two splits or in one."""
+"""spm.base.same_text: one action under two names, in two splits or in one."""
 
 import pytest
 
 from spm.base.errors import DataError
+from spm.base.same_text import check_texts, same_texts, warnings
 from spm.config.dataset import BENCHMARKS
 from spm.dataset.benchmarks import load_benchmark
 from spm.dataset.class_text import class_text, class_texts
-from spm.dataset.same_text import check_texts, same_texts, warnings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,7 @@
+"""Arrays that several packages hand on."""
+
+import numpy as np
+import numpy.typing as npt
+
+Frames = npt.NDArray[np.uint8]
+"""RGB, [n, H, W, 3]."""
