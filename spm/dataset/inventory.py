@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
+from spm.base.file_notes import Stamp
 from spm.base.hashing import cheap_key, value_hash
 from spm.config.dataset import ClipKind
-from spm.dataset.inventory_walk import Found, Stamp, frames_in, walk
+from spm.dataset.inventory_walk import Found, frames_in, walk
 from spm.video.clip_files import EXTENSIONS, IMAGES, is_image, is_video, may_be_clip, not_read
 
 SCHEMA = pa.schema(

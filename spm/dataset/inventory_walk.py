@@ -18,20 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spm.base.errors import DataError
+from spm.base.file_notes import Stamp, stamp_of
 from spm.config.dataset import ClipKind
 from spm.video.clip_files import is_image, is_machinery, may_be_clip
-
-
-class Stamp(NamedTuple):
-    """What changes when a file is rewritten or replaced, as DVC and git look at it."""
-
-    size: int
-    """Bytes; of a folder those of its frames."""
-    modified: int
-    """Nanoseconds; of a folder those of the frame that changed last."""
-    inode: int
-    """Of a folder a digest of the names, sizes, times and inodes of all its frames."""
-
 
 UNREADABLE = Stamp(size=-1, modified=0, inode=0)
 UNSEEN = Stamp(size=-1, modified=0, inode=0)
@@ -146,14 +135,17 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _stamp(entry: os.DirEntry[str]) -> Stamp:
     try:
-        found = entry.stat()
+        return stamp_of(entry)
     except OSError:
         return UNREADABLE
-    return Stamp(size=found.st_size, modified=found.st_mtime_ns, inode=found.st_ino)
 
 
 def _stamp_of_all(frames: list[os.DirEntry[str]]) -> Stamp:
-    """Of a folder by its frames: an edit in place of any of them shows."""
+    """Of a folder by its frames: an edit in place of any of them shows.
+
+    The bytes of all, the time of the frame that changed last, and in place of an inode a digest of
+    the names, sizes, times and inodes of all.
+    """
     stamps = sorted((_utf8(frame.name), _stamp(frame)) for frame in frames)
     if any(stamp == UNREADABLE for _, stamp in stamps):
         return UNREADABLE
