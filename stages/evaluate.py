@@ -19,7 +19,6 @@ from spm.base.hashing import folder_hash, value_hash
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.runtime import RuntimeConfig
-from spm.dataset.coverage import COLUMNS, measured_on
 from spm.episodes.device import place
 from spm.episodes.evaluation import (
     Classifier,
@@ -32,7 +31,8 @@ from spm.episodes.evaluation import (
 )
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
-from spm.frames.store import INDEX, FrameStore
+from spm.frames.integrity import measured_on
+from spm.frames.store import FrameStore
 from spm.model.model import ClipSPM, load_model
 from spm.model.prompts import PromptFeatures
 from spm.results.accuracy_table import accuracy_table
@@ -191,7 +191,7 @@ def _conditions(
         padm=model.config.model.padm,
         selection=model.config.selection,
         text_trained=prompts.trained,
-        coverage=measured_on(pq.read_table(paths.FRAMES / INDEX, columns=list(COLUMNS))),
+        coverage=measured_on(paths.FRAMES),
         hashes={
             "data": store.identity,
             "episodes": _episodes_hash(store, evaluate, way=episode.way),

@@ -8,15 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.decoding.decode import fill_store
-from pipeline.decoding.frames_folder import INTEGRITY, write_folder
+from pipeline.decoding.frames_folder import write_folder
 from pipeline.decoding.shard_plan import plan_shards, recipe_hash
 from pipeline.decoding.unfinished_decoding import noted
 from spm.base.errors import DataError
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
-from spm.dataset.coverage import describe, metrics
+from spm.dataset.coverage import metrics
 from spm.dataset.rejections import check_rejected, first_of
+from spm.frames.integrity import INTEGRITY
 from stages.shared import command, params, paths
 from stages.shared.alone import alone
 from stages.shared.dataset_folder import dataset_folder
@@ -38,8 +39,8 @@ def main() -> None:
             f"frames: {num_decoded} shards decoded, the others were in the store; "
             f"{time.monotonic() - started:.0f} s ({paths.FRAMES / INTEGRITY})"
         )
-        for split, counts in report["coverage"].items():
-            print(describe(split, counts))
+        for counts in report["coverage"].values():
+            print(counts["line"])
         run.log_metrics(metrics(report["coverage"]) | {"transient": report["transient"]})
         run.log_artifact(paths.FRAMES / INTEGRITY)
         check_transient(index, runtime=runtime)

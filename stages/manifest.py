@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from spm.base.atomic import atomic_path
 from spm.config.dataset import DatasetConfig
 from spm.dataset import manifest, split_lists
-from spm.dataset.coverage import about, coverage, describe, metrics, name_data
+from spm.dataset.coverage import about, coverage, metrics
 from stages.shared import command, params, paths
 from stages.shared.alone import alone
 from stages.tracking import runs as tracking
@@ -33,9 +33,9 @@ def main() -> None:
 def _print_splits(clips: pa.Table) -> dict[str, float]:
     found = coverage(clips)
     for split, counts in found.items():
-        print(f"{split}: {len(counts['classes'])} classes; {describe(split, counts)}")
-    if name := name_data(about(clips)):
-        print(name)
+        print(f"{split}: {len(counts['classes'])} classes; {counts['line']}")
+    if line := about(clips)["line"]:
+        print(line)
     classes = {f"{split}_classes": len(counts["classes"]) for split, counts in found.items()}
     return metrics(found) | classes
 

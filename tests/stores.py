@@ -1,11 +1,14 @@
 """Small frame stores for tests: a bright square on noise, whose path tells the class."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spm.dataset.coverage import about, coverage
+from spm.frames.integrity import INTEGRITY
 from spm.frames.shard_writer import write_shard
 from spm.frames.store import INDEX, FrameStore
 from spm.video.clip import Clip
@@ -38,6 +41,8 @@ def make_store(
     metadata = {"num_segments": str(T), "samples_per_segment": str(samples_per_segment)}
     table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["id"]))
     pq.write_table(table.replace_schema_metadata(metadata), folder / INDEX)
+    report = {"data": about(table), "coverage": coverage(table)}
+    (folder / INTEGRITY).write_text(json.dumps(report))
     return FrameStore(folder)
 
 

@@ -15,10 +15,9 @@ from pipeline.decoding.frames_index import build_index
 from pipeline.decoding.shard_plan import PlannedShard
 from spm.base.atomic import atomic_folder
 from spm.config.frames import FramesConfig
-from spm.dataset.coverage import coverage
+from spm.dataset.coverage import about, coverage
+from spm.frames.integrity import INTEGRITY
 from spm.frames.store import INDEX
-
-INTEGRITY = "integrity.json"
 
 
 def write_folder(
@@ -59,6 +58,7 @@ def integrity(index: pa.Table) -> dict[str, Any]:
         "transient": len(asked.filter(asked["transient"])),
         "readers": _counts(index["reader"]),
         "reasons": _counts(index["reason"]),
+        "data": about(index),
         "coverage": coverage(index),
         "unusable_clips": dict(
             zip(unusable["id"].to_pylist(), unusable["reason"].to_pylist(), strict=True)

@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from spm.dataset.splits import SPLITS
 
-COLUMNS = ("split", "class", "status")
+_COLUMNS = ["split", "class", "status"]
 """All that is read of a table."""
-_SAID = ("benchmark", "variant", "says")
+_ABOUT = ("benchmark", "variant", "says")
 
 Coverage = dict[str, dict[str, Any]]
-"""Split -> published, usable, missing, rejected, duplicates, share; and `classes`: class -> these.
+"""Split -> published, usable, missing, rejected, duplicates, share; `classes`: class -> these; and
+`line`, the same in words.
 
 `published` is None where no numbers were published. `share` is that of the usable among the
 published, else among those that are there.
@@ -29,22 +30,16 @@ def coverage(clips: pa.Table) -> Coverage:
     """Of a manifest, or of the index of the frames, with the metadata of its schema."""
     published = json.loads((clips.schema.metadata or {}).get(b"published", b"{}"))
     found = _statuses(clips)
-    return {split: _of_split(found[split], published.get(split, {})) for split in SPLITS}
-
-
-def measured_on(clips: pa.Table) -> dict[str, Any]:
-    """What is to be said beside an accuracy: benchmark, variant (None for another data set), and
-    the coverage of each split, less its classes."""
-    splits = coverage(clips)
-    for counts in splits.values():
-        del counts["classes"]
-    return {**about(clips), "splits": splits}
+    splits = {split: _of_split(found[split], published.get(split, {})) for split in SPLITS}
+    return {split: counts | {"line": describe(split, counts)} for split, counts in splits.items()}
 
 
 def about(clips: pa.Table) -> dict[str, str | None]:
-    """Benchmark, variant and what that is, from the metadata; None for another data set."""
+    """Benchmark, variant and what that is, from the metadata, None for another data set; and
+    `line`, the same in words."""
     metadata = clips.schema.metadata or {}
-    return {name: metadata.get(name.encode(), b"").decode() or None for name in _SAID}
+    said = {name: metadata.get(name.encode(), b"").decode() or None for name in _ABOUT}
+    return said | {"line": name_data(said)}
 
 
 def name_data(said: Mapping[str, Any]) -> str:
@@ -74,7 +69,7 @@ def metrics(found: Coverage) -> dict[str, float]:
 
 def _statuses(clips: pa.Table) -> Mapping[str, Mapping[str, Counter[str]]]:
     """Split -> class -> status -> number of rows."""
-    groups = clips.group_by(list(COLUMNS)).aggregate([([], "count_all")])
+    groups = clips.group_by(_COLUMNS).aggregate([([], "count_all")])
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for row in groups.to_pylist():
         found[row["split"]][row["class"]][row["status"]] = row["count_all"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from spm.base import command
-from spm.dataset.coverage import describe, name_data
 
 _NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
 
@@ -55,7 +54,7 @@ def _title(results: dict[str, Any]) -> str:
 
 def _data(coverage: dict[str, Any]) -> list[str]:
     """Which benchmark it is, and how much of it."""
-    lines = (name_data(coverage), describe("test", coverage["splits"]["test"]))
+    lines = (coverage["line"], coverage["splits"]["test"]["line"])
     return [line for line in lines if line]
 
 

@@ -41,7 +41,7 @@ class Conditions:
     """The split on which the weights were selected: validation or test."""
     text_trained: bool
     coverage: dict[str, Any]
-    """The data: see spm.dataset.coverage.measured_on."""
+    """The data: see spm.frames.integrity.measured_on."""
     hashes: dict[str, str]
     """Of data, episodes, model and parameters. `episodes` is the headline shot's: where two results
     have the same, they can be compared episode by episode."""

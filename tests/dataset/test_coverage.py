@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from spm.dataset.coverage import coverage, describe, measured_on, metrics
+from spm.dataset.coverage import about, coverage, metrics
 
 STATUSES = {"o": "ok", "r": "rejected", "m": "missing", "d": "duplicate"}
 
@@ -28,9 +28,10 @@ def test_against_what_was_published():
     run = {"published": 5, "usable": 2, "missing": 2, "rejected": 1, "duplicates": 1, "share": 0.4}
     sit = {"published": 3, "usable": 0, "missing": 3, "rejected": 0, "duplicates": 0, "share": 0.0}
     both = {"published": 8, "usable": 2, "missing": 5, "rejected": 1, "duplicates": 1}
-    assert found["test"] == both | {"share": 0.25, "classes": {"run": run, "sit": sit}}
+    line = "test clips: 2 of the published 8 (25.0 %)"
+    classes = {"run": run, "sit": sit}
+    assert found["test"] == both | {"share": 0.25, "classes": classes, "line": line}
     assert found["train"]["share"] == 1
-    assert describe("test", found["test"]) == "test clips: 2 of the published 8 (25.0 %)"
 
 
 def test_a_class_of_which_there_is_nothing_counts_as_published():
@@ -44,7 +45,7 @@ def test_without_published_numbers_it_is_the_share_of_what_is_there():
     assert found["test"]["published"] is None
     assert (found["test"]["usable"], found["test"]["missing"]) == (7, 0)
     assert found["test"]["share"] == 0.875
-    assert describe("test", found["test"]) == "test clips: 7 of the 8 found (87.5 %)"
+    assert found["test"]["line"] == "test clips: 7 of the 8 found (87.5 %)"
     assert found["val"] == {
         "published": None,
         "usable": 0,
@@ -53,6 +54,7 @@ def test_without_published_numbers_it_is_the_share_of_what_is_there():
         "duplicates": 0,
         "share": 0.0,
         "classes": {},
+        "line": "val clips: 0 of the 0 found (0.0 %)",
     }
 
 
@@ -67,19 +69,10 @@ def test_more_than_was_published_is_not_hidden():
     assert (found["test"]["missing"], found["test"]["share"]) == (0, 1.5)
 
 
-@pytest.mark.parametrize(
-    ("published", "said"),
-    [
-        ({"test": {"run": 2}}, {"benchmark": "toy", "variant": "v1", "says": "all"}),
-        (None, {"benchmark": None, "variant": None, "says": None}),
-    ],
-)
-def test_what_stands_beside_an_accuracy(published, said):
-    found = measured_on(clips(published, test_run="oo"))
-    splits = found.pop("splits")
-    assert found == said
-    assert splits["test"]["usable"] == 2
-    assert "classes" not in splits["test"]
+def test_what_data_it_is():
+    said = {"benchmark": "toy", "variant": "v1", "says": "all"}
+    assert about(clips({"test": {"run": 2}}, test_run="oo")) == said | {"line": "toy, v1: all"}
+    assert about(clips(test_run="oo")) == dict.fromkeys(said) | {"line": ""}
 
 
 def test_numbers_to_track():

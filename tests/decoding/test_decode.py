@@ -14,11 +14,12 @@ import pytest
 from bench.burnt import numbers, write_clip
 from pipeline.decoding import decode
 from pipeline.decoding.decode import fill_store
-from pipeline.decoding.frames_folder import INTEGRITY, write_folder
+from pipeline.decoding.frames_folder import write_folder
 from pipeline.decoding.isolated_reader import IsolatedReader
 from pipeline.decoding.shard_plan import plan_shards
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
+from spm.frames.integrity import INTEGRITY
 from spm.frames.store import INDEX, FrameStore
 from tests.import_closure import ROOT
 from tests.manifests import frames_config, make_manifest, runtime_config
