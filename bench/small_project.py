@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.grids.snapshot import WorkingCopy, outs_of, take_snapshot
 from pipeline.machine.git_and_dvc import dvc_command
-from pipeline.preset import with_values
+from pipeline.presets.yaml_text import with_values
 from spm.base.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent

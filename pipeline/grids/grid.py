@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.preset import PRESETS, load_preset
+from pipeline.presets.load_preset import PRESETS, load_preset
 from pipeline.presets.parameters import apply, unknown
 from spm.base.errors import ConfigError
 from spm.base.hashing import value_hash

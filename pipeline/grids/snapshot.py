@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.machine.git_and_dvc import dvc, git, repository
-from pipeline.preset import with_values
+from pipeline.presets.yaml_text import with_values
 from spm.base.errors import InputError
 from spm.base.yaml_file import read_yaml
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import preset
-from pipeline.preset import PRESETS, load_preset, set_preset
 from pipeline.presets.benchmark_preset import BACKBONES, benchmark_preset
+from pipeline.presets.load_preset import PRESETS, load_preset
 from pipeline.presets.parameters import apply
+from pipeline.presets.set_preset import set_preset
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig

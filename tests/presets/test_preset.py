@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import preset
-from pipeline.preset import load_preset, set_preset
+from pipeline.presets.load_preset import load_preset
+from pipeline.presets.set_preset import set_preset
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.dotted import flatten

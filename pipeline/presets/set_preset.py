@@ -1,0 +1,41 @@
+"""Setting params.yaml to a preset of values, and saying what changed.
+
+The preset's values are set, everything else stays as it is, comments and layout included. `motion`
+has every key that any other has: it takes them back.
+"""
+
+import difflib
+from pathlib import Path
+
+from pipeline.presets.load_preset import PRESETS, load_preset
+from pipeline.presets.parameters import apply
+from pipeline.presets.yaml_text import with_values
+from spm.base.atomic import atomic_path
+from spm.base.yaml_file import read_yaml
+from spm.config.sections import check_all
+
+PARAMS = Path("params.yaml")
+
+
+def set_preset(
+    name: str,
+    *,
+    shot: int | None = None,
+    backbone: str | None = None,
+    path: Path = PARAMS,
+    presets: Path = PRESETS,
+) -> str:
+    """Sets `path` to the preset; returns the difference, "" where there is none.
+
+    Raises ConfigError for an unknown preset, for one with a key that is no parameter, and where
+    the result would not be valid; nothing is written then.
+    """
+    values = load_preset(name, shot=shot, backbone=backbone, presets=presets)
+    check_all(apply(read_yaml(path), values))
+    before = path.read_text(encoding="utf-8")
+    after = with_values(before, values)
+    if after != before:
+        with atomic_path(path) as temporary:
+            temporary.write_text(after, encoding="utf-8")
+    lines = (text.splitlines(keepends=True) for text in (before, after))
+    return "".join(difflib.unified_diff(*lines, fromfile=str(path), tofile=f"{path} ({name})", n=0))
