@@ -44,6 +44,7 @@ from spm.training.validation import validation
 from stages.shared import command, params, paths
 from stages.shared.alone import alone
 from stages.shared.launch import count_ranks, launch
+from stages.shared.training_code import training_code
 from stages.tracking import runs as tracking
 from stages.tracking.learning_curve import reporter, silence
 from stages.tracking.provenance import machine_tags
@@ -232,7 +233,7 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
             "prompts": file_hash(paths.PROMPTS),
             "weights": file_hash(paths.WEIGHTS),
             "parameters": as_values(sections),
-            "code": code_hash("stages.train", packages=["spm"]),
+            "code": code_hash(*training_code("clip_spm")),
             "packages": versions(TRAINING),
         }
     )[:32]

@@ -1,46 +1,39 @@
 """dvc.yaml against the code: deps are complete, params are complete, paths are stated alike."""
 
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from functools import reduce
 from importlib import import_module
+from inspect import isclass
+from operator import getitem
 from pathlib import Path
-from types import NoneType
+from types import ModuleType, NoneType
 from typing import Any, get_type_hints
 
 import pytest
 from ruamel.yaml import YAML
 
 from stages.shared import paths
-from tests.import_closure import ROOT, closure, imports
+from stages.shared.training_code import training_code
+from tests.import_closure import PACKAGES, ROOT, closure, imports
 
-# How a stage is started, told what is wrong, and recorded: nothing in these can change an out, so
-# that mending them does not cost anybody a training.
-HOW = {
-    "pipeline/__init__.py",
-    "pipeline/presets/dotted.py",
-    "pipeline/machine/git_and_dvc.py",
-    "pipeline/machine/proxies.py",
-    "pipeline/decoding/unfinished_decoding.py",
-    "spm/__init__.py",
-    "spm/base/atomic.py",
-    "spm/base/command.py",
-    "spm/config/__init__.py",
-    "spm/config/runtime.py",
-    "spm/base/errors.py",
-    "spm/base/lock.py",
-    "spm/base/missing_packages.py",
-    "spm/base/progress.py",
-    "spm/base/unwritable.py",
-    "stages/__init__.py",
-    "stages/shared/alone.py",
-    "stages/shared/command.py",
-    "stages/tracking/killed_runs.py",
-    "stages/shared/launch.py",
-    "stages/tracking/learning_curve.py",
-    "stages/tracking/provenance.py",
-    "stages/tracking/runs.py",
-    "stages/tracking/store.py",
+DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+
+# No stage depends on these rooms, so that mending them costs nobody a training. What stands beside
+# each is why nothing in it can change an out. A module of which that is not true belongs elsewhere.
+NEVER = {
+    "spm/__init__.py": "finds the public names when they are used; the stages use none of them",
+    "pipeline/__init__.py": "explains a missing package",
+    "stages/__init__.py": "explains a missing package, and lets OpenMP's idle threads sleep",
+    "spm/base": "refuses, makes names and hashes, reads YAML, writes files whole: as it was told",
+    "spm/config": "holds no values, refuses (tests/config): what it holds stands in params.yaml",
+    "stages/shared": "starts a stage, refuses, finds folders and sections: it makes no content",
+    "stages/tracking": "records runs in MLflow, which no stage reads",
+    "pipeline/machine": "starts processes and servers, and knows where a machine keeps its files",
 }
 
 # What only refuses, and imports much for it that the stage itself does not use. It returns nothing
@@ -50,9 +43,27 @@ REFUSES = {
     "stages.shared.preflight": {"check", "check_fit"},
     "stages.shared.weights_check": {"check_model_folder", "check_weights"},
 }
+NOT_THROUGH = {"spm", *REFUSES}
 
-DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+METHODS = Path("spm/methods")
+REGISTRY = METHODS / "registry.py"
+"""It imports a method's modules by the method's name, which no import statement says."""
+METHOD = PARAMS["model"].get("method", "clip_spm")
+
+
+def _baselines() -> list[str]:
+    """The methods that `evaluate` measures beside every model."""
+    names = sorted(path.parent.name for path in (ROOT / METHODS).glob("*/config.py"))
+    return [name for name in names if _is_baseline(import_module(f"spm.methods.{name}.config"))]
+
+
+def _is_baseline(config: ModuleType) -> bool:
+    """Its section says so."""
+    return any(vars(each).get("baseline") for each in vars(config).values() if isclass(each))
+
+
+RUNS = {"evaluate": [METHOD, *_baselines()], "report": [METHOD, *_baselines()]}
+"""Stage -> the methods that it runs; of another stage only that of params.yaml."""
 
 
 def _outs(stage: str) -> list[str]:
@@ -60,33 +71,76 @@ def _outs(stage: str) -> list[str]:
     return [next(iter(out)) if isinstance(out, dict) else out for out in listed]
 
 
-def _code_deps(stage: str) -> set[str]:
-    found: set[str] = set()
-    for dep in DVC[stage]["deps"]:
-        if (ROOT / dep).is_dir() and not dep.startswith("data"):
-            found |= {str(path.relative_to(ROOT)) for path in (ROOT / dep).rglob("*.py")}
-        elif not dep.startswith("data"):
-            found.add(dep)
-    return _with_code(found)
+def _deps(stage: str) -> list[str]:
+    """With the values of params.yaml in place of ${section.key}."""
+    return [re.sub(r"\$\{(.+?)\}", _value, dep) for dep in DVC[stage]["deps"]]
 
 
-def _with_code(files: set[str]) -> set[str]:
-    """Packages have an empty `__init__`, but for the three at the top."""
-    return {path for path in files if (ROOT / path).stat().st_size}
+def _value(name: re.Match[str]) -> str:
+    return str(reduce(getitem, name[1].split("."), PARAMS))
+
+
+def _code_deps(stage: str) -> list[str]:
+    return [dep for dep in _deps(stage) if not dep.startswith("data/")]
+
+
+def _reached(stage: str) -> set[Path]:
+    """The stage's import closure, with the modules that the registry imports by name."""
+    found = closure(f"stages.{stage}", without=NOT_THROUGH)
+    if REGISTRY in found:
+        names = [f"spm.methods.{name}" for name in RUNS.get(stage, [METHOD])]
+        found |= closure(*(f"{name}.{part}" for name in names for part in ("config", "method")))
+    return {path for path in found if (ROOT / path).stat().st_size}  # most __init__ are empty
+
+
+def _within(path: Path, places: Iterable[str]) -> bool:
+    return any(path == Path(place) or Path(place) in path.parents for place in places)
+
+
+STAGES = [stage for stage in DVC if stage != "inventory"]  # which runs every time
+
+
+WITH_PAPER = pytest.mark.xfail(strict=True, reason="the paper's accuracies lie in spm/dataset")
+
+
+@pytest.mark.parametrize(
+    "stage", [pytest.param(each, marks=WITH_PAPER if each == "evaluate" else ()) for each in STAGES]
+)
+def test_code_deps_hold_the_import_closure(stage):
+    needed = {path for path in _reached(stage) if not _within(path, NEVER)}
+    assert {str(path) for path in needed if not _within(path, _code_deps(stage))} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_code_dep_holds_a_file_of_the_import_closure(stage):
+    reached = _reached(stage)
+    idle = [dep for dep in _code_deps(stage) if not any(_within(path, [dep]) for path in reached)]
+    assert idle == []
 
 
 @pytest.mark.parametrize("stage", DVC)
-def test_code_deps_are_the_import_closure(stage):
-    reached = closure(f"stages.{stage}", without=REFUSES)
-    assert _code_deps(stage) == _with_code({str(path) for path in reached} - HOW)
+def test_code_deps_are_few_and_none_is_of_a_room_that_changes_no_out(stage):
+    deps = _code_deps(stage)
+    assert len(deps) <= 12
+    assert not [dep for dep in deps if _within(Path(dep), NEVER)]
+    assert not [room for room in NEVER if _within(Path(room), deps)]
+
+
+def test_inventory_lists_no_code_and_the_file_stays_readable():
+    assert _code_deps("inventory") == []
+    assert DVC["inventory"]["always_changed"]
+    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) <= 170
+
+
+def test_the_name_of_a_checkpoint_is_of_the_code_that_train_depends_on():
+    assert set(training_code(METHOD)) == set(_code_deps("train"))
 
 
 @pytest.mark.parametrize("module", REFUSES)
 def test_of_what_refuses_a_stage_takes_nothing_but_the_refusal(module):
     """The stages, and all that they import, use its checks alone, and no value of it."""
-    reached = {path for stage in DVC for path in closure(f"stages.{stage}", without=REFUSES)}
-    code = [path for path in reached if path.suffix == ".py"]
-    used = {used for path in code for used in imports(path) if used.startswith(module)}
+    reached = {path for stage in DVC for path in closure(f"stages.{stage}", without=NOT_THROUGH)}
+    used = {used for path in reached for used in imports(path) if used.startswith(module)}
     assert used <= {module, *(f"{module}.{check}" for check in REFUSES[module])}
     for check in REFUSES[module]:
         assert get_type_hints(getattr(import_module(module), check))["return"] is NoneType
@@ -106,7 +160,7 @@ def test_a_stage_is_its_module(stage):
 
 def test_the_code_names_the_paths_that_dvc_does():
     in_code = {str(value) for value in vars(paths).values() if isinstance(value, Path)}
-    in_dvc = {path for stage in DVC for path in [*_outs(stage), *DVC[stage]["deps"]]}
+    in_dvc = {path for stage in DVC for path in [*_outs(stage), *_deps(stage)]}
     in_dvc = {path for path in in_dvc if path.startswith("data")}
     assert in_dvc == in_code - {"data/raw", "data/results"}
 
@@ -185,29 +239,101 @@ def _changed(value: Any) -> Any:
     return {"changed": "text"} if isinstance(value, dict) else f"{value} changed"
 
 
-@pytest.mark.slow
-def test_dvc_status_names_the_expected_stages_for_every_parameter(tmp_path, monkeypatch):
-    """The real `dvc status` on a committed pipeline, one parameter changed at a time."""
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pipeline with all outs there: `dvc status` has nothing to say of it."""
+    folder = tmp_path_factory.mktemp("committed")
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    for package in PACKAGES:
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, folder / package, ignore=ignore)
+    for stage in DVC:
+        for path in [*_outs(stage), *_deps(stage)]:
+            if path.startswith("data"):
+                _stand_in(folder / path)
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "commit", "-q", "-f"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def project(committed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`committed`, to be left as it was."""
+    monkeypatch.chdir(committed)  # or stages are named by where dvc.yaml is from here
+    return committed
+
+
+def test_dvc_status_has_nothing_to_say_where_nothing_changed(project):
+    assert _status(project) == set()
+
+
+def _status(folder: Path) -> set[str]:
+    """The stages that the real `dvc status` names, less the one that runs every time."""
     from dvc.repo import Repo
 
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
-        shutil.copy(ROOT / name, tmp_path)
-    for package in ("spm", "stages", "pipeline"):
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
-    for stage in DVC:
-        for path in [*_outs(stage), *DVC[stage]["deps"]]:
-            if path.startswith("data"):
-                _stand_in(tmp_path / path)
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, cwd=tmp_path, check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "commit", "-q", "-f"], cwd=tmp_path, check=True)
-    monkeypatch.chdir(tmp_path)  # or stages are named by where dvc.yaml is from here
-    text = (tmp_path / "params.yaml").read_text()
-    assert set(Repo(tmp_path).status()) <= {"inventory"}
+    return set(Repo(folder).status()) - {"inventory"}
+
+
+@pytest.mark.slow
+def test_dvc_status_names_the_expected_stages_for_every_parameter(project):
+    """One parameter changed at a time."""
+    text = (project / "params.yaml").read_text()
     for leaf in _leaves(PARAMS):
-        _write_changed(tmp_path / "params.yaml", text, leaf)
-        assert set(Repo(tmp_path).status()) - {"inventory"} == _expected(leaf), leaf
+        _write_changed(project / "params.yaml", text, leaf)
+        assert _status(project) == _expected(leaf), leaf
+    (project / "params.yaml").write_text(text)
+
+
+TRAINED = {"train", "evaluate", "report"}
+
+EDITS = {
+    # wording, progress and records; another method
+    "spm/base/errors.py": set(),
+    "spm/base/progress.py": set(),
+    "spm/base/unwritable.py": set(),
+    "spm/config/train.py": set(),
+    "spm/config/problems.py": set(),
+    "spm/methods/another/method.py": set(),
+    "pipeline/grids/grid.py": set(),
+    "pipeline/machine/prefect_server.py": set(),
+    "stages/inventory.py": set(),
+    "stages/shared/preflight.py": set(),
+    "stages/tracking/runs.py": set(),
+    # what a stage computes
+    "spm/motion/look.py": {"clips"},
+    "spm/video/clip_files.py": {"manifest", "frames"},
+    "spm/video/reading.py": {"frames"},
+    "spm/video/a_new_module.py": {"frames"},
+    "spm/dataset/splits.py": {"manifest", "frames"},
+    "spm/frames/shards.py": {"frames", *TRAINED},
+    "spm/episodes/sampler.py": TRAINED,
+    "spm/methods/clip_spm/padm.py": TRAINED,
+    "spm/model/weights.py": {"prompts", *TRAINED},
+    "spm/nn/otam.py": TRAINED,
+    "spm/training/loop.py": {"train"},
+    "spm/results/document.py": {"evaluate", "report"},
+    "spm/report/page.py": {"report"},
+    "pipeline/decoding/decode_flow.py": {"frames"},
+    "stages/evaluate.py": {"evaluate"},
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_dvc_status_names_the_expected_stages_for_an_edit(project, name):
+    """The stages that say they depend on the file; their descendants run if outs change."""
+    path = project / name
+    text = path.read_text(encoding="utf-8") if path.exists() else None
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{text or ''}# edited\n", encoding="utf-8")
+    try:
+        assert _status(project) == EDITS[name]
+    finally:
+        if text is not None:
+            path.write_text(text, encoding="utf-8")
+        else:
+            path.unlink()
 
 
 def _stand_in(path: Path) -> None:

@@ -23,6 +23,47 @@ def test_imports_go_one_way(package):
         assert reached <= ALLOWED[package], path
 
 
+FLOORS = {
+    "spm": "report recognition results training released episodes model methods nn dataset frames "
+    "video motion config base",
+    "pipeline": "grids presets decoding machine",
+    "stages": "commands tracking shared",
+}
+"""The rooms of each package from top to bottom. A room imports from itself and from those below;
+doors and stages, the modules beside the rooms, stand above them all."""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_is_a_room_of_a_floor(package):
+    folders = {path.parts[1] for path in _files(package) if len(path.parts) > 2}
+    assert folders <= set(FLOORS[package].split())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_room_imports_from_a_floor_above_it(package):
+    """So no two rooms import each other. The commands may ask a stage what it would do."""
+    rooms = FLOORS[package].split()
+    for number, room in enumerate(rooms):
+        below = {f"{package}.{name}" for name in rooms[number:]}
+        if room == "commands":
+            below |= {f"stages.{path.stem}" for path in _files("stages") if len(path.parts) == 2}
+        for path in _files(f"{package}/{room}"):
+            names = [name for name in imports(path, of=(package,)) if name.count(".")]
+            upward = [name for name in names if not _below(name, below)]
+            assert not upward, path
+
+
+def _below(name: str, places: set[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_the_first_init_of_a_package_says_anything(package):
+    """What a module needs it imports from the module that has it."""
+    inits = [path for path in _files(package) if path.name == "__init__.py"]
+    assert [path for path in inits if len(path.parts) > 2 and (ROOT / path).stat().st_size] == []
+
+
 def test_no_stage_imports_another():
     """But stages/commands, which may ask a stage what it would do. Nobody asks a command."""
     for path in _files("stages"):

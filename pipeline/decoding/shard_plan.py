@@ -20,8 +20,8 @@ from spm.base.versions import DECODING, versions
 from spm.config.frames import FramesConfig
 from spm.video.counting_readers import LIBRARIES
 
-_DECODER = "pipeline.decoding.shard_decoder"
-"""What turns clips into a shard."""
+_RECIPE = ("spm/video", "spm/frames")
+"""The code that turns clips into a shard."""
 
 
 @dataclass(frozen=True)
@@ -76,4 +76,4 @@ def _recipe(frames: FramesConfig) -> dict[str, Any]:
 @cache
 def _code() -> str:
     """Read once: a worker that lives long is to say what it runs, not what lies there by now."""
-    return code_hash(_DECODER, packages=("pipeline", "spm"))
+    return code_hash(*_RECIPE)

@@ -59,5 +59,5 @@ def _ask(backbone: BackboneConfig) -> subprocess.CompletedProcess[str]:
 def _key(backbone: BackboneConfig) -> str:
     path = Path(str(backbone.weights))
     content = remembered_hash(path, memory=hash_memory(paths.state_dir())) if path.is_file() else ""
-    code = code_hash("spm.model.check_weights", packages=["spm"])
+    code = code_hash("spm/model")
     return value_hash([backbone.model_dump(), content, code, versions(TRAINING)])[:32]

@@ -1,82 +1,94 @@
-"""Names by code: every file that is run counts, what only explains does not."""
+"""Names by code: every file of the folders counts, what only explains does not."""
 
-import ast
 import shutil
-from types import SimpleNamespace
 
 import pytest
 
 from pipeline.decoding import shard_plan
 from spm.base import source
-from spm.base.source import ONLY_HOW, closure, code_hash
+from spm.base.source import code_hash
+from stages.shared.training_code import training_code
 from tests.import_closure import PACKAGES, ROOT
 
-READ = "from pkg.pixels import SIZE\n\n\ndef read():\n    import pkg.late\n\n    return SIZE\n"
 FILES = {
-    "__init__.py": "",
-    "main.py": f'"""Reads."""\n\nimport pkg.deep.down\n{READ}',
-    "pixels.py": "SIZE = 3\n",
-    "late.py": "from . import facts\n",
-    "facts.py": "NAME = 'facts.yaml'\n",
-    "facts.yaml": "size: 3  # pixels\n",
-    "deep/__init__.py": "LEVEL = 1\n",
-    "deep/down.py": "import os\n\nLEVEL = 2\n",
-    "aside.py": "SIZE = 4\n",
+    "pkg/__init__.py": "",
+    "pkg/pixels.py": '"""Reads."""\n\nSIZE = 3\n\n\ndef read():\n    return SIZE\n',
+    "pkg/facts.yaml": "size: 3  # pixels\n",
+    "pkg/deep/__init__.py": "LEVEL = 1\n",
+    "pkg/deep/down.py": "LEVEL = 2\n",
+    "pkg/deep/notes.txt": "none of it\n",
+    "alone.py": "SIZE = 4\n",
+    "other.py": "SIZE = 5\n",
 }
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package `pkg`, beside the real ones."""
+def root(tmp_path, monkeypatch):
+    """A root with a package `pkg` and two modules."""
     for name, text in FILES.items():
-        (tmp_path / "pkg" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "pkg" / name).write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path / "pkg"
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    return tmp_path
 
 
-def of_package():
-    return code_hash("pkg.main", packages=["pkg"])
-
-
-def test_the_closure_is_all_that_is_imported_and_the_facts_beside_it(package):
-    found = closure("pkg.main", packages=["pkg"])
-    assert set(found.values()) == {package / name for name in FILES} - {package / "aside.py"}
-    assert {"pkg.deep.__init__", "pkg.deep.down", "pkg.facts.yaml"} <= set(found)
+def of_both():
+    return code_hash("pkg", "alone.py")
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("main.py", "return SIZE", "return SIZE + 1"),
-        ("pixels.py", "3", "4"),
-        ("late.py", "facts", "facts, pixels"),
-        ("facts.py", "facts.yaml", "other.yaml"),
-        ("facts.yaml", "3", "4"),
-        ("deep/__init__.py", "1", "2"),
-        ("deep/down.py", "2", "2.0"),
+        ("pkg/pixels.py", "return SIZE", "return SIZE + 1"),
+        ("pkg/pixels.py", "3", "4"),
+        ("pkg/facts.yaml", "3", "4"),
+        ("pkg/deep/__init__.py", "1", "2"),
+        ("pkg/deep/down.py", "2", "2.0"),
+        ("alone.py", "4", "5"),
     ],
 )
-def test_a_changed_value_in_any_file_changes_the_hash(package, name, old, new):
-    before, text = of_package(), FILES[name]
-    (package / name).write_text(text.replace(old, new), encoding="utf-8")
-    assert of_package() != before
-    (package / name).write_text(text, encoding="utf-8")
-    assert of_package() == before
+def test_a_changed_value_in_any_file_changes_the_hash(root, name, old, new):
+    before, text = of_both(), FILES[name]
+    (root / name).write_text(text.replace(old, new), encoding="utf-8")
+    assert of_both() != before
+    (root / name).write_text(text, encoding="utf-8")
+    assert of_both() == before
 
 
-def test_a_module_that_comes_in_is_noticed(package):
-    before = of_package()
-    (package / "pixels.py").write_text("from pkg.aside import SIZE\n", encoding="utf-8")
-    between = of_package()
-    (package / "aside.py").write_text("SIZE = 5\n", encoding="utf-8")
-    assert len({before, between, of_package()}) == 3
+def test_a_module_that_comes_goes_or_is_called_otherwise_is_noticed(root):
+    before = of_both()
+    (root / "pkg/more.py").write_text("SIZE = 5\n", encoding="utf-8")
+    more = of_both()
+    (root / "pkg/more.py").rename(root / "pkg/most.py")
+    assert len({before, more, of_both()}) == 3
+    (root / "pkg/most.py").unlink()
+    assert of_both() == before
+
+
+def test_other_files_and_the_order_of_the_places_do_not_matter(root):
+    before = of_both()
+    (root / "other.py").write_text("SIZE = 6\n", encoding="utf-8")
+    (root / "pkg/deep/notes.txt").write_text("more\n", encoding="utf-8")
+    assert code_hash("alone.py", "pkg", "pkg/deep") == before
+
+
+def test_it_is_not_of_where_the_code_lies(root, tmp_path_factory, monkeypatch):
+    before = of_both()
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(root, elsewhere)
+    monkeypatch.setattr(source, "ROOT", elsewhere)
+    assert of_both() == before
+
+
+@pytest.mark.parametrize("place", ["pgk", "pkg/none.py"])
+def test_a_place_without_code_is_an_error(root, place):
+    with pytest.raises(FileNotFoundError, match=place):
+        code_hash("pkg", place)
 
 
 EXPLAINED = '''"""Another docstring."""
 
-import pkg.deep.down  # why
-from pkg.pixels import SIZE
+SIZE = 3  # why
 
 """And one in between."""
 
@@ -84,36 +96,24 @@ from pkg.pixels import SIZE
 def read():
     """What it does."""
 
-    import pkg.late
-
     return (
         SIZE
     )
 '''
 
 
-def test_comments_docstrings_and_layout_change_nothing(package):
-    before = of_package()
-    (package / "main.py").write_text(EXPLAINED, encoding="utf-8")
-    (package / "facts.yaml").write_text("# said\nsize:   3\n", encoding="utf-8")
-    assert of_package() == before
+def test_comments_docstrings_and_layout_change_nothing(root):
+    before = of_both()
+    (root / "pkg/pixels.py").write_text(EXPLAINED, encoding="utf-8")
+    (root / "pkg/facts.yaml").write_text("# said\nsize:   3\n", encoding="utf-8")
+    assert of_both() == before
 
 
-def test_a_string_that_is_used_is_no_docstring(package):
-    (package / "pixels.py").write_text("SIZE = len('abc')\n", encoding="utf-8")
-    before = of_package()
-    (package / "pixels.py").write_text("SIZE = len('abcd')\n", encoding="utf-8")
-    assert of_package() != before
-
-
-def test_files_that_only_refuse_report_or_name_are_left_out(package, monkeypatch):
-    before = of_package()
-    monkeypatch.setattr(source, "ONLY_HOW", (*ONLY_HOW, "pkg.deep"))
-    without = of_package()
-    assert without != before
-    for name in ("deep/down.py", "deep/__init__.py"):
-        (package / name).write_text("LEVEL = 9\n", encoding="utf-8")
-    assert of_package() == without
+def test_a_string_that_is_used_is_no_docstring(root):
+    (root / "alone.py").write_text("SIZE = len('abc')\n", encoding="utf-8")
+    before = of_both()
+    (root / "alone.py").write_text("SIZE = len('abcd')\n", encoding="utf-8")
+    assert of_both() != before
 
 
 @pytest.fixture
@@ -121,10 +121,7 @@ def project(tmp_path, monkeypatch):
     """A copy of the project's packages, which the hashes are of."""
     for name in PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    found = {
-        name: SimpleNamespace(submodule_search_locations=[tmp_path / name]) for name in PACKAGES
-    }
-    monkeypatch.setattr(source, "find_spec", found.get)
+    monkeypatch.setattr(source, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -138,8 +135,7 @@ def recipe():
         ("spm/video/clip_files.py", '"png")', '"png", "bmp")'),  # which images count as frames
         ("spm/video/packet_checks.py", "return", "assert True\n    return"),
         ("spm/video/clip.py", "reader: str", "reader: object"),
-        ("pipeline/decoding/clip_channel.py", "import", "import glob\nimport"),
-        ("pipeline/decoding/shard_decoder.py", "* job.frames", "* 1 * job.frames"),
+        ("spm/frames/shard_writer.py", "import", "import glob\nimport"),
     ],
 )
 def test_what_reads_and_writes_frames_is_in_the_recipe_of_a_shard(project, name, old, new):
@@ -152,7 +148,14 @@ def test_what_reads_and_writes_frames_is_in_the_recipe_of_a_shard(project, name,
 
 
 @pytest.mark.parametrize(
-    "name", ["spm/base/errors.py", "spm/config/frames.py", "spm/model/model.py"]
+    "name",
+    [
+        "pipeline/decoding/decode_flow.py",
+        "spm/base/errors.py",
+        "spm/config/frames.py",
+        "spm/dataset/coverage.py",
+        "spm/model/model.py",
+    ],
 )
 def test_what_cannot_change_a_frame_decodes_nothing_anew(project, name):
     before = recipe()
@@ -161,34 +164,22 @@ def test_what_cannot_change_a_frame_decodes_nothing_anew(project, name):
     assert recipe() == before
 
 
-def test_the_name_of_a_checkpoint_is_of_all_that_trains_and_of_nothing_else():
-    """Not of what happens to be imported, nor of how runs are recorded."""
-    files = closure("stages.train", packages=["spm"])
-    assert {
-        "stages.train",
-        "spm.model.model",
-        "spm.methods.clip_spm.padm",
-        "spm.training.loop",
-        "spm.frames.shards",
-    } <= set(files)
-    assert not {
-        "stages.tracking.runs",
-        "spm.predict",
-        "spm.video.reading",
-        "spm.results.document",
-    } & set(files)
-
-
-def test_the_sections_hold_values_and_checks_alone():
-    """Or they could not be left out of the names of shards and checkpoints."""
-    allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    for path in sorted((ROOT / "spm/config").glob("*.py")):
-        if path.stem in ("base", "problems", "sections"):  # these refuse
-            continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            assert isinstance(node, allowed), path
-            if isinstance(node, ast.ClassDef):
-                methods = [each.name for each in node.body if isinstance(each, ast.FunctionDef)]
-                assert all(name.startswith("_") for name in methods), path
-            elif isinstance(node, ast.Assign):
-                assert isinstance(node.value, ast.Constant | ast.Subscript), path
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("spm/methods/clip_spm/padm.py", True),
+        ("spm/training/loop.py", True),
+        ("stages/train.py", True),
+        ("spm/methods/another/method.py", False),
+        ("spm/video/reading.py", False),
+        ("spm/results/document.py", False),
+        ("stages/tracking/runs.py", False),
+    ],
+)
+def test_the_name_of_a_checkpoint_is_of_what_trains_and_of_nothing_else(project, name, counts):
+    """Not of how runs are recorded, nor of another method."""
+    before = code_hash(*training_code("clip_spm"))
+    (project / name).parent.mkdir(exist_ok=True)
+    with open(project / name, "a", encoding="utf-8") as file:
+        file.write("ADDED = 1\n")
+    assert (code_hash(*training_code("clip_spm")) != before) == counts

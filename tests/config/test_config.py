@@ -1,14 +1,26 @@
-"""params.yaml: strict, closed, and its errors name the nearest key."""
+"""params.yaml: strict, closed, and its errors name the nearest key.
+
+No stage depends on spm/config: that a section can only refuse is tested here.
+"""
+
+import ast
+import copy
 
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.presets.load_preset import PRESETS, load_preset
+from pipeline.presets.parameters import apply
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
+from spm.config.base import validate
+from spm.config.dataset import BENCHMARKS
+from spm.config.dotted import flatten, place_of
 from spm.config.runtime import RuntimeConfig
-from spm.config.sections import SECTIONS
+from spm.config.sections import SECTIONS, check_all
 from spm.config.train import TrainConfig
 from stages.shared import params
+from tests.import_closure import ROOT
 
 
 def _load(tmp_path, change) -> None:
@@ -140,3 +152,40 @@ def test_what_is_no_yaml_says_so(tmp_path):
     path.write_text("train: {lr: 1")
     with pytest.raises(ConfigError, match="is not valid YAML"):
         read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    "preset", [None, *sorted(path.stem for path in PRESETS.glob("*.yaml")), *BENCHMARKS]
+)
+def test_a_section_is_what_stands_in_the_file(preset):
+    """Nothing is filled in or worked out: params.yaml, which stages depend on, says it all."""
+    document = read_yaml(params.PARAMS)
+    if preset is not None:
+        document = apply(document, load_preset(preset))
+    for name, section in SECTIONS.items():
+        assert validate(section, document[name], name=name).model_dump() == document[name]
+
+
+def test_no_key_has_a_default():
+    document = read_yaml(params.PARAMS)
+    for name in flatten(document):
+        without = copy.deepcopy(document)
+        section, key = place_of(name, document=without)
+        del section[key]
+        with pytest.raises(ConfigError, match=f"{name} is missing"):
+            check_all(without)
+
+
+def test_the_sections_hold_values_and_checks_alone():
+    """Or a change of them could change an out."""
+    allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    for path in sorted((ROOT / "spm/config").glob("*.py")):
+        if path.stem in ("base", "dotted", "problems", "sections"):  # these read, refuse
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            assert isinstance(node, allowed), path
+            if isinstance(node, ast.ClassDef):
+                methods = [each.name for each in node.body if isinstance(each, ast.FunctionDef)]
+                assert all(name.startswith("_") for name in methods), path
+            elif isinstance(node, ast.Assign):
+                assert isinstance(node.value, ast.Constant | ast.Subscript), path

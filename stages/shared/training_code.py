@@ -1,0 +1,11 @@
+"""The code that decides what weights training comes to: it is in the name of a checkpoint.
+
+A test compares it with the code deps of the stage `train` in dvc.yaml.
+"""
+
+_FOLDERS = ("spm/episodes", "spm/frames", "spm/model", "spm/nn", "spm/training")
+
+
+def training_code(method: str) -> tuple[str, ...]:
+    """Files and folders, as spm.base.source.code_hash takes them."""
+    return ("stages/train.py", *_FOLDERS, f"spm/methods/{method}")
