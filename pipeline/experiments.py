@@ -82,9 +82,10 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
 def _keys(
     points: Sequence[Point], *, snapshot: Snapshot, outside: OutsideFiles
 ) -> dict[tuple[str, int], str]:
-    code = snapshot.code()
     return {
-        (point.row, point.seed): point_key(point, code=code, outside=outside.of(point.parameters))
+        (point.row, point.seed): point_key(
+            point, code=snapshot.code(point.parameters), outside=outside.of(point.parameters)
+        )
         for point in points
     }
 

@@ -10,10 +10,13 @@ project may be a sub-folder of its repository: then a copy has the whole reposit
 """
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +39,14 @@ class Snapshot:
     tree: str
     """The git tree of the repository's files as they are."""
 
-    def code(self) -> dict[str, str]:
+    def code(self, parameters: Mapping[str, Any]) -> dict[str, str]:
         """Path -> git hash of every file that dvc.yaml names as a dep of what is measured.
 
+        Of what it names by a parameter, as spm/methods/${model.method}, that of `parameters`.
         Raises InputError where one is in a submodule: its files are in another repository.
         """
-        deps, found = _deps(self.root / "dvc.yaml"), {}
+        deps = {_resolved(dep, parameters) for dep in _deps(self.root / "dvc.yaml")}
+        found = {}
         for path, (mode, blob) in _listing(self.root, self.tree).items():
             if mode == _SUBMODULE and any(_overlap(path, dep) for dep in deps):
                 raise InputError(
@@ -139,6 +144,13 @@ def _deps(dvc_yaml: Path) -> set[str]:
         found |= {dep for dep in deps if dep not in writer}
         waiting += [writer[dep] for dep in deps if dep in writer and writer[dep] not in seen]
     return found
+
+
+def _resolved(dep: str, parameters: Mapping[str, Any]) -> str:
+    def value(name: re.Match[str]) -> str:
+        return str(reduce(getitem, name[1].split("."), parameters))
+
+    return re.sub(r"\$\{(.+?)\}", value, dep)
 
 
 def _head(root: Path) -> str:

@@ -11,10 +11,14 @@ from spm.base.errors import InputError
 from spm.base.yaml_file import read_yaml
 from tests.machines import told
 
+PARAMETERS = {"model": {"method": "otam"}}
 DVC_YAML = """
 stages:
   train: {cmd: t, deps: [code/train.py, code/head], outs: [data/model]}
-  evaluate: {cmd: e, deps: [data/model, code/evaluate.py], metrics: [data/e.json: {cache: false}]}
+  evaluate:
+    cmd: e
+    deps: [data/model, code/evaluate.py, "code/${model.method}"]
+    metrics: [data/e.json: {cache: false}]
   report: {cmd: r, deps: [data/e.json, code/report.py], outs: [data/report]}
 """
 
@@ -33,7 +37,10 @@ def project(tmp_path):
     folder = tmp_path / "project"
     files = {"params.yaml": "model: {padm: true}  # switch\n", "dvc.yaml": DVC_YAML, "gone": "g"}
     files |= {".gitignore": "/models/\n", ".dvc/config": "", "models/a.pt": "weights"}
-    files |= {f"code/{name}.py": "1" for name in ("train", "evaluate", "report", "head/spm")}
+    files |= {
+        f"code/{name}.py": "1"
+        for name in ("train", "evaluate", "report", "head/spm", "otam/a", "spm/a")
+    }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -68,12 +75,18 @@ def test_a_copy_has_the_files_as_they_are_and_the_project_stays(project, tmp_pat
 
 
 def test_code_is_what_the_measurement_depends_on(project):
-    before = take_snapshot(project).code()
-    assert set(before) == {f"code/{n}.py" for n in ("train", "evaluate", "head/spm", "head/new")}
+    def code(method: str = "otam") -> dict[str, str]:
+        return take_snapshot(project).code({"model": {"method": method}})
+
+    before = code()
+    measured = ("train", "evaluate", "head/spm", "head/new", "otam/a")
+    assert set(before) == {f"code/{name}.py" for name in measured}
     (project / "code/report.py").write_text("another page")
-    assert take_snapshot(project).code() == before
+    (project / "code/spm/a.py").write_text("another method, which is not the point's")
+    assert code() == before
+    assert set(code("spm")) == {*before, "code/spm/a.py"} - {"code/otam/a.py"}
     (project / "code/head/spm.py").write_text("another head")
-    assert take_snapshot(project).code() != before
+    assert code() != before
 
 
 def a_copy(project: Path, place: Path) -> WorkingCopy:
@@ -87,7 +100,7 @@ def test_of_a_project_in_a_sub_folder_the_copy_has_the_whole_repository(project,
     git(tmp_path, "commit", "-q", "-m", "moved")
     (project / "code/train.py").write_text("4")
     (tmp_path / "other").write_text("not the project's")
-    assert "code/train.py" in take_snapshot(project).code()
+    assert "code/train.py" in take_snapshot(project).code(PARAMETERS)
     copy = a_copy(project, tmp_path / "place")
     copy.reset({"model.padm": False})
     assert copy.folder == tmp_path / "place/project"
@@ -141,10 +154,10 @@ def test_a_submodule_matters_where_it_holds_code(project, tmp_path):
     add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "-f", "../theirs"]
     git(project, "remote", "add", "origin", str(project))
     git(project, *add, "docs/theme")
-    assert take_snapshot(project).code()
+    assert take_snapshot(project).code(PARAMETERS)
     git(project, *add, "code/head/theirs")
     with pytest.raises(InputError, match=told("a grid, code in a submodule").pattern):
-        take_snapshot(project).code()
+        take_snapshot(project).code(PARAMETERS)
 
 
 def test_without_a_commit_it_says_what_to_do(tmp_path):
