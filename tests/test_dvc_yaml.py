@@ -24,14 +24,17 @@ DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 
 # No stage depends on these rooms, so that mending them costs nobody a training. What stands beside
-# each is why nothing in it can change an out. A module of which that is not true belongs elsewhere.
+# each is why nothing in it can change an out. A module of which that is not true belongs elsewhere:
+# composed names and the split's lists, say, lie in spm/dataset.
 NEVER = {
     "spm/__init__.py": "finds the public names when they are used; the stages use none of them",
     "pipeline/__init__.py": "explains a missing package",
-    "stages/__init__.py": "explains a missing package, and lets OpenMP's idle threads sleep",
-    "spm/base": "refuses, makes names and hashes, reads YAML, writes files whole: as it was told",
+    "stages/__init__.py": "explains a missing package, and how idle threads wait",
+    "spm/base": "refuses and warns, makes names and hashes, reads YAML, writes files whole (h5py "
+    "decides the bytes of an HDF5 file)",
     "spm/config": "holds no values, refuses (tests/config): what it holds stands in params.yaml",
-    "stages/shared": "starts a stage, refuses, finds folders and sections: it makes no content",
+    "stages/shared": "starts a stage in its ranks, which are recorded beside the result; refuses; "
+    "says where folders and sections are. What outside_files makes, inventory writes at every run",
     "stages/tracking": "records runs in MLflow, which no stage reads",
     "pipeline/machine": "starts processes and servers, and knows where a machine keeps its files",
 }
