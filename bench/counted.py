@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from bench.episode import Episode, head_loss
 from spm.model.activation_checkpointing import blocks, checkpoint_activations
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel
 from spm.training.loop import episode_losses
 
 
@@ -36,7 +36,7 @@ class Cost:
         return self.tower_flops + self.head_flops
 
 
-def cost(build: Callable[[], ClipSPM], episode: Episode) -> Cost:
+def cost(build: Callable[[], FewShotModel], episode: Episode) -> Cost:
     """Of the model that `build` makes."""
     with FakeTensorMode():
         model, kept = build().train(), _Kept()
@@ -61,7 +61,7 @@ def cost(build: Callable[[], ClipSPM], episode: Episode) -> Cost:
         return Cost(*counts, kept_bytes=kept.bytes(model))
 
 
-def kept_with_checkpointing(build: Callable[[], ClipSPM], episode: Episode) -> int:
+def kept_with_checkpointing(build: Callable[[], FewShotModel], episode: Episode) -> int:
     """Kept bytes under activation checkpointing; the backward pass adds those of one block."""
     with FakeTensorMode():
         model, kept = build().train(), _Kept()
@@ -103,7 +103,7 @@ class _Kept:
     def note_input(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self.note(inputs[0])
 
-    def bytes(self, model: ClipSPM) -> int:
+    def bytes(self, model: FewShotModel) -> int:
         """Without the model's own."""
         weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
         return sum(each.nbytes() for key, each in self._storages.items() if key not in weights)

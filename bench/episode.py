@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from spm.episodes.training_data import EpisodePixels
-from spm.model.model import ClipSPM
+from spm.methods.base import EpisodeFeatures
+from spm.model.model import FewShotModel
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,20 @@ class Episode:
         )
 
 
-def head_loss(model: ClipSPM, features: Tensor, drawn: EpisodePixels, text: Tensor) -> Tensor:
+def head_loss(model: FewShotModel, features: Tensor, drawn: EpisodePixels, text: Tensor) -> Tensor:
     """From features [S + Q, T, C] of the episode's clips and text [N, C]."""
     num_support = len(drawn.support_labels)
-    support, query = features[:num_support], features[num_support:]
-    losses = model.losses(support, drawn.support_labels, query, drawn.query_labels, text)
-    return losses.total
+    episode = EpisodeFeatures(
+        features[:num_support],
+        drawn.support_labels,
+        features[num_support:],
+        text,
+        num_classes=len(text),
+    )
+    return model.method.losses(episode, drawn.query_labels).total
 
 
-def head_steps(model: ClipSPM, episode: Episode) -> dict[str, Callable[[], Any]]:
+def head_steps(model: FewShotModel, episode: Episode) -> dict[str, Callable[[], Any]]:
     """The head on random features, each with what comes before it: logits, losses, backward."""
     drawn = episode.pixels(1)
     features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)

@@ -17,8 +17,8 @@ from bench.models import BACKBONES, QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
 from bench.timing import Line, in_words, interleaved
 from spm.base import command
-from spm.model.model import ClipSPM
-from spm.model.prepared import classify_prepared, prepare
+from spm.methods.base import EpisodeFeatures, Prepared
+from spm.model.model import FewShotModel
 
 EPISODES = 10_000
 HMDB51_CLIPS = 1292
@@ -56,7 +56,7 @@ def rates() -> Iterator[dict[str, Any]]:
         }
 
 
-def _line(name: str, model: ClipSPM, *, clips: int) -> Line:
+def _line(name: str, model: FewShotModel, *, clips: int) -> Line:
     one_clip = pixels(1, size=model.image_size)
     with torch.no_grad():
         seconds = interleaved(
@@ -77,18 +77,27 @@ def _line(name: str, model: ClipSPM, *, clips: int) -> Line:
     )
 
 
-def _our_episodes(model: ClipSPM) -> Callable[[], object]:
+def _our_episodes(model: FewShotModel) -> Callable[[], object]:
     """The head of `_BATCH` episodes."""
     pool = features(60, channels=model.channels)
-    clips = prepare(model, pool, pool[:, 0])
-    support_labels = _LABELS.expand(_BATCH, -1)
+    tables = model.method.prepare(pool, pool[:, 0])
+    assert tables is not None
+    labels = _LABELS.expand(_BATCH, -1)
     rows = torch.arange(_BATCH * WAY * (_SHOT + QUERY)).remainder(60).reshape(_BATCH, -1)
     support, query = rows[:, : WAY * _SHOT], rows[:, WAY * _SHOT :]
     text = pool[: _BATCH * WAY, 0].reshape(_BATCH, WAY, -1)
-    return lambda: classify_prepared(model, clips, support, support_labels, query, text)
+
+    def classify() -> object:
+        prepared = Prepared(tables.support[support], tables.query[query])
+        episodes = EpisodeFeatures(
+            pool[support], labels, pool[query], text, num_classes=WAY, prepared=prepared
+        )
+        return model.method.classify(episodes)
+
+    return classify
 
 
-def _their_episode(model: ClipSPM) -> Callable[[], object]:
+def _their_episode(model: FewShotModel) -> Callable[[], object]:
     """The head of one episode, from its features."""
     support = features(WAY * _SHOT, channels=model.channels)
     query = features(WAY * QUERY, channels=model.channels)

@@ -13,10 +13,10 @@ from bench.episode import Episode
 from bench.models import FRAMES, QUERY, WAY
 from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
-from spm.episodes.evaluation import EncodedClips, measure, of_model, prepare_clips
+from spm.episodes.evaluation import EncodedClips, measure, prepare_clips
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import EpisodePixels
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel
 from spm.training.loop import Schedule, TrainingInputs, train
 
 _STEP = 8
@@ -55,12 +55,12 @@ class Case:
         return Episode(way=WAY, shot=self.shot, query=QUERY, frames=FRAMES)
 
 
-def training_seconds(model: ClipSPM, case: Case, sizes: Sizes, *, compile: bool) -> float:
+def training_seconds(model: FewShotModel, case: Case, sizes: Sizes, *, compile: bool) -> float:
     """Seconds an episode, in spm.training.loop.train: between the first validation and the last."""
     device = next(model.parameters()).device
     seen: list[float] = []
 
-    def note_time(model: ClipSPM) -> float:
+    def note_time(model: FewShotModel) -> float:
         _wait(device)
         seen.append(time.perf_counter())
         return 0.0
@@ -83,7 +83,7 @@ def training_seconds(model: ClipSPM, case: Case, sizes: Sizes, *, compile: bool)
     return (seen[-1] - seen[0]) / (_STEP * sizes.steps)
 
 
-def tower_seconds(model: ClipSPM, case: Case, device: torch.device) -> float:
+def tower_seconds(model: FewShotModel, case: Case, device: torch.device) -> float:
     """Seconds an episode of the visual tower alone, forward and backward."""
     pixels = EpisodePixels.stack([case.episode.pixels(model.image_size)] * case.together)
     on_device = pixels.to(device).pixels
@@ -93,7 +93,7 @@ def tower_seconds(model: ClipSPM, case: Case, device: torch.device) -> float:
 
 
 def evaluation_seconds(
-    model: ClipSPM, *, shot: int, episodes: int, batch: int, clips_per_class: int = 129
+    model: FewShotModel, *, shot: int, episodes: int, batch: int, clips_per_class: int = 129
 ) -> float:
     """Seconds of `episodes` on encoded clips of ten classes, as stages.evaluate runs them.
 
@@ -110,8 +110,8 @@ def evaluation_seconds(
     def evaluate(episodes: int) -> None:
         prepared = prepare_clips(model, encoded, classes=classes, class_text=text)
         measure(
-            {"model": of_model(model, prepared)},
-            encoded=encoded,
+            {"model": model.method.classify},
+            encoded=prepared,
             sampler=sampler,
             class_text=text,
             episodes=episodes,

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from spm.base.yaml_file import read_yaml
-from spm.config.sections import SECTIONS
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 
 WAY, QUERY, FRAMES = 5, 4, 8
@@ -23,7 +22,7 @@ def build(
     precision: str = "float32",
     channels: int | None = None,
     **model: object,
-) -> ClipSPM:
+) -> FewShotModel:
     """The model of params.yaml; or `backbone` of open_clip under a head of the paper's size.
 
     channels: C, where `backbone` does not bring its own.
@@ -36,8 +35,9 @@ def build(
     values["backbone"]["precision"] = precision
     values["model"] |= model
     names = ("backbone", "model", "frames", "prompts")
-    sections = {name: SECTIONS[name](**values[name]) for name in names}
-    return ClipSPM(ModelSpec(**sections, selection="validation")).eval()
+    sections = {name: values[name] for name in names}
+    spec = ModelSpec(**sections, selection="validation", train_classes=None)
+    return build_model(spec).eval()
 
 
 def pixels(clips: int, *, size: int) -> Tensor:

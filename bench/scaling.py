@@ -18,7 +18,7 @@ from bench.gpu_case import evaluation_seconds
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build
 from bench.timing import interleaved
 from spm.base import command
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel
 
 BASE = Episode(way=WAY, shot=1, query=QUERY, frames=FRAMES)
 CHANNELS = 128
@@ -89,7 +89,7 @@ def _counted(counted: Cost, *, giga: int) -> list[str]:
     return [*(f"{each / 1e9 / giga:.2f}" for each in flops), kept]
 
 
-def _tower(model: ClipSPM, episode: Episode) -> Callable[[], None]:
+def _tower(model: FewShotModel, episode: Episode) -> Callable[[], None]:
     pixels = episode.pixels(model.image_size).pixels
     return lambda: model.encode_video(pixels).sum().backward()
 

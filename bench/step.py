@@ -18,7 +18,7 @@ from bench.episodes import training_episodes
 from bench.models import BACKBONES, FRAMES, QUERY, WAY, build, pixels
 from bench.timing import in_words, interleaved
 from spm.base import command
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel
 
 SHOTS = (1, 5)
 _ACCUMULATE = 16
@@ -32,7 +32,7 @@ def rows() -> Iterator[dict[str, Any]]:
             yield {"backbone": name, "shot": shot} | _row(model, shot=shot)
 
 
-def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
+def _row(model: FewShotModel, *, shot: int) -> dict[str, float]:
     episode = Episode(way=WAY, shot=shot, query=QUERY, frames=FRAMES)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
     with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +62,7 @@ def _row(model: ClipSPM, *, shot: int) -> dict[str, float]:
     }
 
 
-def _backbone(model: ClipSPM) -> Callable[[], None]:
+def _backbone(model: FewShotModel) -> Callable[[], None]:
     clip = pixels(1, size=model.image_size)
     return lambda: model.encode_video(clip).sum().backward()
 

@@ -15,14 +15,14 @@ from typing import Any
 from spm.base.missing_packages import explain_missing_packages
 
 _HOME = {
-    "ClipSPM": "spm.model.model",
+    "FewShotModel": "spm.model.model",
     "encode_classes": "spm.inputs",
     "load_model": "spm.model.model",
     "read_clip": "spm.inputs",
     "save_model": "spm.model.model",
 }
 
-__all__ = ["ClipSPM", "encode_classes", "load_model", "read_clip", "save_model"]
+__all__ = ["FewShotModel", "encode_classes", "load_model", "read_clip", "save_model"]
 
 
 explain_missing_packages()

@@ -24,17 +24,21 @@ from spm.base import command
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError, DataError
 from spm.base.path_parser import PathParser
+from spm.base.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
 from spm.config.backbone import CONV, BackboneConfig
-from spm.model.model import WEIGHTS_FILE, ClipSPM
+from spm.methods.clip_spm.config import Config
+from spm.methods.clip_spm.released import LAMBDA3_SCALE, SCALE
+from spm.methods.registry import released_layout
+from spm.model.model import WEIGHTS_FILE, build_model
 from spm.model.spec import ModelSpec, load_spec, save_spec
-from spm.model.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
 from spm.model.torch_file import read_torch_file
 from spm.model.weight_facts import models_of
 from spm.model.weight_file import form_of
-from spm.released.release import LAMBDA3_SCALE, SCALE, released_name, released_spec
+from spm.released.release import released_spec
 
 EXTRAS_FILE = "released.safetensors"
 _STATE = "model_state_dict"
+_TOWER = "backbone.visual."
 _PLAIN, _WRAPPED = "backbone.", "backbone.module."
 # Stand in until the keys are checked: which names there are does not depend on sizes.
 _SIZES: dict[str, Any] = {
@@ -101,8 +105,10 @@ def to_released(folder: Path, path: Path) -> None:
     if (folder / EXTRAS_FILE).is_file():
         extras, wrapped = _load(folder / EXTRAS_FILE)
     neutral = {LAMBDA3_SCALE: torch.ones(())} | extras
-    state = neutral | {released_name(name, backbone=wrapped): ours[name] for name in ours}
-    as_released = spec.model.model_copy(
+    layout = _layout(spec, backbone=wrapped)
+    theirs = {name: released for released, (name, _) in layout.items()}
+    state = neutral | {theirs.get(name, name): value for name, value in ours.items()}
+    as_released = _head(spec, folder=folder).model_copy(
         update={
             "hsmr": True,
             "spm": True,
@@ -117,14 +123,20 @@ def to_released(folder: Path, path: Path) -> None:
         torch.save({_STATE: state}, file)
 
 
+def _head(spec: ModelSpec, *, folder: Path) -> Config:
+    """Raises DataError for a model of another method."""
+    if not isinstance(spec.model, Config):
+        raise DataError(f"{folder} is a model of {spec.model.method}: the release is CLIP-SPM")
+    return spec.model
+
+
 def _layout(spec: ModelSpec, *, backbone: str) -> dict[str, tuple[str, torch.Size]]:
     """Released name -> our name and shape, of every tensor of our model."""
     with torch.device("meta"):
-        model = ClipSPM(spec, load_backbone_weights=False)
-    return {
-        released_name(name, backbone=backbone): (name, value.shape)
-        for name, value in model.state_dict().items()
-    }
+        model = build_model(spec, load_backbone_weights=False)
+    tower = model.backbone.visual.state_dict().items()
+    of_tower = {f"{backbone}{name}": (f"{_TOWER}{name}", value.shape) for name, value in tower}
+    return of_tower | released_layout(model.method)
 
 
 def _check_names(state: State, layout: Mapping[str, Any], *, path: Path) -> None:
@@ -230,7 +242,7 @@ def main() -> None:
         arguments.target,
         **{name: getattr(arguments, name) for name in options},
     )
-    model = spec.model
+    model = _head(spec, folder=arguments.target)
     print(
         f"{arguments.target}: {spec.backbone.name}, {model.heads} heads of {model.head_dim}, "
         f"hidden_dim {model.hidden_dim}, gate ratios {model.gate_visual_ratio:g} and "

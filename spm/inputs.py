@@ -8,10 +8,10 @@ from torch import Tensor
 from spm.dataset.class_text import class_text
 from spm.episodes.clip_pixels import read_pixels
 from spm.model import text_tower
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel
 
 
-def read_clip(path: Path | str, *, model: ClipSPM) -> Tensor:
+def read_clip(path: Path | str, *, model: FewShotModel) -> Tensor:
     """[T, H, W, 3] uint8 on the model's device: the frames that `model.encode_video` takes.
 
     `path`: a video file, or a folder of its frames. Raises DataError with the reason for one that
@@ -21,7 +21,7 @@ def read_clip(path: Path | str, *, model: ClipSPM) -> Tensor:
     return pixels.to(_any_parameter(model).device)
 
 
-def encode_classes(classes: Sequence[str], *, model: ClipSPM) -> Tensor:
+def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor:
     """[N, C], in the order of `classes`: names as of folders ("PouringTea") or texts.
 
     They go through the model's templates and its frozen text tower. Raises ConfigError for weights
@@ -32,9 +32,9 @@ def encode_classes(classes: Sequence[str], *, model: ClipSPM) -> Tensor:
         prompts=model.config.prompts,
         backbone=model.config.backbone,
     )
-    how = model.config.model.text_ensemble
+    how = model.config.prompts.text_ensemble
     return features.of(list(classes), how=how).to(_any_parameter(model))
 
 
-def _any_parameter(model: ClipSPM) -> Tensor:
+def _any_parameter(model: FewShotModel) -> Tensor:
     return next(model.parameters())

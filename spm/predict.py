@@ -28,7 +28,7 @@ from spm.dataset.class_text import class_text
 from spm.dataset.support_folder import find_support, passed_over
 from spm.episodes.device import pick_device
 from spm.inputs import encode_classes, read_clip
-from spm.model.model import ClipSPM, load_model
+from spm.model.model import FewShotModel, load_model
 from spm.model.text_tower import is_trained
 
 
@@ -67,7 +67,7 @@ def main() -> int:
     return 1 if problems else 0
 
 
-def encode_support(model: ClipSPM, paths: dict[str, list[Path]]) -> Support:
+def encode_support(model: FewShotModel, paths: dict[str, list[Path]]) -> Support:
     """Reads and encodes the examples. Raises DataError that names each unreadable one."""
     clips = [(label, path) for label, name in enumerate(paths) for path in paths[name]]
     features, problems = _encode(model, [path for _, path in clips])
@@ -85,7 +85,7 @@ def encode_support(model: ClipSPM, paths: dict[str, list[Path]]) -> Support:
 
 
 def classify(
-    model: ClipSPM, support: Support, queries: Sequence[Tensor], *, transductive: bool
+    model: FewShotModel, support: Support, queries: Sequence[Tensor], *, transductive: bool
 ) -> list[list[float]]:
     """Probabilities [Q, N] in percent of queries [T, C], one by one or all in one episode."""
     if not queries:
@@ -99,7 +99,9 @@ def classify(
     return percent
 
 
-def _encode(model: ClipSPM, paths: Iterable[Path]) -> tuple[dict[Path, Tensor], dict[Path, str]]:
+def _encode(
+    model: FewShotModel, paths: Iterable[Path]
+) -> tuple[dict[Path, Tensor], dict[Path, str]]:
     """Features [T, C] of the clips that can be read, and the reasons of those that cannot."""
     features: dict[Path, Tensor] = {}
     problems: dict[Path, str] = {}

@@ -25,15 +25,14 @@ from spm.episodes.evaluation import (
     Measurement,
     encode_clips,
     measure,
-    of_model,
-    on_features,
     prepare_clips,
 )
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.frames.integrity import measured_on
 from spm.frames.store import FrameStore
-from spm.model.model import ClipSPM, load_model
+from spm.methods.registry import baselines, build_method
+from spm.model.model import FewShotModel, load_model
 from spm.model.prompts import PromptFeatures
 from spm.results.accuracy_table import accuracy_table
 from spm.results.document import (
@@ -45,12 +44,6 @@ from spm.results.document import (
     document,
     episode_table,
     headline,
-)
-from spm.results.yardsticks import (
-    MEAN_POOLED_COSINE,
-    ZERO_SHOT_TEXT,
-    mean_pooled_cosine,
-    zero_shot_text,
 )
 from stages.shared import command, params, paths
 from stages.shared.alone import alone
@@ -134,7 +127,7 @@ def _sampler(store: FrameStore, evaluate: EvaluateConfig, *, way: int, shot: int
 
 
 def _measure(
-    model: ClipSPM,
+    model: FewShotModel,
     store: FrameStore,
     prompts: PromptFeatures,
     *,
@@ -143,39 +136,42 @@ def _measure(
     ranks: Ranks,
 ) -> dict[int, Measurement]:
     """Shot -> what its episodes came to."""
-    class_text = prompts.of(samplers[0].class_names, how=model.config.model.text_ensemble)
+    class_text = prompts.of(samplers[0].class_names, how=model.config.prompts.text_ensemble)
     classes = store.classes(SPLIT)
     clips = np.concatenate(list(classes.values()))
     encoded = encode_clips(model, store, clips=clips, ranks=ranks)
-    prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
+    encoded = prepare_clips(model, encoded, classes=classes, class_text=class_text)
     run = partial(
         measure, encoded=encoded, class_text=class_text, batch=evaluate.batch, ranks=ranks
     )
-    classifiers = {MODEL: of_model(model, prepared)} | _yardsticks(text_trained=prompts.trained)
+    classifiers = {MODEL: model.method.classify} | _baselines(model, text=prompts.text)
     alone = min(evaluate.inductive_episodes, evaluate.episodes)
     measurements = {}
     for sampler in samplers:
         measured = run(classifiers, sampler=sampler, episodes=evaluate.episodes)
-        if not model.config.model.padm:  # each query is on its own anyway
+        if not model.method.transductive:  # each query is on its own anyway
             measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
         elif alone:
-            one_by_one = of_model(model, prepared, alone=True)
-            each = run({INDUCTIVE: one_by_one}, sampler=sampler, episodes=alone)
+            one_by_one = {INDUCTIVE: model.method.classify_each}
+            each = run(one_by_one, sampler=sampler, episodes=alone)
             measured.predicted.update(each.predicted)
         measurements[sampler.shot] = measured
     return measurements
 
 
-def _yardsticks(*, text_trained: bool) -> dict[str, Classifier]:
-    """Texts that nothing was learned from are none."""
-    yardsticks = {MEAN_POOLED_COSINE: on_features(mean_pooled_cosine)}
-    if text_trained:
-        yardsticks[ZERO_SHOT_TEXT] = on_features(zero_shot_text)
-    return yardsticks
+def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
+    """By name. One that needs texts is left out where the text tower has learned nothing."""
+    return {
+        section.method: build_method(
+            section, channels=model.channels, num_frames=model.config.frames.num_segments
+        ).classify
+        for section in baselines()
+        if text == "trained" or not section.needs.text
+    }
 
 
 def _conditions(
-    model: ClipSPM,
+    model: FewShotModel,
     store: FrameStore,
     prompts: PromptFeatures,
     *,
@@ -184,13 +180,16 @@ def _conditions(
 ) -> Conditions:
     return Conditions(
         dataset=pq.read_schema(paths.MANIFEST).metadata[b"dataset"].decode(),
+        method=model.config.model.method,
         backbone=model.config.backbone.name,
         way=episode.way,
         query=evaluate.query,
         episodes=evaluate.episodes,
-        padm=model.config.model.padm,
+        protocol=model.method.protocol(
+            queries=episode.way * evaluate.query, shot=evaluate.shots[0]
+        ),
         selection=model.config.selection,
-        text_trained=prompts.trained,
+        text=prompts.text,
         coverage=measured_on(paths.FRAMES),
         hashes={
             "data": store.identity,
@@ -240,8 +239,8 @@ def _metrics(results: dict[str, Any]) -> dict[str, float]:
         metrics[f"accuracy_{shot}shot"] = summary["accuracy"]
         if summary["inductive"]:
             metrics[f"inductive_{shot}shot"] = summary["inductive"]["accuracy"]
-        for name, yardstick in summary["yardsticks"].items():
-            metrics[f"{name}_{shot}shot"] = yardstick["accuracy"]
+        for name, baseline in summary["baselines"].items():
+            metrics[f"{name}_{shot}shot"] = baseline["accuracy"]
     return metrics
 
 

@@ -34,9 +34,9 @@ from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes
 from spm.frames.store import FrameStore
 from spm.model.activation_checkpointing import checkpoint_activations
-from spm.model.model import WEIGHTS_FILE, ClipSPM, load_weights, save_model
+from spm.model.model import WEIGHTS_FILE, FewShotModel, build_model, load_weights, save_model
 from spm.model.prompts import PromptFeatures
-from spm.model.spec import ModelSpec, differences, load_spec
+from spm.model.spec import ModelSpec, differences, load_start
 from spm.training.checkpoint import Checkpoint, hold
 from spm.training.history import History
 from spm.training.loop import Schedule, TrainingInputs, train
@@ -62,8 +62,8 @@ SECTIONS: dict[str, type[Section]] = {
 def main() -> None:
     (runtime,) = params.load(runtime=RuntimeConfig)
     sections: dict[str, Any] = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
-    spec = _spec(sections)
     store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    spec = _spec(sections, train_classes=len(store.classes("train")))
     _check_test_split(store, way=sections["episode"].way)
     _check_runtime(runtime, sections["train"])
     work = partial(
@@ -92,7 +92,8 @@ def _train(
     """One rank's part; the first one also writes and reports."""
     ranks.check_agree(fingerprint)
     with _record(ranks, device, sections, fingerprint) as (checkpoint, run):
-        model, history = place(_initial_model(spec), device), History()
+        model = place(_initial_model(spec), device)
+        history = History(model.method.terms)
         if runtime.activation_checkpointing:
             checkpoint_activations(model.backbone.visual)
         if sections["train"].episodes:
@@ -160,7 +161,7 @@ def _inputs(
 ) -> TrainingInputs:
     """Raises DataError for a class with too few clips left after decoding."""
     episode, config = sections["episode"], sections["train"]
-    how = sections["model"].text_ensemble
+    how = sections["prompts"].text_ensemble
     sampler = EpisodeSampler(
         store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
     )
@@ -191,15 +192,17 @@ def _tracked(
     )
 
 
-def _spec(sections: dict[str, Section]) -> ModelSpec:
+def _spec(sections: dict[str, Any], *, train_classes: int) -> ModelSpec:
     """A model that starts from one that was selected on the test split has seen that split too."""
     parts = ("backbone", "model", "frames", "prompts")
     spec = ModelSpec(
-        **{name: sections[name] for name in parts}, selection=sections["train"].selection
+        **{name: sections[name] for name in parts},
+        selection=sections["train"].selection,
+        train_classes=train_classes,
     )
     if spec.model.init_from is None:
         return spec
-    start = load_spec(Path(spec.model.init_from))
+    start = load_start(spec.model)
     _warn_of_differences(start, spec)
     return spec.model_copy(update={"selection": "test"}) if start.selection == "test" else spec
 
@@ -216,16 +219,16 @@ def _warn_of_differences(start: ModelSpec, spec: ModelSpec) -> None:
         )
 
 
-def _initial_model(spec: ModelSpec) -> ClipSPM:
+def _initial_model(spec: ModelSpec) -> FewShotModel:
     """From `model.init_from` where it is set, else from the backbone's weights."""
     init_from = spec.model.init_from
-    model = ClipSPM(spec, load_backbone_weights=init_from is None)
+    model = build_model(spec, load_backbone_weights=init_from is None)
     if init_from is not None:
         load_weights(model, Path(init_from))
     return model
 
 
-def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
+def _fingerprint(store: FrameStore, sections: dict[str, Any]) -> str:
     """Names everything that determines the weights: data, texts, parameters, code."""
     return value_hash(
         {
@@ -233,7 +236,7 @@ def _fingerprint(store: FrameStore, sections: dict[str, Section]) -> str:
             "prompts": file_hash(paths.PROMPTS),
             "weights": file_hash(paths.WEIGHTS),
             "parameters": as_values(sections),
-            "code": code_hash(*training_code("clip_spm")),
+            "code": code_hash(*training_code(sections["model"].method)),
             "packages": versions(TRAINING),
         }
     )[:32]
@@ -244,7 +247,7 @@ def as_values(sections: dict[str, Section]) -> dict[str, Any]:
     return {name: section.model_dump() for name, section in sections.items()}
 
 
-def _write(model: ClipSPM, history: History) -> None:
+def _write(model: FewShotModel, history: History) -> None:
     with atomic_folder(paths.MODEL) as folder:
         save_model(model, folder)
     with atomic_path(paths.TRAIN_CURVES) as path:

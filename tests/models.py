@@ -8,10 +8,12 @@ from torch import Tensor
 
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
+from spm.config.base import validate
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
-from spm.model.model import ClipSPM
+from spm.methods.base import EpisodeFeatures, Losses
+from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 from stages.shared import params
 
@@ -23,16 +25,32 @@ def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
     sizes = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
     return ModelSpec(
         backbone=BackboneConfig(**document["backbone"] | small | (backbone or {})),
-        model=ModelConfig(**document["model"] | sizes | model),
+        model=validate(ModelConfig, document["model"] | sizes | model, name="model"),
         frames=FramesConfig(**document["frames"]),
         prompts=PromptsConfig(**document["prompts"]),
         selection="validation",
+        train_classes=None,
     )
 
 
-def build(**changes: Any) -> ClipSPM:
+def build(**changes: Any) -> FewShotModel:
     """A small model in float64, in evaluation mode."""
-    return ClipSPM(spec(**changes)).double().eval()
+    return build_model(spec(**changes)).double().eval()
+
+
+def losses_of(
+    model: FewShotModel,
+    support: Tensor,
+    support_labels: Tensor,
+    query: Tensor,
+    query_labels: Tensor,
+    class_text: Tensor,
+) -> Losses:
+    """Of features, as training gives them to the model's method."""
+    episode = EpisodeFeatures(
+        support, support_labels, query, class_text, num_classes=class_text.shape[-2]
+    )
+    return model.method.losses(episode, query_labels)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from spm.base.errors import ConfigError, DataError
 from spm.base.yaml_file import read_yaml
 from spm.convert import EXTRAS_FILE, from_released, to_released
 from spm.convert import main as convert
-from spm.model.model import WEIGHTS_FILE, load_weights
+from spm.model.model import WEIGHTS_FILE, build_model, load_weights
 from stages.shared import params
 from tests import models, reference, tiny_clip
 from tests.machines import told
@@ -118,7 +118,7 @@ def test_there_and_back_is_exact(tmp_path: Path, wrapped: bool, half: bool) -> N
 def test_ours_there_and_back_is_exact(tmp_path: Path) -> None:
     backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
     model = models.build(backbone=backbone, heads=HEADS, learn_lambda3=True).float()
-    torch.nn.init.constant_(model.lambda3_scale, 0.3)
+    torch.nn.init.constant_(model.method.lambda3_scale, 0.3)
     spm.save_model(model, tmp_path / "first")
     to_released(tmp_path / "first", tmp_path / "there.pt")
     from_released(tmp_path / "there.pt", tmp_path / "second", backbone=tiny_clip.NAME)
@@ -167,10 +167,10 @@ def test_the_whole_head_means_what_the_released_one_does(tmp_path: Path) -> None
         weights,
         switches,
     )
-    losses = model.losses(*episode.for_losses())
+    losses = models.losses_of(model, *episode.for_losses())
     logits = model.classify(*episode.for_classify()).detach().numpy()
     np.testing.assert_allclose(logits, expected["logits"], rtol=0, atol=1e-8)
-    assert losses.motion.item() == pytest.approx(float(expected["L_H"]), rel=1e-12)
+    assert losses.terms["L_H"].item() == pytest.approx(float(expected["L_H"]), rel=1e-12)
     scaled = expected["L_CE"] + 0.001 * float(state["mo_alpha1"]) * expected["L_H"]
     assert losses.total.item() == pytest.approx(float(scaled), rel=1e-12)
 
@@ -210,10 +210,10 @@ def test_sizes_come_from_shapes_and_the_rest_from_options(tmp_path: Path) -> Non
 def test_a_model_can_start_from_it(tmp_path: Path) -> None:
     state = checkpoint(tmp_path / "best.pt", half=True)
     spec = from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
-    model = spm.ClipSPM(spec, load_backbone_weights=False)
+    model = build_model(spec, load_backbone_weights=False)
     load_weights(model, tmp_path / "model")
     assert torch.equal(model.backbone.visual.proj, state["backbone.proj"].float())
-    assert model.lambda3_scale.item() == pytest.approx(0.7)
+    assert model.method.lambda3_scale.item() == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("tower", ["RN50-quickgelu", "ViT-B-16-quickgelu"])

@@ -13,7 +13,7 @@ import torch
 from spm import predict
 from spm.base.errors import DataError
 from spm.inputs import encode_classes
-from spm.model.model import ClipSPM, load_model, save_model
+from spm.model.model import FewShotModel, load_model, save_model
 from spm.motion.mp4 import write_mp4
 from tests import models
 from tests.machines import told
@@ -39,7 +39,7 @@ def video(path: Path, *, seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> ClipSPM:
+def model(folder: Path) -> FewShotModel:
     return load_model(folder / "model")
 
 
@@ -49,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
 
 
 def test_a_folder_of_frames_is_a_clip(
-    folder: Path, model: ClipSPM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, model: FewShotModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     q1, *_ = (
         as_frames(folder / f"{name}.mp4", tmp_path / name)
@@ -156,14 +156,14 @@ def test_a_class_folder_whose_name_is_no_text(tmp_path: Path) -> None:
         predict.find_support(tmp_path)
 
 
-def encoded(model: ClipSPM, folder: Path) -> tuple[predict.Support, list[torch.Tensor]]:
+def encoded(model: FewShotModel, folder: Path) -> tuple[predict.Support, list[torch.Tensor]]:
     support = predict.encode_support(model, predict.find_support(folder / "support"))
     generator = torch.Generator().manual_seed(0)
     queries = [torch.randn(8, 16, generator=generator) for _ in range(3)]
     return support, queries
 
 
-def test_one_by_one_a_clip_does_not_see_the_others(model: ClipSPM, folder: Path) -> None:
+def test_one_by_one_a_clip_does_not_see_the_others(model: FewShotModel, folder: Path) -> None:
     support, queries = encoded(model, folder)
     alone = predict.classify(model, support, queries[:1], transductive=False)
     among = predict.classify(model, support, queries, transductive=False)
@@ -173,7 +173,7 @@ def test_one_by_one_a_clip_does_not_see_the_others(model: ClipSPM, folder: Path)
     assert len(together) == len(among) == 3
 
 
-def test_support_is_in_the_order_of_the_classes(model: ClipSPM, folder: Path) -> None:
+def test_support_is_in_the_order_of_the_classes(model: FewShotModel, folder: Path) -> None:
     support, _ = encoded(model, folder)
     assert support.classes == ["Turning_Up", "fading"]
     assert support.labels.tolist() == [0, 0, 1]
@@ -181,7 +181,7 @@ def test_support_is_in_the_order_of_the_classes(model: ClipSPM, folder: Path) ->
     assert not support.text_trained
 
 
-def test_class_texts_come_from_the_folder_names(model: ClipSPM, folder: Path) -> None:
+def test_class_texts_come_from_the_folder_names(model: FewShotModel, folder: Path) -> None:
     """Turning_Up is read as "turning up": a folder named so has the same text feature."""
     support, _ = encoded(model, folder)
     expected = encode_classes(["turning up", "fading"], model=model)
@@ -227,7 +227,7 @@ def test_a_missing_support_folder(tmp_path: Path) -> None:
         predict.find_support(tmp_path / "none")
 
 
-def test_unreadable_support_clips_are_all_named(model: ClipSPM, tmp_path: Path) -> None:
+def test_unreadable_support_clips_are_all_named(model: FewShotModel, tmp_path: Path) -> None:
     for name in ("a/x.mp4", "b/y.avi"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("no video")

@@ -21,13 +21,21 @@ class Section(BaseModel):
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
     )
 
+    @classmethod
+    def of(cls, values: dict[str, Any], *, name: str) -> "type[Section]":
+        """The class of a section of these values: of a section whose keys depend on a value of
+        its own (spm.config.model), another one. Raises ConfigError where that value is wrong."""
+        return cls
+
 
 def validate(section: type[SectionType], values: Any, *, name: str) -> SectionType:
     """The section `name`, checked. Raises ConfigError that lists every problem, one a line."""
     if not isinstance(values, dict):
         raise ConfigError(no_section(section, values, name=name))
+    chosen: Any = section.of(values, name=name)
     try:
-        return section.model_validate(values)
+        found: SectionType = chosen.model_validate(values)
     except ValidationError as error:
-        lines = explain(section, error.errors(), name=name)
+        lines = explain(chosen, error.errors(), name=name)
         raise ConfigError("\n".join(lines)) from None
+    return found

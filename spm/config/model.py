@@ -1,74 +1,131 @@
-"""`model`: the head, in the terms of the paper. A switch is a value, not a code path."""
+"""`model`: the method, and the values that are its own.
 
-from typing import Literal
+    model:
+      method: otam        # the folder spm/methods/otam
+      init_from: null     # these three every method has
+      seed: 0
+      otam_lambda: 0.1    # and these are otam's: spm/methods/otam/config.py
+
+Each method's `config.py` holds its section, and its `values.yaml` that section's values, with which
+it starts. A method is found by its folder, so that adding one touches nothing here.
+"""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from spm.config.base import Section
+from spm.base.errors import ConfigError
+from spm.base.nearest import nearest
+from spm.config.base import Section, validate
 
-Fusion = Literal["concat", "sum+concat", "gate+sum+concat"]
-Consistency = Literal["none", "support", "query", "both"]
+_METHODS = Path(__file__).parent.parent / "methods"
+VALUES = "values.yaml"
+
+
+class Needs(NamedTuple):
+    """What a method takes of the tower."""
+
+    features: Literal["frames", "maps"] = "frames"
+    """One vector a frame, [C]; or the last stage's map, [C, H, W]."""
+    text: bool = False
+    """Whether it takes the classes' texts."""
 
 
 class ModelConfig(Section):
-    """Components, wiring and sizes of CLIP-SPM's head."""
+    """What all methods' sections have in common. `validate` gives the section of the method."""
 
+    title: ClassVar[str] = ""
+    """What tables call the method."""
+    short: ClassVar[str] = ""
+    """What metrics.json calls its accuracy where it is a baseline."""
+    baseline: ClassVar[bool] = False
+    """Whether `evaluate` measures it beside every model, on the model's features."""
+
+    without_effect: ClassVar[frozenset[str]] = frozenset({"init_from", "seed"})
+    """Keys that only building or training reads: not what given weights make of clips and texts."""
+
+    method: str
+    """A folder of spm/methods."""
     init_from: str | None
     """A model folder whose weights to start from, with the values that stand here; null: from the
     backbone's weights."""
-
-    hsmr: bool
-    """Hierarchical Synergistic Motion Refinement (Eq. 7): a loss term, nothing at test."""
-    spm: bool
-    """Semantic Prototype Modulation (Eq. 10-12)."""
-    padm: bool
-    """Prototype-Anchor Dual Modulation (Eq. 14)."""
-    fusion: Fusion
-    """What SF does before its Transformer (Table 4)."""
-    consistency: Consistency
-    """Which clips L_S sums over (Table 5)."""
-
-    lambda1: float = Field(ge=0)
-    """Weight of d_padm (Eq. 6)."""
-    lambda2: float = Field(ge=0)
-    """Weight of d_spm (Eq. 6)."""
-    lambda3: float = Field(ge=0)
-    """Weight of L_H (Eq. 15)."""
-    learn_lambda3: bool
-    """Multiply λ3 by a learnable scalar that starts at 1. As L_H is never negative, it shrinks."""
-    lambda4: float = Field(ge=0)
-    """Weight of L_S (Eq. 15)."""
-    otam_lambda: float = Field(gt=0)
-    """Temperature of OTAM's soft minimum."""
-
-    text_ensemble: Literal["sum", "mean"]
-    """Over the R templates: Eq. 2 sums."""
-    motion_reduction: Literal["sum", "mean"]
-    """MFE over time: Eq. 8 sums m^f + m^b; `mean` averages half of it."""
-    prompt_visual_mean: Literal["time", "time+channels"]
-    """PG's visual average (Eq. 13): over T; or one scalar a clip."""
-    distance: Literal["euclidean", "squared"]
-    """ConDis."""
-    consistency_reduction: Literal["sum", "mean"]
-    """L_H and L_S: sum over all clips (Eq. 15), or mean over supports + mean over queries."""
-
-    alpha: float
-    """Weight of the prompt that SF adds to every frame."""
-    gate_visual_ratio: float = Field(gt=0)
-    """Hidden width of the visual gate, as a multiple of C."""
-    gate_prompt_ratio: float = Field(gt=0)
-    """Hidden width of the prompt gate, as a multiple of C."""
-    gate_slope: float = Field(ge=0)
-    """LeakyReLU's negative slope in the gates."""
-    heads: int = Field(ge=1)
-    """Attention heads of both Transformers."""
-    head_dim: int = Field(ge=1)
-    """Channels per head."""
-    hidden_dim: int = Field(ge=1)
-    """Hidden width of the Transformers' feed-forward layers and of PG."""
-    attention_dropout: float = Field(ge=0, lt=1)
-    """After the output projection of the attention."""
-    dropout: float = Field(ge=0, lt=1)
-    """In the feed-forward layers and PG."""
     seed: int = Field(ge=0)
-    """Of the head's initial weights."""
+    """Of the method's initial weights."""
+
+    @property
+    def needs(self) -> Needs:
+        """What the method takes of the tower, with these values."""
+        return Needs()
+
+    @property
+    def weights(self) -> dict[str, tuple[str, float]]:
+        """Term of the loss beside L_CE -> the parameter that weighs it, and its value."""
+        return {}
+
+    @classmethod
+    def of(cls, values: dict[str, Any], *, name: str) -> type[Section]:
+        """The section of the method that `values` name.
+
+        Raises ConfigError for a method that is none, and for the values of another method.
+        """
+        if cls is not ModelConfig:
+            return cls
+        if "method" not in values:
+            raise ConfigError(f"{name}.method is missing; there are: {', '.join(method_names())}")
+        method = values["method"]
+        if method not in method_names():
+            raise ConfigError(_no_method(method, name=name))
+        section = method_config(method)
+        if others := _owners(values.keys() - section.model_fields.keys()):
+            raise ConfigError(
+                f"{name}.method is {method}, and the section holds values of {others}: "
+                f"`clip-spm preset {method}` sets the section to {method}'s values; "
+                f"or set {name}.method: {others}"
+            )
+        return section
+
+
+@cache
+def method_names() -> tuple[str, ...]:
+    """All methods, sorted."""
+    return tuple(sorted(path.parent.name for path in _METHODS.glob(f"*/{VALUES}")))
+
+
+def method_config(name: str) -> type[ModelConfig]:
+    """The class of the section of method `name`."""
+    found: type[ModelConfig] = import_module(f"spm.methods.{name}.config").Config
+    return found
+
+
+def method_values(name: str) -> dict[str, Any]:
+    """The section with which method `name` starts. Raises ConfigError for no method's name."""
+    if name not in method_names():
+        raise ConfigError(_no_method(name, name="model"))
+    from spm.base.yaml_file import read_yaml  # a saved model is loaded without a YAML reader
+
+    return read_yaml(method_file(name, VALUES))
+
+
+def method_file(name: str, file: str) -> Path:
+    """A file of method `name`: values.yaml, which all have; paper.yaml, datasets.yaml."""
+    return _METHODS / name / file
+
+
+def read_values(name: str, **changed: Any) -> ModelConfig:
+    """The section of method `name` with its own values, but for `changed`. Raises ConfigError."""
+    values = method_values(name)
+    return validate(method_config(name), values | changed, name=name)
+
+
+def _no_method(method: Any, *, name: str) -> str:
+    hint = nearest(str(method), method_names(), otherwise=f"There are: {', '.join(method_names())}")
+    return f"{name}.method = {method!r} is not a method.{hint}"
+
+
+def _owners(keys: set[str]) -> str:
+    """The method all whose values these are, or ""."""
+    fields = ((name, method_config(name).model_fields) for name in method_names())
+    return next((name for name, known in fields if keys and keys <= known.keys()), "")

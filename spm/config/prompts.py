@@ -1,5 +1,7 @@
 """`prompts`: the sentences that a class name is put into (Eq. 2, Table 6)."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from spm.config.base import Section
@@ -14,6 +16,8 @@ class PromptsConfig(Section):
     """Each holds [CLS] once, where the class text goes."""
     num_templates: int = Field(ge=1)
     """R: the first R templates are used."""
+    text_ensemble: Literal["sum", "mean"]
+    """Over the R templates, when a class's text is used: Eq. 2 sums."""
 
     @field_validator("templates")
     @classmethod

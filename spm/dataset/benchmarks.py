@@ -85,10 +85,6 @@ class Benchmark(Section):
     flip: bool
     """Whether mirroring a clip leaves its class as it is."""
     train: TrainFacts
-    model: dict[str, float]
-    """Of params.yaml's `model`."""
-    paper: dict[str, dict[int, float]]
-    """Backbone -> shot -> accuracy in percent, 5-way."""
     variants: list[Variant]
     """The paper's first."""
     classes: dict[str, list[ClassFacts]]

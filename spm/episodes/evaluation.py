@@ -1,15 +1,14 @@
 """Few-shot accuracy: every clip is encoded once, then many episodes run on the features.
 
-    clips ─ encode_clips ─ EncodedClips [clips, T, C] ─┬───────── measure ─ Measurement [E, Q]
-                                           prepare_clips ─ of_model ─┘
+    clips ─ encode_clips ─ EncodedClips [clips, T, C] ─ prepare_clips ─ measure ─ Measurement [E, Q]
 
 The visual tower is frozen here, so 10,000 episodes cost 10,000 heads and no further frame.
 Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` queries, `T` frames,
 `C` channels.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,12 +20,13 @@ from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.training_data import read_clips
 from spm.frames.store import FrameStore
-from spm.model.model import ClipSPM
-from spm.model.prepared import PreparedClips, classify_prepared, prepare
+from spm.methods.base import EpisodeFeatures, Prepared
+from spm.model.model import FewShotModel
 
 Ints = NDArray[np.int64]
 
 _CLIPS_AT_ONCE = 16
+_PREPARED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -37,66 +37,54 @@ class EncodedClips:
     """[clips, T, C]"""
     clips: Ints
     """[clips], their clip numbers, ascending."""
+    prepared: Prepared | None = None
+    """What the model's method makes of each clip by itself."""
 
     def rows(self, clips: Ints) -> Tensor:
         """Clip numbers of any shape [...] -> their rows in `features`."""
         return torch.from_numpy(np.searchsorted(self.clips, clips)).to(self.features.device)
 
 
-@dataclass(frozen=True)
-class EpisodeBatch:
-    """B episodes over encoded clips."""
-
-    features: Tensor
-    """[clips, T, C]"""
-    support: Tensor
-    """[B, S] rows of `features`."""
-    support_labels: Tensor
-    """[B, S] in 0..N-1"""
-    query: Tensor
-    """[B, Q] rows of `features`."""
-    class_text: Tensor
-    """[B, N, C]"""
-
-
-Classifier = Callable[[EpisodeBatch], Tensor]
-"""Logits [B, Q, N] of the queries."""
-
-
-def on_features(classify: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Classifier:
-    """From what takes (support, support_labels, query, class_text), as ClipSPM.classify does."""
-
-    def on_batch(batch: EpisodeBatch) -> Tensor:
-        support, query = batch.features[batch.support], batch.features[batch.query]
-        return classify(support, batch.support_labels, query, batch.class_text)
-
-    return on_batch
-
-
-def of_model(model: ClipSPM, clips: PreparedClips, *, alone: bool = False) -> Classifier:
-    """The model over the prepared form of the encoded clips; `alone`: each query by itself."""
-
-    def on_batch(batch: EpisodeBatch) -> Tensor:
-        support, labels, query = batch.support, batch.support_labels, batch.query
-        return classify_prepared(
-            model, clips, support, labels, query, batch.class_text, alone=alone
-        )
-
-    return on_batch
-
-
 def prepare_clips(
-    model: ClipSPM, encoded: EncodedClips, *, classes: dict[str, Ints], class_text: Tensor
-) -> PreparedClips:
-    """What the head makes of each clip by itself.
+    model: FewShotModel,
+    encoded: EncodedClips,
+    *,
+    classes: Mapping[str, Ints],
+    class_text: Tensor | None,
+) -> EncodedClips:
+    """`encoded` with what the model's method makes of each clip by itself.
 
     classes: name -> clip numbers; class_text [classes, C] in the order of their sorted names.
     """
+    texts = _texts_of_clips(encoded, classes, class_text)
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(encoded.clips), _PREPARED_AT_ONCE):
+            rows = slice(start, start + _PREPARED_AT_ONCE)
+            part = model.method.prepare(
+                encoded.features[rows], None if texts is None else texts[rows]
+            )
+            if part is None:
+                return encoded
+            parts.append(part)
+    tables = (torch.cat(tables) for tables in zip(*parts, strict=True))
+    return replace(encoded, prepared=Prepared(*tables))
+
+
+def _texts_of_clips(
+    encoded: EncodedClips, classes: Mapping[str, Ints], class_text: Tensor | None
+) -> Tensor | None:
+    """The text of each clip's class, [clips, C]."""
+    if class_text is None:
+        return None
     texts = encoded.features.new_empty(len(encoded.clips), class_text.shape[-1])
     for name, text in zip(sorted(classes), class_text, strict=True):
         texts[encoded.rows(classes[name])] = text.to(texts)
-    with torch.no_grad():
-        return prepare(model, encoded.features, texts)
+    return texts
+
+
+Classifier = Callable[[EpisodeFeatures], Tensor]
+"""Logits [B, Q, N] of the queries: a method's `classify` or `classify_each`."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,7 @@ class Measurement:
 
 
 def encode_clips(
-    model: ClipSPM,
+    model: FewShotModel,
     store: FrameStore,
     *,
     clips: Ints,
@@ -142,7 +130,7 @@ def measure(
     *,
     encoded: EncodedClips,
     sampler: EpisodeSampler,
-    class_text: Tensor,
+    class_text: Tensor | None,
     episodes: int,
     batch: int,
     ranks: Ranks = ALONE,
@@ -150,10 +138,11 @@ def measure(
 ) -> Measurement:
     """Runs episodes 0 … `episodes` - 1 through each classifier, `batch` at a time.
 
-    class_text [classes, C], in the order of sampler.class_names. No label of a query reaches a
-    classifier. Batches are split over the ranks, and all ranks get all answers.
+    class_text [classes, C], in the order of sampler.class_names; None where the tower has no text.
+    No label of a query reaches a classifier. Batches are split over the ranks, and all ranks get
+    all answers.
     """
-    class_text = class_text.to(encoded.features)
+    texts = None if class_text is None else class_text.to(encoded.features)
     shape = (episodes, sampler.way * sampler.query)
     actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
     predicted = dict(zip(classifiers, answers, strict=True))
@@ -163,7 +152,8 @@ def measure(
             if ranks.mine(number):
                 drawn = [sampler.episode(index) for index in range(rows.start, rows.stop)]
                 classes = np.stack([episode.classes for episode in drawn])
-                asked = _batch(drawn, encoded, class_text[torch.from_numpy(classes)])
+                class_text = None if texts is None else texts[torch.from_numpy(classes)]
+                asked = _batch(drawn, encoded, class_text, num_classes=sampler.way)
                 actual[rows] = _named(classes, _stack(drawn, "query_labels"))
                 for name, classify in classifiers.items():
                     predicted[name][rows] = _named(classes, _answers(classify, asked))
@@ -181,17 +171,27 @@ def _stack(drawn: Sequence[Episode], field: str) -> Ints:
     return np.stack([getattr(episode, field) for episode in drawn])
 
 
-def _batch(drawn: Sequence[Episode], encoded: EncodedClips, class_text: Tensor) -> EpisodeBatch:
-    support = encoded.rows(_stack(drawn, "support"))
+def _batch(
+    drawn: Sequence[Episode],
+    encoded: EncodedClips,
+    class_text: Tensor | None,
+    *,
+    num_classes: int,
+) -> EpisodeFeatures:
+    support, query = (encoded.rows(_stack(drawn, side)) for side in ("support", "query"))
     labels = torch.from_numpy(_stack(drawn, "support_labels")).to(support.device)
-    query = encoded.rows(_stack(drawn, "query"))
-    return EpisodeBatch(encoded.features, support, labels, query, class_text)
+    features, prepared = encoded.features, encoded.prepared
+    if prepared is not None:
+        prepared = Prepared(prepared.support[support], prepared.query[query])
+    return EpisodeFeatures(
+        features[support], labels, features[query], class_text, num_classes, prepared
+    )
 
 
-def _answers(classify: Classifier, batch: EpisodeBatch) -> Ints:
+def _answers(classify: Classifier, episodes: EpisodeFeatures) -> Ints:
     """The label with the largest logit, [B, Q]."""
     with torch.no_grad():
-        answers: Ints = classify(batch).argmax(dim=-1).cpu().numpy()
+        answers: Ints = classify(episodes).argmax(dim=-1).cpu().numpy()
     return answers
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from spm.base.errors import ConfigError
+from spm.base.state_dicts import misfit
 from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics, Precision
 from spm.model.clip_models import describe, image_size
-from spm.model.state_dicts import misfit
 from spm.model.weight_facts import CLIP_MEAN, CLIP_STD, check_weights
 from spm.model.weights import read_weights, resolve_weights
 

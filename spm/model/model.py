@@ -1,58 +1,36 @@
-"""CLIP-SPM, whole: the visual tower and the head, as in the paper's Figure 1.
+"""A model: a visual tower and a method. Building, saving and loading one.
+
+    pixels ─ backbone ─ f_S, f_Q ─ method ─ logits
+    class texts ────────────────────┘
 
 Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
-
-    pixels ─ backbone ─ f_S, f_Q ─┬─ HSMR ─ L_H                        (training)
-                                  └─ SPM ─┬─ d_spm ────────┬─ logits = −(λ1 d_padm + λ2 d_spm)
-    class texts ──────────────────────┘   └─ PADM ─ d_padm ┘
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from spm.base.errors import DataError
-from spm.config.model import ModelConfig
-from spm.methods.clip_spm.losses import Losses, episode_losses
-from spm.methods.clip_spm.modulation import Modulated, SemanticPrototypeModulation
-from spm.methods.clip_spm.motion import HierarchicalMotionRefinement
-from spm.methods.clip_spm.padm import DualModulation
-from spm.model.backbone import build_backbone
+from spm.methods.base import EpisodeFeatures, Method
+from spm.methods.registry import build_method
+from spm.model.backbone import Backbone, build_backbone
 from spm.model.spec import ModelSpec, load_spec, save_spec
-from spm.nn.otam import sequence_distance
-from spm.nn.prompt_generator import PromptGenerator
-from spm.nn.prototypes import class_means, texts_of
-from spm.nn.semantic_fusion import SemanticFusion
-from spm.nn.transformer import Transformer
 
 WEIGHTS_FILE = "model.safetensors"
+_TOWER, _METHOD = "backbone.", "method."
 
 
-class ClipSPM(nn.Module):
-    """The model. A component that is switched off has no parameters and costs nothing."""
+class FewShotModel(nn.Module):
+    """The tower makes features of clips, the method logits of an episode's features."""
 
-    def __init__(self, spec: ModelSpec, *, load_backbone_weights: bool = True) -> None:
+    def __init__(self, backbone: Backbone, method: Method, *, config: ModelSpec) -> None:
         super().__init__()
-        self.config = spec
-        config = spec.model
-        self.backbone = build_backbone(spec.backbone, load_weights=load_backbone_weights)
-        channels = self.backbone.channels
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            if config.hsmr or config.spm:
-                self.fusion = _build_fusion(config, channels)
-            if config.hsmr:
-                self.hsmr = HierarchicalMotionRefinement(
-                    channels, reduction=config.motion_reduction
-                )
-                if config.learn_lambda3:
-                    self.lambda3_scale = nn.Parameter(torch.ones(()))
-            if config.spm:
-                self.spm = _build_modulation(config, channels)
-            if config.padm:
-                self.padm = DualModulation(_build_transformer(config, channels))
+        self.backbone = backbone
+        self.method = method
+        self.config = config
+        """What the model was built of, and how its clips and texts are prepared."""
 
     @property
     def image_size(self) -> int:
@@ -73,133 +51,49 @@ class ClipSPM(nn.Module):
         return features
 
     def classify(
-        self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
+        self,
+        support: Tensor,
+        support_labels: Tensor,
+        query: Tensor,
+        class_text: Tensor | None = None,
     ) -> Tensor:
-        """Logits [..., Q, N] of features (Eq. 6); their softmax over N is p.
+        """Logits [..., Q, N] of features; their softmax over N is p.
 
         support [..., S, T, C], support_labels [..., S] int64 in 0..N-1, query [..., Q, T, C],
-        class_text [..., N, C], all floats in the model's dtype. Classes may have different numbers
-        of supports, none may have none. PADM lets queries see each other (`classify_each` does
-        not). Raises ValueError for shapes or labels that do not fit.
+        class_text [..., N, C], all floats in the model's dtype; without texts, N is the largest
+        label and one. Classes may have different numbers of supports, none may have none. Queries
+        of a transductive method see each other (`classify_each` does not let them). Raises
+        ValueError for shapes or labels that do not fit.
         """
-        _check_episode(support, support_labels, query, class_text)
-        modulated = self.modulate(support, support_labels, query, class_text)
-        return self.logits(modulated, support_labels, class_text.shape[-2])
+        return self.method.classify(_episode(support, support_labels, query, class_text))
 
     def classify_each(
-        self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
-    ) -> Tensor:
-        """As `classify`, each query as if it were alone: inductive, [..., Q, N].
-
-        PADM alone makes a difference, so SPM modulates all queries at once.
-        """
-        _check_episode(support, support_labels, query, class_text)
-        modulated = self.modulate(support, support_labels, query, class_text)
-        return self.logits_of_each(modulated, support_labels, class_text.shape[-2])
-
-    def modulate(
-        self, support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
-    ) -> Modulated:
-        """f^SPM (Eq. 4). With SPM off, the features as they came."""
-        if not self.config.model.spm:
-            nothing = support.new_zeros(0)
-            return Modulated(support, query, nothing, nothing)
-        support_text = texts_of(class_text, support_labels)
-        out: Modulated = self.spm(support, query, support_text, fusion=self.fusion)
-        return out
-
-    def losses(
         self,
         support: Tensor,
         support_labels: Tensor,
         query: Tensor,
-        query_labels: Tensor,
-        class_text: Tensor,
-    ) -> Losses:
-        """The loss terms of each episode (Eq. 15), from features; shapes as in `classify`.
-
-        The only place that sees query_labels [..., Q].
-        """
-        modulated = self.modulate(support, support_labels, query, class_text)
-        logits = self.logits(modulated, support_labels, class_text.shape[-2])
-        return episode_losses(
-            self.config.model,
-            logits=logits,
-            query_labels=query_labels,
-            motion=self._motion_distances(support, query),
-            semantic=self._semantic_distances(
-                modulated, support, support_labels, query, query_labels, class_text
-            ),
-            lambda3_scale=getattr(self, "lambda3_scale", None),
-        )
-
-    def logits(self, modulated: Modulated, support_labels: Tensor, num_classes: int) -> Tensor:
-        """Logits [..., Q, N] from f^SPM (Eq. 6): what `classify` does after `modulate`."""
-        config = self.config.model
-        prototypes = class_means(modulated.support, support_labels, num_classes=num_classes)
-        distance = config.lambda2 * self._seq_dis(modulated.query, prototypes)
-        if config.padm:
-            d_padm = self._padm_distance(modulated, support_labels, num_classes)
-            distance = distance + config.lambda1 * d_padm
-        return -distance
-
-    def logits_of_each(
-        self, modulated: Modulated, support_labels: Tensor, num_classes: int
+        class_text: Tensor | None = None,
     ) -> Tensor:
-        """As `logits`, each query as if it were alone."""
-        alone = [replace(modulated, query=one) for one in torch.split(modulated.query, 1, dim=-3)]
-        logits = [self.logits(each, support_labels, num_classes) for each in alone]
-        return torch.cat(logits, dim=-2)
-
-    def _padm_distance(
-        self, modulated: Modulated, support_labels: Tensor, num_classes: int
-    ) -> Tensor:
-        """d_padm [..., Q, N] (Eq. 5); its second term is the same for all queries."""
-        dual = self.padm(
-            modulated.support, support_labels, modulated.query, num_classes=num_classes
-        )
-        prototypes = class_means(dual.support, support_labels, num_classes=num_classes)
-        return self._seq_dis(dual.query, prototypes) + self._seq_dis(dual.anchor, dual.prototypes)
-
-    def _seq_dis(self, x: Tensor, y: Tensor) -> Tensor:
-        return sequence_distance(x, y, lam=self.config.model.otam_lambda)
-
-    def _motion_distances(self, support: Tensor, query: Tensor) -> list[Tensor]:
-        """d_h of supports [..., S] and queries [..., Q] (Eq. 3)."""
-        if not self.config.model.hsmr:
-            return []
-        distances = self.hsmr(
-            torch.cat([support, query], dim=-3),
-            fusion=self.fusion,
-            distance=self.config.model.distance,
-        )
-        return list(distances.split([support.shape[-3], query.shape[-3]], dim=-1))
-
-    def _semantic_distances(
-        self,
-        modulated: Modulated,
-        support: Tensor,
-        support_labels: Tensor,
-        query: Tensor,
-        query_labels: Tensor,
-        class_text: Tensor,
-    ) -> list[Tensor]:
-        """d_s of supports [..., S] and queries [..., Q] (Eq. 12)."""
-        if not self.config.model.spm:
-            return []
-        distances: list[Tensor] = self.spm.consistency_distances(
-            modulated,
-            support,
-            query,
-            texts_of(class_text, support_labels),
-            texts_of(class_text, query_labels),
-            fusion=self.fusion,
-            distance=self.config.model.distance,
-        )
-        return distances
+        """As `classify`, each query as if it were alone: inductive, [..., Q, N]."""
+        return self.method.classify_each(_episode(support, support_labels, query, class_text))
 
 
-def save_model(model: ClipSPM, folder: Path) -> None:
+def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> FewShotModel:
+    """The model of `config`, the tower with its pretrained weights unless others will follow.
+
+    Raises ConfigError for weights that the tower cannot take.
+    """
+    backbone = build_backbone(config.backbone, load_weights=load_backbone_weights)
+    method = build_method(
+        config.model,
+        channels=backbone.channels,
+        num_frames=config.frames.num_segments,
+        train_classes=config.train_classes,
+    )
+    return FewShotModel(backbone, method, config=config)
+
+
+def save_model(model: FewShotModel, folder: Path) -> None:
     """Writes model.safetensors and config.json: all that `load_model` needs."""
     from safetensors.torch import save_file
 
@@ -208,80 +102,73 @@ def save_model(model: ClipSPM, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / WEIGHTS_FILE) as path:
         # No metadata: with several keys the file's bytes would change from run to run.
-        save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+        save_file({name: value.contiguous() for name, value in stored(model).items()}, path)
     save_spec(model.config, folder)
 
 
-def load_model(folder: Path | str) -> ClipSPM:
+def load_model(folder: Path | str) -> FewShotModel:
     """The model that `save_model` wrote, on the CPU, in evaluation mode. Raises DataError."""
     folder = Path(folder)
-    model = ClipSPM(load_spec(folder), load_backbone_weights=False)
+    model = build_model(load_spec(folder), load_backbone_weights=False)
     load_weights(model, folder)
     return model.eval()
 
 
-def load_weights(model: ClipSPM, folder: Path) -> None:
+def load_weights(model: FewShotModel, folder: Path) -> None:
     """Fills `model` from a model folder; every parameter must be there, and no other."""
-    from spm.model.state_dicts import misfit
+    from spm.base.state_dicts import misfit
     from spm.model.weights import read_safetensors
 
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise DataError(f"{folder} is not a model folder: it has no {WEIGHTS_FILE}")
     state = read_safetensors(path)
-    expected = {name: value.shape for name, value in model.state_dict().items()}
+    expected = {name: value.shape for name, value in stored(model).items()}
     if said := misfit(state, expected):
         raise DataError(f"{path} does not fit the model that the parameters ask for: {said}")
-    model.load_state_dict(state)
+    model.load_state_dict({_in_memory(name): value for name, value in state.items()})
 
 
-def _build_transformer(config: ModelConfig, channels: int) -> Transformer:
-    return Transformer(
-        channels,
-        heads=config.heads,
-        head_dim=config.head_dim,
-        hidden_dim=config.hidden_dim,
-        attention_dropout=config.attention_dropout,
-        dropout=config.dropout,
-    )
+def stored(model: FewShotModel) -> Mapping[str, Tensor]:
+    """The model's tensors as a model folder names them: the method's without `method.`.
+
+    So they were named when CLIP-SPM was the only method.
+    """
+    return {name.removeprefix(_METHOD): value for name, value in model.state_dict().items()}
 
 
-def _build_fusion(config: ModelConfig, channels: int) -> SemanticFusion:
-    return SemanticFusion(
-        channels,
-        fusion=config.fusion,
-        alpha=config.alpha,
-        gate_visual_ratio=config.gate_visual_ratio,
-        gate_prompt_ratio=config.gate_prompt_ratio,
-        gate_slope=config.gate_slope,
-        transformer=_build_transformer(config, channels),
-    )
+def _in_memory(name: str) -> str:
+    return name if name.startswith(_TOWER) else f"{_METHOD}{name}"
 
 
-def _build_modulation(config: ModelConfig, channels: int) -> SemanticPrototypeModulation:
-    generator = PromptGenerator(
-        channels,
-        hidden_dim=config.hidden_dim,
-        dropout=config.dropout,
-        visual_mean=config.prompt_visual_mean,
-    )
-    return SemanticPrototypeModulation(generator, consistency=config.consistency)
-
-
-def _check_episode(
-    support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor
-) -> None:
-    *_, num_support, num_frames, channels = support.shape
-    num_classes = class_text.shape[-2]
-    if support_labels.shape[-1] != num_support:
-        raise ValueError(f"{num_support} supports need as many labels; got {support_labels.shape}")
-    if tuple(query.shape[-2:]) != (num_frames, channels) or class_text.shape[-1] != channels:
+def _episode(
+    support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor | None
+) -> EpisodeFeatures:
+    """Raises ValueError where the parts do not fit together."""
+    clip = support.shape[support_labels.dim() :]
+    if support.shape[: support_labels.dim()] != support_labels.shape:
         raise ValueError(
-            f"support [..., T, C] = {list(support.shape)}, query {list(query.shape)} and "
-            f"class_text [..., N, C] = {list(class_text.shape)} must agree in T and C"
+            f"support [..., S, T, C] = {list(support.shape)} needs a label for each clip; "
+            f"support_labels is {list(support_labels.shape)}"
         )
-    if not ((support_labels >= 0) & (support_labels < num_classes)).all():
-        raise ValueError(f"support labels must be 0 to {num_classes - 1}; got {support_labels}")
-    counts = torch.nn.functional.one_hot(support_labels, num_classes).sum(dim=-2)
+    if query.shape[support_labels.dim() :] != clip:
+        raise ValueError(
+            f"support [..., T, C] = {list(support.shape)} and query {list(query.shape)} must "
+            "agree in T and C"
+        )
+    if class_text is not None and class_text.shape[-1] != clip[1]:
+        raise ValueError(
+            f"support [..., T, C] = {list(support.shape)} and class_text [..., N, C] = "
+            f"{list(class_text.shape)} must agree in C"
+        )
+    given = class_text.shape[-2] if class_text is not None else int(support_labels.max()) + 1
+    _check_labels(support_labels, num_classes=given)
+    return EpisodeFeatures(support, support_labels, query, class_text, given)
+
+
+def _check_labels(labels: Tensor, *, num_classes: int) -> None:
+    if not ((labels >= 0) & (labels < num_classes)).all():
+        raise ValueError(f"support labels must be 0 to {num_classes - 1}; got {labels}")
+    counts = torch.nn.functional.one_hot(labels, num_classes).sum(dim=-2)
     if (counts == 0).any():
         raise ValueError(f"each of the {num_classes} classes needs a support clip")

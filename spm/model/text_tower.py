@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from spm.base.errors import ConfigError
+from spm.base.state_dicts import State, misfit
 from spm.config.backbone import CONV, BackboneConfig
 from spm.config.prompts import PLACEHOLDER, PromptsConfig
 from spm.model.clip_models import describe
 from spm.model.prompts import PromptFeatures
-from spm.model.state_dicts import State, misfit
 from spm.model.weights import read_weights, resolve_weights
 
 _BATCH = 256

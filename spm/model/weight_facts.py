@@ -26,9 +26,9 @@ from torch import Tensor
 
 from spm.base.errors import ConfigError
 from spm.base.hashing import file_hash
+from spm.base.state_dicts import State
 from spm.config.backbone import CONV, BackboneConfig
 from spm.model.clip_models import all_descriptions, describe
-from spm.model.state_dicts import State
 from spm.model.torch_file import torchscript_code
 from spm.model.weights import OPENAI_EXTRAS, check_tag, read_state
 

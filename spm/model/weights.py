@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from spm.base.errors import ConfigError, DataError
-from spm.model.state_dicts import State, is_by_name, unwrapped
+from spm.base.state_dicts import State, is_by_name, unwrapped
 from spm.model.torch_file import read_torch_file
 from spm.model.weight_file import form_of
 

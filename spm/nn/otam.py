@@ -29,15 +29,15 @@ def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
 
 
 def frame_distance(x: Tensor, y: Tensor) -> Tensor:
-    """D = 1 − x·y / (‖x‖‖y‖ + ε), [..., X, T, C], [..., Y, T', C] -> [..., X, Y, T, T'].
-
-    ε keeps a frame of zeros finite.
-    """
-    frames_x, frames_y = x.flatten(-3, -2), y.flatten(-3, -2)
-    products = frames_x @ frames_y.transpose(-1, -2)  # of all pairs of clips, with no clip copied
-    norms = _norm(frames_x)[..., :, None] * _norm(frames_y)[..., None, :]
-    distance = 1 - products / (norms + EPSILON)
+    """D = 1 − cosine, [..., X, T, C], [..., Y, T', C] -> [..., X, Y, T, T']."""
+    distance = 1 - cosine(x.flatten(-3, -2), y.flatten(-3, -2))  # all pairs, and no clip is copied
     return rearrange(distance, "... (x t) (y u) -> ... x y t u", t=x.shape[-2], u=y.shape[-2])
+
+
+def cosine(x: Tensor, y: Tensor) -> Tensor:
+    """x·y / (‖x‖‖y‖ + ε), [..., X, C], [..., Y, C] -> [..., X, Y]. ε keeps zeros finite."""
+    norms = _norm(x)[..., :, None] * _norm(y)[..., None, :]
+    return x @ y.transpose(-1, -2) / (norms + EPSILON)
 
 
 def otam(distance: Tensor, *, lam: float) -> Tensor:

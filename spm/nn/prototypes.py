@@ -18,6 +18,12 @@ def class_sums(clips: Tensor, labels: Tensor, *, num_classes: int) -> tuple[Tens
     return sums, membership.sum(dim=-2)
 
 
+def mean_over_class(values: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
+    """values [..., Q, S], labels [..., S] -> means over each class's supports [..., Q, N]."""
+    membership = F.one_hot(labels, num_classes).to(values.dtype)
+    return values @ (membership / membership.sum(dim=-2, keepdim=True))
+
+
 def texts_of(class_text: Tensor, labels: Tensor) -> Tensor:
     """class_text [..., N, C], labels [..., S] -> the text of each clip's class [..., S, 1, C]."""
     index = labels[..., None].expand(*labels.shape, class_text.shape[-1])

@@ -7,11 +7,14 @@ The sequence begins with the prompt as it came; only the frames are gated. One S
 prompts (HSMR) and text prompts (SPM).
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
-from spm.config.model import Fusion
 from spm.nn.transformer import Transformer
+
+Fusion = Literal["concat", "sum+concat", "gate+sum+concat"]
 
 
 class SemanticFusion(nn.Module):

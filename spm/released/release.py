@@ -1,16 +1,7 @@
-"""The authors' released checkpoints: what their tensors are called, and what they leave unsaid.
+"""The values that the authors' released checkpoints leave unsaid.
 
-    released                              ours
-    motion_conv1, motion_conv2            Φ of MFE (Eq. 8)
-    token_tr.mlp.net                      Υ of PG (Eq. 13)
-    gate_vision, gate_text                Ψ_v, Ψ_p of SF (Eq. 9)
-    context2                              SF's Transformer
-    context1                              PADM's Transformer (Eq. 14)
-    mo_alpha1                             the learnable scalar on L_H's weight λ3
-    scale                                 nothing: it enters neither logits nor L_H
-    backbone, or backbone.module          CLIP's visual tower, in OpenAI's names
-
-α is no tensor of theirs: the release sets it per data set, and so it is an option of the converter.
+What their tensors are called is in spm.methods.clip_spm.released. α is no tensor of theirs: the
+release sets it per data set, and so it is an option of the converter.
 """
 
 from typing import Any
@@ -18,25 +9,6 @@ from typing import Any
 from spm.config.base import validate
 from spm.model.spec import ModelSpec
 
-SCALE = "scale"
-LAMBDA3_SCALE = "mo_alpha1"
-
-_NAMES = {
-    "lambda3_scale": LAMBDA3_SCALE,
-    "hsmr.mfe.conv1.": "motion_conv1.",
-    "hsmr.mfe.conv2.": "motion_conv2.",
-    "spm.generator.layers.": "token_tr.mlp.net.",
-    "fusion.gate_visual.": "gate_vision.",
-    "fusion.gate_prompt.": "gate_text.",
-    "fusion.transformer.": "context2.",
-    "padm.transformer.": "context1.",
-}
-_WITHIN_A_TRANSFORMER = {
-    "attention.norm.": "layers.0.0.norm.",
-    "attention.to_out.": "layers.0.0.fn.to_out.0.",
-    "attention.to_": "layers.0.0.fn.to_",
-    "feed_forward.": "layers.0.1.net.",
-}
 _TEMPLATES = [
     "A photo of action [CLS]",
     "A picture of action [CLS]",
@@ -57,25 +29,6 @@ _TEMPLATES = [
 ]
 
 
-def released_name(name: str, *, backbone: str) -> str:
-    """What the release calls our tensor `name`; `backbone.` or `backbone.module.` goes first.
-
-    >>> released_name("padm.transformer.attention.to_out.bias", backbone="backbone.")
-    'context1.layers.0.0.fn.to_out.0.bias'
-    """
-    if name.startswith("backbone.visual."):
-        return backbone + name.removeprefix("backbone.visual.")
-    return _translate(_translate(name, _NAMES), _WITHIN_A_TRANSFORMER)
-
-
-def _translate(name: str, names: dict[str, str]) -> str:
-    """`name` with the first of `names` that is a part of it replaced."""
-    for ours, theirs in names.items():
-        if ours in name:
-            return name.replace(ours, theirs)
-    return name
-
-
 _FIXED: dict[str, dict[str, Any]] = {
     "backbone": {
         "weights": "openai",
@@ -87,6 +40,7 @@ _FIXED: dict[str, dict[str, Any]] = {
         "seed": 0,
     },
     "model": {
+        "method": "clip_spm",
         "init_from": None,
         "hsmr": True,
         "spm": True,
@@ -99,7 +53,6 @@ _FIXED: dict[str, dict[str, Any]] = {
         "learn_lambda3": True,
         "lambda4": 0.0,
         "otam_lambda": 0.5,
-        "text_ensemble": "mean",
         "motion_reduction": "mean",
         "prompt_visual_mean": "time+channels",
         "distance": "squared",
@@ -151,7 +104,12 @@ def released_spec(
             "gate_slope": gate_slope,
         },
         "frames": _FIXED["frames"] | {"num_segments": num_frames},
-        "prompts": {"num_templates": len(_TEMPLATES), "templates": _TEMPLATES},
+        "prompts": {
+            "num_templates": len(_TEMPLATES),
+            "text_ensemble": "mean",
+            "templates": _TEMPLATES,
+        },
+        "train_classes": None,
         "selection": "test",
     }
     return validate(ModelSpec, values, name="released")

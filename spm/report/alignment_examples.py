@@ -1,4 +1,4 @@
-"""Query clips and their alignment in d_spm, picked from test episodes.
+"""Query clips and their alignment with classes, picked from test episodes.
 
 Shapes: `S` supports, `Q` queries, `T` frames, `C` channels.
 """
@@ -15,10 +15,9 @@ from spm.episodes.evaluation import encode_clips
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.transforms import center_crop
 from spm.frames.store import FrameStore
-from spm.model.model import ClipSPM
+from spm.methods.base import EpisodeFeatures
+from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
-from spm.nn.otam import alignment, frame_distance
-from spm.nn.prototypes import class_means
 
 _EPISODES = 5
 """How many episodes are searched for queries that went right and wrong."""
@@ -40,13 +39,13 @@ class AlignmentExample:
     support_frames: NDArray[np.uint8]
     """[T, H, W, 3], of the predicted class's first support clip."""
     distance: NDArray[np.float64]
-    """D [T, T] between the modulated frames of query (down) and prototype (across)."""
+    """[T, T] between the frames of query (down) and class (across), as the method compares them."""
     weights: NDArray[np.float64]
-    """[T, T]: how much each entry of D counts in OTAM's distance, both directions: 0 to 2."""
+    """[T, T]: how much each pair counts in the distance of query and class: 0 to 2 in OTAM's."""
 
 
 def find_examples(
-    model: ClipSPM,
+    model: FewShotModel,
     store: FrameStore,
     *,
     sampler: EpisodeSampler,
@@ -55,7 +54,8 @@ def find_examples(
 ) -> list[AlignmentExample]:
     """Up to `count` queries, half of them wrong where there are so many.
 
-    Those that were right are of different classes, and so are those that were wrong.
+    Those that were right are of different classes, and so are those that were wrong. None of a
+    method that aligns no frames.
     `model` in evaluation mode.
     """
     words = _Words.of(prompts, model, sampler.class_names)
@@ -77,17 +77,17 @@ class _Words:
     """The classes of the split in words and as features [classes, C]."""
 
     texts: list[str]
-    features: Tensor
+    features: Tensor | None
 
     @classmethod
-    def of(cls, prompts: PromptFeatures, model: ClipSPM, classes: list[str]) -> "_Words":
+    def of(cls, prompts: PromptFeatures, model: FewShotModel, classes: list[str]) -> "_Words":
         known = dict(zip(prompts.classes, prompts.texts, strict=True))
-        features = prompts.of(classes, how=model.config.model.text_ensemble)
+        features = prompts.of(classes, how=model.config.prompts.text_ensemble)
         return cls([known[name] for name in classes], features)
 
 
 def _examples(
-    model: ClipSPM,
+    model: FewShotModel,
     store: FrameStore,
     episode: Episode,
     words: "_Words",
@@ -98,17 +98,18 @@ def _examples(
     support = encoded.features[encoded.rows(episode.support)]
     query = encoded.features[encoded.rows(episode.query)]
     labels = torch.from_numpy(episode.support_labels).to(support.device)
-    texts = words.features.to(support)[torch.from_numpy(episode.classes).to(support.device)]
+    classes = torch.from_numpy(episode.classes).to(support.device)
+    texts = None if words.features is None else words.features.to(support)[classes]
+    features = EpisodeFeatures(support, labels, query, texts, num_classes=len(classes))
     with torch.no_grad():
-        probabilities = model.classify(support, labels, query, texts).softmax(dim=-1)
-        modulated = model.modulate(support, labels, query, texts)
-        prototypes = class_means(modulated.support, labels, num_classes=len(texts))
-        distances = frame_distance(modulated.query, prototypes).double()
+        probabilities = model.method.classify(features).softmax(dim=-1)
+        found = model.method.explain(features)
+    if found is None:
+        return
     names = [words.texts[number] for number in episode.classes]
     for number, row in enumerate(probabilities.cpu()):
         label = int(row.argmax())
         actual = int(episode.query_labels[number])
-        distance = distances[number, label]
         first_support = int(episode.support[np.argmax(episode.support_labels == label)])
         yield AlignmentExample(
             actual=names[actual],
@@ -117,10 +118,10 @@ def _examples(
             probability=100 * float(row[label]),
             query_frames=_frames(model, store, int(episode.query[number])),
             support_frames=_frames(model, store, first_support),
-            distance=distance.cpu().numpy(),
-            weights=alignment(distance, lam=model.config.model.otam_lambda).cpu().numpy(),
+            distance=found.distance[number, label].cpu().numpy(),
+            weights=found.weights[number, label].cpu().numpy(),
         )
 
 
-def _frames(model: ClipSPM, store: FrameStore, clip: int) -> NDArray[np.uint8]:
+def _frames(model: FewShotModel, store: FrameStore, clip: int) -> NDArray[np.uint8]:
     return center_crop(store.read(clip), model.image_size)

@@ -48,7 +48,7 @@ def _reading(results: dict[str, Any]) -> str:
         f"- Protocol: {results['protocol']}. An accuracy of the other kind is not comparable.",
         *_inductive(results),
         f"- The checkpoint was selected on the {results['selection']} split.",
-        "- The yardsticks classify the same features in the same episodes and learn nothing.",
+        "- The baselines classify the same features in the same episodes and learn nothing.",
     ]
     if results["text"] == "untrained":
         lines.append(
@@ -73,8 +73,8 @@ def _inductive(results: dict[str, Any]) -> list[str]:
 def _alignment_legend() -> str:
     return (
         "Query frames run down, frames of a support clip of the predicted class run across. Dark "
-        "cells are distant pairs of modulated frames; discs show how much a pair weighs in OTAM's "
-        "distance, both directions."
+        "cells are distant pairs of frames, as the method compares them; discs show how much a "
+        "pair weighs in the distance."
     )
 
 

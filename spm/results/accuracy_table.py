@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spm.base import command
-
-_NAMES = {"mean_pooled_cosine": "mean-pooled cosine", "zero_shot_text": "zero-shot class text"}
+from spm.config.model import method_config
 
 
 def accuracy_table(results: dict[str, Any]) -> str:
@@ -28,13 +27,14 @@ def accuracy_table(results: dict[str, Any]) -> str:
     test clips: 288 of the 288 found (100.0 %)
     """
     lines = [_title(results), "", _row("way", "shot", "classifier", "accuracy", "95 %", "paper")]
+    title = method_config(results["method"]).title
     for shot, summary in results["shots"].items():
-        lines.append(_result_row(results["way"], shot, "CLIP-SPM", summary, summary["paper"]))
+        rows = [(title, summary, summary["paper"])]
         if summary["inductive"]:
-            name, inductive = "CLIP-SPM, inductive", summary["inductive"]
-            lines.append(_result_row(results["way"], shot, name, inductive, None))
-        for name, yardstick in summary["yardsticks"].items():
-            lines.append(_result_row(results["way"], shot, _NAMES.get(name, name), yardstick, None))
+            rows.append((f"{title}, inductive", summary["inductive"], None))
+        for name, baseline in summary["baselines"].items():
+            rows.append((method_config(name).title, baseline, None))
+        lines += [_result_row(results["way"], shot, *row) for row in rows]
     lines += ["", results["protocol"]]
     if results["inductive"]:
         alone = results["inductive"]["episodes"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from spm.config.model import method_config
 from spm.episodes.evaluation import Measurement
 from spm.episodes.scores import (
     class_accuracies,
@@ -17,13 +18,11 @@ from spm.episodes.scores import (
     mean_and_interval,
 )
 from spm.results.paper_results import paper_accuracy
-from spm.results.yardsticks import MEAN_POOLED_COSINE, ZERO_SHOT_TEXT
 
 MODEL = "model"
 """The name under which `measure` is given the model."""
 INDUCTIVE = "inductive"
-"""The model again, each query alone. All other classifiers are yardsticks."""
-_SHORT = {MEAN_POOLED_COSINE: "cosine", ZERO_SHOT_TEXT: "zero_shot"}
+"""The model again, each query alone. All other classifiers are baselines: methods by name."""
 _DIGITS = 4
 
 
@@ -32,14 +31,17 @@ class Conditions:
     """Under which a measurement was made."""
 
     dataset: str
+    method: str
     backbone: str
     way: int
     query: int
     episodes: int
-    padm: bool
+    protocol: str
+    """How the headline's queries see each other, in words."""
     selection: str
     """The split on which the weights were selected: validation or test."""
-    text_trained: bool
+    text: str
+    """What the text tower is: trained, untrained or none."""
     coverage: dict[str, Any]
     """The data: see spm.frames.integrity.measured_on."""
     hashes: dict[str, str]
@@ -56,14 +58,15 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
     headline = next(iter(shots))
     return {
         "dataset": conditions.dataset,
+        "method": conditions.method,
         "backbone": conditions.backbone,
         "way": conditions.way,
         "shot": headline,
         "query": conditions.query,
         "episodes": conditions.episodes,
-        "protocol": protocol(conditions, shot=headline),
+        "protocol": conditions.protocol,
         "selection": conditions.selection,
-        "text": "trained" if conditions.text_trained else "untrained",
+        "text": conditions.text,
         "coverage": conditions.coverage,
         "hashes": conditions.hashes,
         "shots": {str(shot): summary for shot, summary in shots.items()},
@@ -80,25 +83,14 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
     numbers = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
     if results["inductive"]:
         numbers["inductive"] = results["inductive"]["accuracy"]
-    for name, yardstick in results["yardsticks"].items():
-        numbers[_SHORT[name]] = yardstick["accuracy"]
+    for name, baseline in results["baselines"].items():
+        numbers[method_config(name).short] = baseline["accuracy"]
     others = {shot: each for shot, each in results["shots"].items() if shot != str(results["shot"])}
     return numbers | {f"{shot}shot": each["accuracy"] for shot, each in others.items()}
 
 
-def protocol(conditions: Conditions, *, shot: int) -> str:
-    """How queries see each other, in words: to be said wherever an accuracy is shown."""
-    if not conditions.padm:
-        return "inductive: each query is classified on its own (PADM is off)"
-    queries = conditions.way * conditions.query
-    return (
-        f"transductive: in PADM a class anchor is {queries}/{queries + shot} queries, and queries "
-        "attend to each other"
-    )
-
-
 def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
-    """One row an episode: shot, episode, accuracy, and that of inductive and each yardstick."""
+    """One row an episode: shot, episode, accuracy, and that of inductive and each baseline."""
     return pa.concat_tables(
         _episodes(measurement, shot=shot) for shot, measurement in measurements.items()
     )
@@ -142,6 +134,7 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
         for name, predicted in measurement.predicted.items()
     }
     paper = paper_accuracy(
+        conditions.method,
         conditions.coverage["benchmark"],
         backbone=conditions.backbone,
         way=conditions.way,
@@ -150,7 +143,7 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
     model, inductive = scores.pop(MODEL), scores.pop(INDUCTIVE, None)
     if inductive is not None:
         inductive |= {"episodes": len(measurement.predicted[INDUCTIVE])}
-    return model | {"inductive": inductive, "paper": paper, "yardsticks": scores}
+    return model | {"inductive": inductive, "paper": paper, "baselines": scores}
 
 
 def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:

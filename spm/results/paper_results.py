@@ -1,17 +1,30 @@
-"""The paper's own numbers for CLIP-SPM: Tables 1 and 2, 5-way, top-1 accuracy in percent."""
+"""What a method's own paper reports: `paper.yaml` in its folder, where there is one."""
 
-from spm.dataset.benchmarks import load_benchmark
+from functools import cache
+from typing import Any
+
+from spm.base.yaml_file import read_yaml
+from spm.config.model import method_file
 
 _WAY = 5
 
 
-def paper_accuracy(benchmark: str | None, *, backbone: str, way: int, shot: int) -> float | None:
-    """What the paper reports for this backbone and K; None where it reports nothing.
+def paper_accuracy(
+    method: str, benchmark: str | None, *, backbone: str, way: int, shot: int
+) -> float | None:
+    """5-way, top-1, in percent, for this backbone and K; None where nothing is reported.
 
-    >>> paper_accuracy("ssv2_small", backbone="ViT-B-16-quickgelu", way=5, shot=1)
+    >>> paper_accuracy("clip_spm", "ssv2_small", backbone="ViT-B-16-quickgelu", way=5, shot=1)
     57.8
     """
     if benchmark is None or way != _WAY:
         return None
-    by_backbone = load_benchmark(benchmark).paper
-    return by_backbone.get(backbone.removesuffix("-quickgelu"), {}).get(shot)
+    by_backbone = _reported(method).get(benchmark, {})
+    accuracy: float | None = by_backbone.get(backbone.removesuffix("-quickgelu"), {}).get(shot)
+    return accuracy
+
+
+@cache
+def _reported(method: str) -> dict[str, Any]:
+    path = method_file(method, "paper.yaml")
+    return read_yaml(path) if path.is_file() else {}

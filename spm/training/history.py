@@ -11,25 +11,29 @@ WINDOW = 10
 _RECENT = 50
 """Episodes that the progress bar and the summary average over."""
 
-TERMS = ("loss", "accuracy", "L_CE", "L_H", "L_S")
-COLUMNS = ("step", *TERMS, "val_accuracy")
-
-RATIOS = ("lambda3 L_H / L_CE", "lambda4 L_S / L_CE")
-"""As MLflow takes metric names."""
+LOSS, ACCURACY = "loss", "accuracy"
+"""What every method's history has; the terms of its loss follow."""
 
 
 @dataclass
 class History:
     """Grows with the training and travels in its checkpoints."""
 
+    terms: tuple[str, ...]
+    """Of the method's loss, as `Method.terms`."""
     episodes: list[list[float]] = field(default_factory=list)
-    """Of each episode the values of TERMS; accuracy in percent, L_H and L_S not weighted."""
+    """Of each episode the values of `columns`; accuracy in percent, the terms not weighted."""
     validations: list[tuple[int, float]] = field(default_factory=list)
     """(episodes so far, accuracy in percent)"""
 
-    def recent(self, term: str) -> float:
-        """Mean of `term` over the last 50 episodes."""
-        values = [row[TERMS.index(term)] for row in self.episodes[-_RECENT:]]
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is kept of each episode."""
+        return (LOSS, ACCURACY, *self.terms)
+
+    def recent(self, column: str) -> float:
+        """Mean of `column` over the last 50 episodes."""
+        values = [row[self.columns.index(column)] for row in self.episodes[-_RECENT:]]
         return sum(values) / len(values)
 
     def best(self) -> tuple[int, float] | None:
@@ -48,8 +52,8 @@ class History:
             return {"train_episodes": len(self.episodes)}
         return {
             "train_episodes": len(self.episodes),
-            "train_loss": self.recent("loss"),
-            "train_accuracy": self.recent("accuracy"),
+            "train_loss": self.recent(LOSS),
+            "train_accuracy": self.recent(ACCURACY),
             "best_val_accuracy": best[1],
             "best_val_episode": best[0],
         }
@@ -61,7 +65,7 @@ class History:
             window = self.episodes[start : start + WINDOW]
             means = [sum(values) / len(window) for values in zip(*window, strict=True)]
             step = start + len(window)
-            rows[step] = {"step": step, **dict(zip(TERMS, means, strict=True))}
+            rows[step] = {"step": step, **dict(zip(self.columns, means, strict=True))}
         for step, accuracy in self.validations:
             rows.setdefault(step, {"step": step})["val_accuracy"] = accuracy
         return [rows[step] for step in sorted(rows)]
@@ -69,15 +73,22 @@ class History:
     def csv(self) -> str:
         """The curves as CSV text; a value that was not measured at a step is empty."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, ("step", *self.columns, "val_accuracy"), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows())
         return text.getvalue()
 
 
-def regularizer_ratios(row: dict[str, Any], *, lambda3: float, lambda4: float) -> dict[str, float]:
-    """How much the regularisers weigh beside L_CE, from a row of the curves; none without means."""
+def regularizer_ratios(
+    row: dict[str, Any], *, weights: dict[str, tuple[str, float]]
+) -> dict[str, float]:
+    """How much each regulariser weighs beside L_CE, from a row of the curves; none without means.
+
+    weights: as `ModelConfig.weights`. {"lambda3 L_H / L_CE": 0.4}, as MLflow takes metric names.
+    """
     if not row.get("L_CE"):  # not measured at this step, or nothing left to learn
         return {}
-    weighted = (lambda3 * row["L_H"], lambda4 * row["L_S"])
-    return {name: value / row["L_CE"] for name, value in zip(RATIOS, weighted, strict=True)}
+    return {
+        f"{parameter} {term} / L_CE": weight * row[term] / row["L_CE"]
+        for term, (parameter, weight) in weights.items()
+    }

@@ -22,11 +22,11 @@ from spm.base.progress import progress_bar
 from spm.config.train import TrainConfig
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.training_data import EpisodePixels, TrainingEpisodes, load_episodes
-from spm.methods.clip_spm.losses import Losses
-from spm.model.model import ClipSPM
+from spm.methods.base import EpisodeFeatures, Losses
+from spm.model.model import FewShotModel
 from spm.training.batch_statistics import RunningStatistics
 from spm.training.checkpoint import Checkpoint
-from spm.training.history import TERMS, History
+from spm.training.history import History
 from spm.training.state import TrainingState
 from spm.training.stretches import Stretch, stretches
 
@@ -36,9 +36,9 @@ class TrainingInputs:
     """What the loop works on."""
 
     episodes: TrainingEpisodes
-    class_text: Tensor
-    """[training classes, C] in the order of the sampler's class names."""
-    validate: Callable[[ClipSPM], float]
+    class_text: Tensor | None
+    """[training classes, C] in the order of the sampler's class names; None: the tower has none."""
+    validate: Callable[[FewShotModel], float]
     """Accuracy in percent on the validation split."""
 
 
@@ -53,7 +53,7 @@ class Schedule:
 
 
 def train(
-    model: ClipSPM,
+    model: FewShotModel,
     inputs: TrainingInputs,
     config: TrainConfig,
     *,
@@ -66,7 +66,7 @@ def train(
     loss is not finite.
     """
     ranks, device = schedule.ranks, next(model.parameters()).device
-    class_text = inputs.class_text.to(device)
+    class_text = None if inputs.class_text is None else inputs.class_text.to(device)
     optimizer = _optimizer(model, config, device=device)
     run = TrainingState(model, optimizer)
     run.restore(ranks.share(checkpoint.load() if checkpoint else None))
@@ -90,7 +90,8 @@ def train(
             model.train()
             statistics = RunningStatistics(model, ranks)
             begin, done = stretch.episodes.start, stretch.episodes.stop
-            rows = torch.zeros(done - begin, len(TERMS), dtype=torch.float64, device=device)
+            shape = (done - begin, len(run.history.columns))
+            rows = torch.zeros(shape, dtype=torch.float64, device=device)
             for number, group in enumerate(stretch.groups(config.episodes_per_forward)):
                 if ranks.mine(number):
                     loaded = islice(loader, len(group))
@@ -127,23 +128,30 @@ def train(
     return run.history
 
 
-def episode_losses(model: ClipSPM, episodes: EpisodePixels, class_text: Tensor) -> Losses:
+def episode_losses(
+    model: FewShotModel, episodes: EpisodePixels, class_text: Tensor | None
+) -> Losses:
     """One forward pass: supports and queries of all the episodes are encoded in one batch.
 
     All on the model's device; class_text [training classes, C].
     """
     features = model.encode_video(episodes.pixels)
     num_support = episodes.support_labels.shape[-1]
-    return model.losses(
+    episode = EpisodeFeatures(
         features[..., :num_support, :, :],
         episodes.support_labels,
         features[..., num_support:, :, :],
-        episodes.query_labels,
-        class_text[episodes.classes],
+        None if class_text is None else class_text[episodes.classes],
+        num_classes=episodes.classes.shape[-1],
+    )
+    return model.method.losses(
+        episode, episodes.query_labels, classes=episodes.classes, all_text=class_text
     )
 
 
-def _optimizer(model: ClipSPM, config: TrainConfig, *, device: torch.device) -> torch.optim.Adam:
+def _optimizer(
+    model: FewShotModel, config: TrainConfig, *, device: torch.device
+) -> torch.optim.Adam:
     """On a GPU all parameters in one kernel; on a CPU torch's plain form, bit for bit as ever."""
     return torch.optim.Adam(
         model.parameters(),
@@ -166,11 +174,11 @@ def _own_episodes(course: list[Stretch], ranks: Ranks, *, together: int) -> list
 
 
 def _rows(losses: Losses, episodes: EpisodePixels) -> Tensor:
-    """What is kept of each episode, [E, TERMS]."""
+    """What is kept of each episode, [E, columns of the history]."""
     correct = losses.logits.argmax(dim=-1) == episodes.query_labels
     accuracy = 100 * correct.double().mean(dim=-1)
-    terms = (losses.total, accuracy, losses.cross_entropy, losses.motion, losses.semantic)
-    return torch.stack([term.detach().double() for term in terms], dim=-1)
+    columns = (losses.total, accuracy, *losses.terms.values())
+    return torch.stack([column.detach().double() for column in columns], dim=-1)
 
 
 def _objective(losses: Losses, config: TrainConfig) -> Tensor:
@@ -178,7 +186,7 @@ def _objective(losses: Losses, config: TrainConfig) -> Tensor:
     if config.loss == "mean":
         return losses.total.sum() / config.accumulate
     num_queries = losses.logits.shape[-2]
-    task = losses.cross_entropy * num_queries / config.accumulate
+    task = losses.terms["L_CE"] * num_queries / config.accumulate
     return (task + losses.regularizers).sum()
 
 

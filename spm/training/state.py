@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spm.model.model import ClipSPM
-from spm.training.history import History
+from spm.model.model import FewShotModel
+from spm.training.history import ACCURACY, History
 
 
 class TrainingError(RuntimeError):
@@ -18,19 +18,20 @@ class TrainingError(RuntimeError):
 class TrainingState:
     """Everything of a training that a checkpoint holds."""
 
-    def __init__(self, model: ClipSPM, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, model: FewShotModel, optimizer: torch.optim.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
-        self.history = History()
+        self.history = History(model.method.terms)
         self.best: dict[str, Tensor] | None = None
 
     def record(self, rows: list[list[float]]) -> None:
-        """Of the next episodes, the values of TERMS."""
+        """Of the next episodes, the values of `History.columns`."""
         for row in rows:
             if not all(map(math.isfinite, row)):
+                named = zip(self.history.columns, row, strict=True)
+                losses = [f"{name} {value}" for name, value in named if name != ACCURACY]
                 raise TrainingError(
-                    f"episode {len(self.history.episodes)}: loss {row[0]}, L_CE {row[2]}, "
-                    f"L_H {row[3]}, L_S {row[4]} are not all finite. Lower train.lr; the last "
-                    "checkpoint is kept"
+                    f"episode {len(self.history.episodes)}: {', '.join(losses)} are not all "
+                    "finite. Lower train.lr; the last checkpoint is kept"
                 )
             self.history.episodes.append(row)
 
@@ -57,5 +58,5 @@ class TrainingState:
         for parameter, moments in self.optimizer.state.items():
             for name in ("exp_avg", "exp_avg_sq"):  # as they lie here, wherever they were saved
                 moments[name] = torch.empty_like(parameter).copy_(moments[name])
-        self.history = History(state["episodes"], state["validations"])
+        self.history = History(self.history.terms, state["episodes"], state["validations"])
         self.best = state["best"]

@@ -6,13 +6,13 @@ from typing import Literal
 import numpy as np
 
 from spm.config.train import TrainConfig
-from spm.episodes.evaluation import encode_clips, measure, of_model, prepare_clips
+from spm.episodes.evaluation import encode_clips, measure, prepare_clips
 from spm.episodes.feasibility import VALIDATION_SPLITS
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies
 from spm.frames.store import FrameStore
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 
 _BATCH = 25
@@ -27,10 +27,10 @@ def validation(
     shot: int,
     how: Literal["sum", "mean"],
     ranks: Ranks,
-) -> Callable[[ClipSPM], float]:
+) -> Callable[[FewShotModel], float]:
     """Accuracy in percent on the same `train.validate_episodes` episodes each time.
 
-    All ranks encode clips; the first one, which has the word, runs the episodes. Raises DataError
+    All ranks encode clips; the first one runs the episodes and tells the others. Raises DataError
     for a class with too few clips left after decoding.
     """
     split = VALIDATION_SPLITS[config.selection]
@@ -46,15 +46,15 @@ def validation(
     clips = np.concatenate(list(classes.values()))
     class_text = texts.of(sampler.class_names, how=how)
 
-    def validate(model: ClipSPM) -> float:
+    def validate(model: FewShotModel) -> float:
         model.eval()
         encoded = encode_clips(model, store, clips=clips, ranks=ranks, progress=False)
         if not ranks.first:
             return ranks.share(0.0)
         prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
         measured = measure(
-            {"model": of_model(model, prepared)},
-            encoded=encoded,
+            {"model": model.method.classify},
+            encoded=prepared,
             sampler=sampler,
             class_text=class_text,
             episodes=config.validate_episodes,

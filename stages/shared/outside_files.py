@@ -7,6 +7,7 @@ from spm.base.errors import ConfigError
 from spm.base.remembered_hash import remembered_hash
 from spm.config.backbone import BackboneConfig
 from spm.config.model import ModelConfig
+from spm.model.spec import load_start
 from stages.shared import paths
 from stages.shared.weights_check import check_model_folder
 
@@ -36,6 +37,7 @@ def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, 
         elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
             raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
     if model.init_from is not None:
+        load_start(model)
         check_model_folder(Path(model.init_from))
     memory = hash_memory(paths.state_dir())
     return {path.as_posix(): remembered_hash(path, memory=memory) for path in files}

@@ -3,9 +3,12 @@
 A test compares it with the code deps of the stage `train` in dvc.yaml.
 """
 
-_FOLDERS = ("spm/episodes", "spm/frames", "spm/model", "spm/nn", "spm/training")
+_PLACES = (
+    *("stages/train.py", "spm/episodes", "spm/frames", "spm/methods/base.py"),
+    *("spm/methods/registry.py", "spm/model", "spm/nn", "spm/training"),
+)
 
 
 def training_code(method: str) -> tuple[str, ...]:
     """Files and folders, as spm.base.source.code_hash takes them."""
-    return ("stages/train.py", *_FOLDERS, f"spm/methods/{method}")
+    return (*_PLACES, f"spm/methods/{method}")

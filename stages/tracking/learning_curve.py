@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spm.config.model import ModelConfig
-from spm.training.history import RATIOS, History, regularizer_ratios
+from spm.training.history import History, regularizer_ratios
 from stages.tracking import runs as tracking
 
 
@@ -19,25 +19,23 @@ def reporter(run: tracking.Run, model: ModelConfig) -> Callable[[History], None]
 
     def report(history: History) -> None:
         nonlocal sent
-        rows = [
-            row | regularizer_ratios(row, lambda3=model.lambda3, lambda4=model.lambda4)
-            for row in history.rows()
-        ]
+        rows = [row | regularizer_ratios(row, weights=model.weights) for row in history.rows()]
         run.log_history(rows[sent:])
-        _warn_of_regularizers(rows[sent:], warned)
+        _warn_of_regularizers(rows[sent:], model, warned)
         sent = len(rows)
 
     return report
 
 
-def _warn_of_regularizers(rows: list[dict[str, Any]], warned: set[str]) -> None:
+def _warn_of_regularizers(rows: list[dict[str, Any]], model: ModelConfig, warned: set[str]) -> None:
     """Once a term: sums over clips grow with the episode, and can outweigh the task itself."""
     for row in rows:
-        for name in [name for name in RATIOS if row.get(name, 0) > 1 and name not in warned]:
+        ratios = regularizer_ratios(row, weights=model.weights)
+        for name in [name for name, ratio in ratios.items() if ratio > 1 and name not in warned]:
             warned.add(name)
             print(
-                f"warning: at episode {row['step']} {name} is {row[name]:.1f}: the regulariser "
-                "outweighs L_CE. Lower its λ, or take means (model.consistency_reduction, "
-                "model.text_ensemble, model.motion_reduction)",
+                f"warning: at episode {row['step']} {name} is {ratios[name]:.1f}: the regulariser "
+                f"outweighs L_CE. Lower model.{name.split()[0]}, or take means where model and "
+                "prompts take sums",
                 file=sys.stderr,
             )

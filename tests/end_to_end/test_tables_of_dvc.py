@@ -23,7 +23,7 @@ for out in [out for kind in ("outs", "metrics", "plots") for out in stage.get(ki
     path = Path(next(iter(out)) if isinstance(out, dict) else out)
     path.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(Path("results.json").read_text())
-    for each in (results, results["inductive"], results["yardsticks"]["mean_pooled_cosine"]):
+    for each in (results, results["inductive"], results["baselines"]["mean_pooled_cosine"]):
         each["accuracy"], each["ci95"] = number, number / 100
     text = {
         "data/train.json": json.dumps({"best_val_accuracy": number}),

@@ -1,6 +1,5 @@
 """Measuring on features: which clips, which classes, how many, in whatever batches."""
 
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +7,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from spm import methods
 from spm.episodes.evaluation import (
     Classifier,
     EncodedClips,
-    EpisodeBatch,
     encode_clips,
     measure,
-    of_model,
-    on_features,
     prepare_clips,
 )
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies
 from spm.episodes.training_data import read_clips
-from spm.results.yardsticks import mean_pooled_cosine, zero_shot_text
+from spm.methods.base import EpisodeFeatures
 from tests import models
 from tests.stores import make_store
 
@@ -45,7 +42,7 @@ def separable() -> EncodedClips:
 
 def run(classify, *, episodes: int = 23, batch: int = 5, encoded: EncodedClips | None = None):
     return measure(
-        {"it": on_features(classify)},
+        {"it": classify},
         encoded=encoded or separable(),
         sampler=sampler(),
         class_text=torch.eye(6)[:5],
@@ -55,8 +52,12 @@ def run(classify, *, episodes: int = 23, batch: int = 5, encoded: EncodedClips |
     )
 
 
-def always_first(support: Tensor, labels: Tensor, query: Tensor, text: Tensor) -> Tensor:
-    return torch.eye(WAY)[0].expand(*query.shape[:2], WAY)
+def always_first(episode: EpisodeFeatures) -> Tensor:
+    return torch.eye(WAY)[0].expand(*episode.query.shape[:2], WAY)
+
+
+def method(name: str) -> Classifier:
+    return methods.build(name, channels=6, num_frames=4).classify
 
 
 def test_clips_are_encoded_once_whatever_the_batch(tmp_path: Path) -> None:
@@ -76,9 +77,9 @@ def test_rows_go_by_clip_number() -> None:
     assert encoded.features[rows].squeeze().tolist() == [[30, 10], [20, 20]]
 
 
-@pytest.mark.parametrize("classify", [mean_pooled_cosine, zero_shot_text])
-def test_what_can_be_told_apart_is(classify) -> None:
-    measured = run(classify)
+@pytest.mark.parametrize("name", ["mean_pooled_cosine", "zero_shot_text", "protonet", "otam"])
+def test_what_can_be_told_apart_is(name: str) -> None:
+    measured = run(method(name))
     assert (episode_accuracies(measured.actual, measured.predicted["it"]) == 100).all()
     assert set(measured.actual.ravel()) == set(range(5))
     assert measured.class_names == sorted(CLASSES)
@@ -100,21 +101,23 @@ def test_batches_change_nothing(batch: int) -> None:
         torch.randn(NUM_CLIPS, 4, 6, generator=torch.Generator().manual_seed(0)),
         np.arange(NUM_CLIPS),
     )
-    expected = run(mean_pooled_cosine, encoded=encoded)
-    measured = run(mean_pooled_cosine, encoded=encoded, batch=batch)
+    expected = run(method("mean_pooled_cosine"), encoded=encoded)
+    measured = run(method("mean_pooled_cosine"), encoded=encoded, batch=batch)
     assert (measured.predicted["it"] == expected.predicted["it"]).all()
     assert (measured.actual == expected.actual).all()
 
 
 def test_the_classifier_gets_the_episodes_clips_and_texts() -> None:
-    seen: list[tuple[Tensor, ...]] = []
+    seen: list[EpisodeFeatures] = []
 
-    def record(*inputs: Tensor) -> Tensor:
-        seen.append(inputs)
-        return always_first(*inputs)
+    def record(episode: EpisodeFeatures) -> Tensor:
+        seen.append(episode)
+        return always_first(episode)
 
     run(record, episodes=4, batch=2)
-    support, labels, query, text = seen[1]
+    support, labels, query, text, num_classes, _ = seen[1]
+    assert num_classes == WAY
+    assert text is not None
     episode = sampler().episode(3)
     assert (support[1, :, 0, 5] * 1000).round().long().tolist() == episode.support.tolist()
     assert (query[1, :, 0, 5] * 1000).round().long().tolist() == episode.query.tolist()
@@ -132,22 +135,23 @@ def test_what_was_prepared_gives_the_logits_of_classify(components) -> None:
     class_text = torch.randn(5, 16, generator=generator, dtype=torch.float64)
     model = models.build(**components)
     prepared = prepare_clips(model, encoded, classes=CLASSES, class_text=class_text)
-    logits: dict[str, list[Tensor]] = defaultdict(list)
+    assert (prepared.prepared is None) == (components == {"spm": False})
+    for ask in (model.method.classify, model.method.classify_each):
+        logits = [logits_of(ask, table, class_text) for table in (encoded, prepared)]
+        assert logits[0].shape == (5, WAY * QUERY, WAY)
+        torch.testing.assert_close(logits[1], logits[0])
 
-    def kept(name: str, classify: Classifier) -> Classifier:
-        def on_batch(batch: EpisodeBatch) -> Tensor:
-            logits[name].append(classify(batch))
-            return logits[name][-1]
 
-        return on_batch
+def logits_of(ask: Classifier, encoded: EncodedClips, class_text: Tensor) -> Tensor:
+    """Of five episodes, [5, Q, N]."""
+    logits = []
+
+    def kept(episode: EpisodeFeatures) -> Tensor:
+        logits.append(ask(episode))
+        return logits[-1]
 
     measure(
-        {
-            "model": kept("model", on_features(model.classify)),
-            "prepared": kept("prepared", of_model(model, prepared)),
-            "each": kept("each", on_features(model.classify_each)),
-            "prepared, each": kept("prepared, each", of_model(model, prepared, alone=True)),
-        },
+        {"it": kept},
         encoded=encoded,
         sampler=sampler(),
         class_text=class_text,
@@ -155,20 +159,4 @@ def test_what_was_prepared_gives_the_logits_of_classify(components) -> None:
         batch=2,
         progress=False,
     )
-    together = {name: torch.cat(parts) for name, parts in logits.items()}
-    torch.testing.assert_close(together["prepared"], together["model"])
-    torch.testing.assert_close(together["prepared, each"], together["each"])
-    assert together["model"].shape == (5, WAY * QUERY, WAY)
-
-
-def test_yardsticks_look_at_what_they_say() -> None:
-    episode = models.features(shots=[1, 2, 1])
-    support, labels, query, text = episode.for_classify()
-    pooled = mean_pooled_cosine(support, labels, query, text)
-    assert torch.allclose(mean_pooled_cosine(support, labels, query.flip(-2), text), pooled)
-    assert torch.allclose(mean_pooled_cosine(support, labels, query * 7, text), pooled)
-    assert not torch.allclose(mean_pooled_cosine(-support, labels, query, text), pooled)
-    zero_shot = zero_shot_text(support, labels, query, text)
-    assert torch.equal(zero_shot_text(-support, labels, query, text), zero_shot)
-    alone = mean_pooled_cosine(support, labels, query[:1], text)
-    assert torch.allclose(alone, pooled[:1])
+    return torch.cat(logits)

@@ -17,12 +17,12 @@ from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
-from spm.episodes.evaluation import Measurement, encode_clips, measure, on_features
+from spm.episodes.evaluation import Measurement, encode_clips, measure
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes
 from spm.frames.store import FrameStore
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel, build_model
 from spm.training.checkpoint import hold
 from spm.training.history import History
 from spm.training.loop import Schedule, TrainingInputs, train
@@ -53,7 +53,7 @@ def _train(
     """In float64; the first rank leaves weights and history in `into`."""
     store = FrameStore(folder)
     config = TrainConfig(**read_yaml(params.PARAMS)["train"] | loop)
-    model = ClipSPM(spec(attention_dropout=0.2, backbone={"batch_norm": batch_norm})).double()
+    model = build_model(spec(attention_dropout=0.2, backbone={"batch_norm": batch_norm})).double()
     sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
     episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=False, seed=0)
     texts = text * torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
@@ -71,13 +71,13 @@ def _train(
     torch.save((model.state_dict(), history.episodes, history.validations), into / "end.pt")
 
 
-def _later_is_better(model: ClipSPM) -> float:
+def _later_is_better(model: FewShotModel) -> float:
     return time.monotonic()
 
 
 def _end(folder: Path) -> tuple[dict[str, torch.Tensor], History]:
     weights, episodes, validations = torch.load(folder / "end.pt")
-    return weights, History(episodes, validations)
+    return weights, History(("L_CE", "L_H", "L_S"), episodes, validations)
 
 
 def _two_ranks(ranks: Ranks, device: torch.device, *, store: Path, runs: Path) -> None:
@@ -145,13 +145,13 @@ def test_sums_and_shared_values(tmp_path):
 
 
 def _measured(ranks: Ranks, folder: Path) -> Measurement:
-    store, model = FrameStore(folder), ClipSPM(spec()).eval()
+    store, model = FrameStore(folder), build_model(spec()).eval()
     classes = store.classes("test")
     sampler = EpisodeSampler(classes, way=3, shot=1, query=2, seed=0, split="test")
     clips = np.concatenate(list(classes.values()))
     encoded = encode_clips(model, store, clips=clips, ranks=ranks, progress=False)
     return measure(
-        {"model": on_features(model.classify)},
+        {"model": model.method.classify},
         encoded=encoded,
         sampler=sampler,
         class_text=torch.ones(len(classes), model.channels),

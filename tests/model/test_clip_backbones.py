@@ -5,7 +5,7 @@ import torch
 
 import spm
 from spm.episodes.training_data import EpisodePixels
-from spm.model.model import ClipSPM
+from spm.model.model import build_model
 from spm.training.loop import episode_losses
 from tests.models import spec
 
@@ -18,7 +18,7 @@ HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
     ("name", "channels"), [("RN50-quickgelu", 1024), ("ViT-B-16-quickgelu", 512)]
 )
 def test_one_training_and_one_evaluation_episode(name, channels, tmp_path):
-    model = ClipSPM(spec(backbone={"name": name, **CLIP}, **HEAD)).train()
+    model = build_model(spec(backbone={"name": name, **CLIP}, **HEAD)).train()
     assert (model.channels, model.image_size) == (channels, 224)
     assert not any("text" in key or "token" in key for key in model.backbone.state_dict())
     pixels = torch.randint(0, 256, (4, 8, 224, 224, 3), dtype=torch.uint8)

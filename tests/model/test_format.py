@@ -12,7 +12,7 @@ import torch
 import spm
 from spm.base.errors import ConfigError, DataError
 from spm.model import format as model_format
-from spm.model.format import ADDED, FORMAT
+from spm.model.format import ADDED, FORMAT, MOVED
 from spm.model.spec import load_spec, save_spec
 from spm.model.text_tower import encode_classes
 from tests import models
@@ -44,7 +44,7 @@ def test_a_folder_without_a_format_number_gives_the_same_logits() -> None:
 def test_its_class_texts_are_encoded_as_they_were() -> None:
     config = spm.load_model(FOLDER_0).config
     features = encode_classes(CLASS_TEXTS, prompts=config.prompts, backbone=config.backbone)
-    made = features.of(sorted(CLASS_TEXTS), how=config.model.text_ensemble)
+    made = features.of(sorted(CLASS_TEXTS), how=config.prompts.text_ensemble)
     saved = np.load(FOLDER_0 / "episode.npz")["class_text"]
     np.testing.assert_allclose(made, saved, rtol=1e-4, atol=1e-5)
 
@@ -54,8 +54,9 @@ def test_every_key_that_older_folders_lack_has_a_value() -> None:
     had = _flat(json.loads((FOLDER_0 / "config.json").read_text(encoding="utf-8"))).keys()
     now = _flat(models.spec().model_dump()).keys()
     values = {key for number, added in ADDED.items() if number > 1 for key in added}
-    assert now - had == values, "a new key of a section needs a row in spm.model.format.ADDED"
-    assert had - now == set(), "a key that is gone makes every saved model unreadable"
+    moved = {before: now for each in MOVED.values() for before, now in each.items()}
+    assert now - had == values | set(moved.values()), "a new key needs a row in format.ADDED"
+    assert had - now == set(moved), "a key that is gone makes every saved model unreadable"
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from spm.base.errors import DataError
 from spm.methods.clip_spm.consistency import consistency_distance
 from spm.model.model import load_weights
 from spm.nn.otam import sequence_distance
-from tests.models import Features, build, features
+from tests.models import Features, build, features, losses_of
 
 COMPONENTS = [
     {"hsmr": hsmr, "spm": spm_on, "padm": padm}
@@ -89,13 +89,13 @@ def test_a_batch_of_episodes_equals_one_by_one(components):
     model = build(**components)
     episodes = [features(shots=[1, 2], seed=seed) for seed in range(3)]
     logits = model.classify(*_stacked(episodes, Features.for_classify))
-    losses = model.losses(*_stacked(episodes, Features.for_losses))
+    losses = losses_of(model, *_stacked(episodes, Features.for_losses))
     for number, episode in enumerate(episodes):
-        alone = model.losses(*episode.for_losses())
+        alone = losses_of(model, *episode.for_losses())
         torch.testing.assert_close(logits[number], model.classify(*episode.for_classify()))
         torch.testing.assert_close(losses.total[number], alone.total)
-        torch.testing.assert_close(losses.motion[number], alone.motion)
-        torch.testing.assert_close(losses.semantic[number], alone.semantic)
+        torch.testing.assert_close(losses.terms["L_H"][number], alone.terms["L_H"])
+        torch.testing.assert_close(losses.terms["L_S"][number], alone.terms["L_S"])
 
 
 def _stacked(episodes, arguments):
@@ -121,23 +121,23 @@ def test_each_query_alone_is_what_it_is_whatever_the_others_are(components, shot
 
 
 def test_no_query_label_reaches_classify():
-    parameters = list(inspect.signature(spm.ClipSPM.classify).parameters)
+    parameters = list(inspect.signature(spm.FewShotModel.classify).parameters)
     assert parameters == ["self", "support", "support_labels", "query", "class_text"]
     model, episode = build(), features(shots=[1, 1, 1])
-    logits = model.losses(*episode.for_losses()).logits
+    logits = losses_of(model, *episode.for_losses()).logits
     episode.query_labels = episode.query_labels.flip(0)
-    torch.testing.assert_close(model.losses(*episode.for_losses()).logits, logits)
+    torch.testing.assert_close(losses_of(model, *episode.for_losses()).logits, logits)
 
 
 def test_losses_are_the_weighted_sum():
     model, episode = build(lambda3=0.3, lambda4=0.7), features(shots=[2, 1])
-    losses = model.losses(*episode.for_losses())
-    expected = losses.cross_entropy + 0.3 * losses.motion + 0.7 * losses.semantic
+    losses = losses_of(model, *episode.for_losses())
+    expected = losses.terms["L_CE"] + 0.3 * losses.terms["L_H"] + 0.7 * losses.terms["L_S"]
     torch.testing.assert_close(losses.total, expected)
     cross_entropy = torch.nn.functional.cross_entropy(losses.logits, episode.query_labels)
-    torch.testing.assert_close(losses.cross_entropy, cross_entropy)
-    assert losses.motion > 0
-    assert losses.semantic > 0
+    torch.testing.assert_close(losses.terms["L_CE"], cross_entropy)
+    assert losses.terms["L_H"] > 0
+    assert losses.terms["L_S"] > 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -156,28 +156,29 @@ _distance = partial(consistency_distance, kind="euclidean")
 def test_a_learnable_scalar_on_lambda3_starts_at_one_and_can_only_shrink():
     episode = features(shots=[2, 1])
     fixed, learned = build(lambda3=0.3), build(lambda3=0.3, learn_lambda3=True)
-    losses = learned.losses(*episode.for_losses())
-    torch.testing.assert_close(losses.total, fixed.losses(*episode.for_losses()).total)
+    losses = losses_of(learned, *episode.for_losses())
+    torch.testing.assert_close(losses.total, losses_of(fixed, *episode.for_losses()).total)
     losses.total.backward()
-    torch.testing.assert_close(learned.lambda3_scale.grad, 0.3 * losses.motion.detach())
-    torch.nn.init.constant_(learned.lambda3_scale, 0.25)
-    shrunk = learned.losses(*episode.for_losses())
-    expected = 0.25 * 0.3 * shrunk.motion + learned.config.model.lambda4 * shrunk.semantic
+    scale = learned.method.lambda3_scale
+    torch.testing.assert_close(scale.grad, 0.3 * losses.terms["L_H"].detach())
+    torch.nn.init.constant_(scale, 0.25)
+    shrunk = losses_of(learned, *episode.for_losses())
+    expected = 0.25 * 0.3 * shrunk.terms["L_H"] + learned.config.model.lambda4 * shrunk.terms["L_S"]
     torch.testing.assert_close(shrunk.regularizers, expected)
-    torch.testing.assert_close(shrunk.total, shrunk.cross_entropy + expected)
-    torch.testing.assert_close(shrunk.motion, losses.motion)
+    torch.testing.assert_close(shrunk.total, shrunk.terms["L_CE"] + expected)
+    torch.testing.assert_close(shrunk.terms["L_H"], losses.terms["L_H"])
 
 
 def test_without_hsmr_there_is_no_scalar_to_learn():
-    assert not hasattr(build(hsmr=False, learn_lambda3=True), "lambda3_scale")
+    assert not hasattr(build(hsmr=False, learn_lambda3=True).method, "lambda3_scale")
 
 
 @pytest.mark.parametrize("components", COMPONENTS)
 def test_every_parameter_of_the_head_is_used_and_none_is_left_of_what_is_off(components):
     model, episode = build(**components), features(shots=[1, 1])
     episode.query.requires_grad_()  # with all off there is nothing to train but the backbone
-    model.losses(*episode.for_losses()).total.backward()
-    head = {name: p for name, p in model.named_parameters() if not name.startswith("backbone")}
+    losses_of(model, *episode.for_losses()).total.backward()
+    head = dict(model.method.named_parameters())
     unused = [name for name, parameter in head.items() if parameter.grad is None]
     assert unused == []
     modules = {name.split(".")[0] for name in head}
@@ -205,10 +206,10 @@ def test_consistency_selects_the_clips(consistency, clips):
     episode = features(shots=[3], query=4)
     episode.support = episode.support[:1].expand(3, -1, -1)
     episode.query = episode.support[:1].expand(4, -1, -1)
-    one = (
-        build(consistency="support", consistency_reduction="sum").losses(*_single(episode)).semantic
-    )
-    torch.testing.assert_close(model.losses(*episode.for_losses()).semantic, clips * one)
+    one = losses_of(
+        build(consistency="support", consistency_reduction="sum"), *_single(episode)
+    ).terms["L_S"]
+    torch.testing.assert_close(losses_of(model, *episode.for_losses()).terms["L_S"], clips * one)
 
 
 def _single(episode: Features):

@@ -28,7 +28,7 @@ ROWS = {
     7: {"train.loss"},
     8: {"model.motion_reduction"},
     9: {"model.prompt_visual_mean"},
-    11: {"model.text_ensemble"},
+    11: {"prompts.text_ensemble"},
     12: {"backbone.normalize"},
     14: {"backbone.batch_norm"},
     15: {"train.steps_early"},

@@ -98,7 +98,7 @@ def test_an_example_holds_the_alignment_of_what_it_shows(store: FrameStore) -> N
     example = examples(store, count=2)[0]
     assert example.query_frames.shape == example.support_frames.shape == (T, 32, 32, 3)
     assert example.distance.shape == (T, T)
-    lam = models.spec().model.otam_lambda
+    lam = models.build().method.otam_lambda
     expected = alignment(torch.from_numpy(example.distance), lam=lam)
     assert np.allclose(example.weights, expected)
     assert 20 <= example.probability <= 100

@@ -16,11 +16,12 @@ COVERAGE = {
 
 
 def results(**changes: Any) -> dict[str, Any]:
-    yardstick = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
-    shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "yardsticks": yardstick}
+    baseline = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
+    shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "baselines": baseline}
     shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12, "episodes": 2000}
     return {
         "dataset": "motion",
+        "method": "clip_spm",
         "backbone": "conv",
         "episodes": 10000,
         "way": 5,
@@ -34,7 +35,7 @@ def results(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_it_shows_every_shot_with_yardsticks_and_the_papers_number() -> None:
+def test_it_shows_every_shot_with_baselines_and_the_papers_number() -> None:
     assert accuracy_table(results()) == (
         "motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation\n"
         "\n"

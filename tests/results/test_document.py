@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
 from spm.episodes.evaluation import Measurement
 from spm.results.document import (
@@ -12,7 +11,6 @@ from spm.results.document import (
     confusion_rows,
     document,
     episode_table,
-    protocol,
 )
 
 ACTUAL = np.array([[0, 0, 1, 1], [2, 2, 0, 0]])
@@ -35,9 +33,10 @@ def conditions(**changes: Any) -> Conditions:
         "way": 5,
         "query": 4,
         "episodes": 2,
-        "padm": True,
+        "method": "clip_spm",
+        "protocol": "transductive: so and so",
         "selection": "validation",
-        "text_trained": False,
+        "text": "untrained",
         "hashes": {"data": "d", "model": "m", "parameters": "p"},
     }
     return Conditions(**values | changes)
@@ -50,33 +49,21 @@ def test_the_first_shot_is_the_headline() -> None:
     assert results["paper"] == 66.2
     assert results["shots"]["1"]["paper"] == 57.8
     assert list(results["shots"]) == ["5", "1"]
-    assert results["yardsticks"]["mean_pooled_cosine"]["accuracy"] == 50
+    assert results["baselines"]["mean_pooled_cosine"]["accuracy"] == 50
     assert results["inductive"] is None
     assert results["text"] == "untrained"
     assert results["hashes"] == {"data": "d", "model": "m", "parameters": "p"}
 
 
-def test_the_inductive_protocol_is_no_yardstick() -> None:
+def test_the_inductive_protocol_is_no_baseline() -> None:
     measured = measurement()
     measured.predicted["inductive"] = ACTUAL
     results = document({1: measured}, conditions=conditions(selection="test"))
     assert results["inductive"] == {"accuracy": 100.0, "ci95": 0.0, "episodes": 2}
     assert results["shots"]["1"]["inductive"] == results["inductive"]
-    assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
+    assert set(results["baselines"]) == {"mean_pooled_cosine"}
     assert results["selection"] == "test"
     assert episode_table({1: measured})["inductive"].to_pylist() == [100, 100]
-
-
-@pytest.mark.parametrize(
-    ("query", "padm", "expected"),
-    [(4, True, "20/21"), (1, True, "5/6"), (4, False, "inductive")],
-)
-def test_protocol_says_how_far_queries_see_each_other(
-    query: int, padm: bool, expected: str
-) -> None:
-    text = protocol(conditions(query=query, padm=padm), shot=1)
-    assert expected in text
-    assert text.startswith("transductive") == padm
 
 
 def test_episode_table_has_a_row_for_each_shot_and_episode() -> None:

@@ -12,6 +12,7 @@ import pytest
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
+from spm.methods.clip_spm.method import ClipSPM
 from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
 from stages import evaluate, report
@@ -73,7 +74,7 @@ def test_results_are_complete_and_the_same_each_time(
     assert (results["dataset"], results["way"], results["shot"]) == ("squares", 5, 1)
     assert (results["query"], results["episodes"]) == (2, 12)
     assert set(results["shots"]) == {"1", "2"}
-    assert set(results["yardsticks"]) == {"mean_pooled_cosine"}
+    assert set(results["baselines"]) == {"mean_pooled_cosine"}
     assert results["hashes"]["data"] == file_hash(paths.FRAMES / "index.parquet")
     assert results["hashes"]["model"] == provenance.content_hash(paths.MODEL)
     rows = pq.read_table(paths.EPISODES)
@@ -93,8 +94,8 @@ def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
         "accuracy": results["accuracy"],
         "ci95": results["ci95"],
         "inductive": results["inductive"]["accuracy"],
-        "cosine": results["yardsticks"]["mean_pooled_cosine"]["accuracy"],
-        "zero_shot": results["yardsticks"]["zero_shot_text"]["accuracy"],
+        "cosine": results["baselines"]["mean_pooled_cosine"]["accuracy"],
+        "zero_shot": results["baselines"]["zero_shot_text"]["accuracy"],
         "2shot": results["shots"]["2"]["accuracy"],
     }
     assert all(type(value) is float for value in metrics.values())
@@ -112,7 +113,7 @@ def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> Non
     prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())
-    assert set(results["yardsticks"]) == {"mean_pooled_cosine", "zero_shot_text"}
+    assert set(results["baselines"]) == {"mean_pooled_cosine", "zero_shot_text"}
     assert results["text"] == "trained"
 
 
@@ -203,7 +204,7 @@ def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
 def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.ClipSPM, "logits_of_each", None)
+    monkeypatch.setattr(ClipSPM, "classify_each", None)
     save_model(models.build(padm=False).float(), paths.MODEL)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spm.episodes.training_data import EpisodePixels
-from spm.model.model import ClipSPM
+from spm.model.model import build_model
 from spm.training.loop import _objective, _rows, episode_losses
 from tests.models import spec
 from tests.training.test_loop import _config
@@ -44,7 +44,7 @@ def _episode() -> EpisodePixels:
 def test_a_forward_pass_waits_for_nothing(together):
     with FakeTensorMode(), _Copies() as copies:
         with CUDA:
-            model = ClipSPM(spec(learn_lambda3=True)).train()
+            model = build_model(spec(learn_lambda3=True)).train()
         copies.blocking.clear()
         episodes = EpisodePixels.stack(_episode().to(CUDA) for _ in range(together))
         losses = episode_losses(model, episodes, torch.zeros(5, 16, device=CUDA))

@@ -8,8 +8,8 @@ from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes
-from spm.methods.clip_spm.losses import Losses
-from spm.model.model import ClipSPM
+from spm.methods.base import Losses
+from spm.model.model import build_model
 from spm.training.checkpoint import hold
 from spm.training.history import History, regularizer_ratios
 from spm.training.loop import Schedule, TrainingInputs, _objective, train
@@ -51,7 +51,7 @@ def _train(
     double=False,
     **changes,
 ):
-    model = ClipSPM(spec(**{"attention_dropout": 0.2} | changes))
+    model = build_model(spec(**{"attention_dropout": 0.2} | changes))
     model = model.double() if double else model
     schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
     with hold(folder) as checkpoint:
@@ -140,7 +140,7 @@ def test_the_best_validated_weights_are_kept(store, tmp_path):
 def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
     """One step over two episodes equals one step on the mean of their losses."""
     model, _ = _train(store, tmp_path, config=_config(episodes=2))
-    other = ClipSPM(spec(attention_dropout=0.2)).train()
+    other = build_model(spec(attention_dropout=0.2)).train()
     inputs = _inputs(store, other)
     config = _config()
     optimizer = torch.optim.Adam(other.parameters(), lr=config.lr, weight_decay=5e-5)
@@ -193,7 +193,7 @@ def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path):
     _train(store, tmp_path, config=_config(episodes=4))
     with hold(tmp_path) as checkpoint:
         state = checkpoint.load()
-    model = ClipSPM(spec()).to(memory_format=torch.channels_last)
+    model = build_model(spec()).to(memory_format=torch.channels_last)
     run = TrainingState(model, torch.optim.Adam(model.parameters()))
     run.restore(state)
     weight = model.backbone.visual[3].weight
@@ -242,8 +242,8 @@ def test_gradients_that_the_end_leaves_over_are_dropped_by_early_steps(store, tm
 @pytest.mark.parametrize(("loss", "expected"), [("mean", (2 + 0.5) / 4), ("sum", 2 * 6 / 4 + 0.5)])
 def test_an_episodes_part_in_a_step(loss, expected):
     """L_CE = 2 over six queries, regularisers 0.5, four episodes a step."""
-    terms = (torch.tensor(value) for value in (2.5, 0.5, 2.0, 300.0, 200.0))
-    losses = Losses(*terms, logits=torch.zeros(6, 3))
+    total, regularizers, task = (torch.tensor(value) for value in (2.5, 0.5, 2.0))
+    losses = Losses(total, regularizers, {"L_CE": task}, logits=torch.zeros(6, 3))
     assert _objective(losses, _config(loss=loss, accumulate=4)).item() == pytest.approx(expected)
 
 
@@ -265,7 +265,7 @@ def test_the_releases_batch_statistics_begin_with_the_first_validation(store, tm
 def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoint(store, tmp_path):
     _train(store, tmp_path, config=_config(episodes=4))
     before = (tmp_path / "state.pt").read_bytes()
-    model = ClipSPM(spec())
+    model = build_model(spec())
     inputs = _inputs(store, model)
     broken = TrainingInputs(inputs.episodes, inputs.class_text * float("nan"), inputs.validate)
     schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None)
@@ -276,7 +276,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoi
 
 def test_running_statistics_stay_and_batch_statistics_move(store, tmp_path):
     for kind in ("running", "batch"):
-        model = ClipSPM(spec(backbone={"batch_norm": kind})).train()
+        model = build_model(spec(backbone={"batch_norm": kind})).train()
         before = model.state_dict()["backbone.visual.1.running_mean"].clone()
         model.encode_video(torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8))
         after = model.state_dict()["backbone.visual.1.running_mean"]
@@ -284,7 +284,11 @@ def test_running_statistics_stay_and_batch_statistics_move(store, tmp_path):
 
 
 def test_history_rows_are_window_means_with_validations_between():
-    history = History([[float(i), 0.0, 0.0, 0.0, 0.0] for i in range(25)], [(8, 60.0), (20, 70.0)])
+    history = History(
+        ("L_CE", "L_H", "L_S"),
+        [[float(i), 0.0, 0.0, 0.0, 0.0] for i in range(25)],
+        [(8, 60.0), (20, 70.0)],
+    )
     rows = history.rows()
     assert [row["step"] for row in rows] == [8, 10, 20, 25]
     assert [row.get("loss") for row in rows] == [None, 4.5, 14.5, 22.0]
@@ -294,7 +298,8 @@ def test_history_rows_are_window_means_with_validations_between():
 
 def test_the_ratio_of_the_regularisers_is_that_of_their_weighted_values():
     row = {"step": 10, "L_CE": 2.0, "L_H": 100.0, "L_S": 4000.0}
-    ratios = regularizer_ratios(row, lambda3=0.01, lambda4=0.001)
+    weights = {"L_H": ("lambda3", 0.01), "L_S": ("lambda4", 0.001)}
+    ratios = regularizer_ratios(row, weights=weights)
     assert ratios == pytest.approx({"lambda3 L_H / L_CE": 0.5, "lambda4 L_S / L_CE": 2.0})
-    assert regularizer_ratios({"step": 8, "val_accuracy": 60.0}, lambda3=1, lambda4=1) == {}
-    assert regularizer_ratios(row | {"L_CE": 0.0}, lambda3=1, lambda4=1) == {}
+    assert regularizer_ratios({"step": 8, "val_accuracy": 60.0}, weights=weights) == {}
+    assert regularizer_ratios(row | {"L_CE": 0.0}, weights=weights) == {}

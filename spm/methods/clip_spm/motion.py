@@ -42,12 +42,15 @@ class MotionFeatureExtraction(nn.Module):
 class HierarchicalMotionRefinement(nn.Module):
     """HSMR (Eq. 7). Its features go nowhere else: it acts through L_H alone, in training."""
 
-    def __init__(self, channels: int, *, reduction: Literal["sum", "mean"]) -> None:
+    def __init__(
+        self, channels: int, *, reduction: Literal["sum", "mean"], distance: Distance
+    ) -> None:
         super().__init__()
+        self.distance = distance
         self.mfe = MotionFeatureExtraction(channels, reduction=reduction)
 
-    def forward(self, frames: Tensor, *, fusion: SemanticFusion, distance: Distance) -> Tensor:
+    def forward(self, frames: Tensor, *, fusion: SemanticFusion) -> Tensor:
         """frames [..., T, C] -> d_h [...], the distance of shallow from deep motion (Eq. 3)."""
         shallow, modulated = fusion(self.mfe(frames), frames)
         deep = self.mfe(modulated)
-        return consistency_distance(shallow, deep, kind=distance)
+        return consistency_distance(shallow, deep, kind=self.distance)

@@ -13,12 +13,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from spm.methods.clip_spm.consistency import consistency_distance
-from spm.model.model import ClipSPM
+from spm.model.model import FewShotModel, build_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec
 from spm.nn.otam import sequence_distance
 from tests import reference
-from tests.models import spec
+from tests.models import losses_of, spec
 
 TOLERANCE = 1e-9  # of the value, or absolute below 1
 ERRORS: list[float] = []
@@ -104,29 +104,29 @@ class Case:
         self.query_labels = self.rng.permutation(labels.repeat(query)).tolist()
 
     def _draw_weights(self, scale):
-        for name, value in self.model.named_parameters():
-            if not name.startswith("backbone"):
-                fan_in = value[0].numel() if value.ndim > 1 else 1
-                drawn = self.rng.normal(size=tuple(value.shape)) * scale / fan_in**0.5
-                value.data = torch.as_tensor(drawn)
+        for value in self.model.method.parameters():
+            fan_in = value[0].numel() if value.ndim > 1 else 1
+            drawn = self.rng.normal(size=tuple(value.shape)) * scale / fan_in**0.5
+            value.data = torch.as_tensor(drawn)
 
     @property
     def switches(self) -> reference.Switches:
         config = self.model.config.model
+        values = config.model_dump() | {"text_ensemble": self.model.config.prompts.text_ensemble}
         names = {field.name for field in fields(reference.Switches)} - {"num_heads", "drop"}
-        chosen = {name: getattr(config, name) for name in names}
+        chosen = {name: values[name] for name in names}
         return reference.Switches(**chosen, num_heads=config.heads)
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
-        state = self.model.state_dict().items()
-        return {_renamed(n): v.numpy() for n, v in state if not n.startswith("backbone")}
+        state = self.model.method.state_dict().items()
+        return {_renamed(name): value.numpy() for name, value in state}
 
     @property
     def class_text(self) -> torch.Tensor:
         classes = [str(number) for number in range(self.templates.shape[1])]
         prompts = PromptFeatures(self.templates, classes, classes, trained=False)
-        return prompts.ensemble(self.model.config.model.text_ensemble)
+        return prompts.ensemble(self.model.config.prompts.text_ensemble)
 
     def for_classify(self):
         labels = torch.tensor(self.support_labels)
@@ -155,11 +155,13 @@ def _project_spec() -> ModelSpec:
     return spec()
 
 
-def _model(channels, **changes) -> ClipSPM:
+def _model(channels, **changes) -> FewShotModel:
     document = _project_spec().model_dump()
     document["backbone"]["embed_dim"] = channels
+    ensemble = changes.pop("text_ensemble", document["prompts"]["text_ensemble"])
+    document["prompts"]["text_ensemble"] = ensemble
     document["model"] |= changes
-    return ClipSPM(ModelSpec(**document)).double()
+    return build_model(ModelSpec(**document)).double()
 
 
 def _renamed(name):
@@ -190,13 +192,15 @@ def recorded_calls(model):
 
         return call
 
-    for name, module in model.named_modules():
+    for name, module in model.method.named_modules():
         if name in ("hsmr", "hsmr.mfe", "fusion", "spm", "spm.generator", "padm"):
             hooks.append(module.register_forward_pre_hook(enter(name.split(".")[-1])))
             hooks.append(module.register_forward_hook(leave))
     with (
-        patch.object(model, "modulate", recorded("modulate", model.modulate)),
-        patch("spm.model.model.sequence_distance", recorded("SeqDis", sequence_distance)),
+        patch.object(model.method, "modulate", recorded("modulate", model.method.modulate)),
+        patch(
+            "spm.methods.clip_spm.method.sequence_distance", recorded("SeqDis", sequence_distance)
+        ),
         patch(
             "spm.methods.clip_spm.modulation.consistency_distance",
             recorded("ConDis", consistency_distance),
@@ -210,7 +214,7 @@ def recorded_calls(model):
 def found_in_classify(calls, logits):
     """The paper's names for what `classify` did."""
     found = {"logits": logits, "p": logits.softmax(dim=-1), "d_spm": calls["SeqDis"][0]}
-    (modulated,) = calls["modulate"]
+    ((modulated, _),) = calls["modulate"]
     found |= {"f_S^SPM": modulated.support, "f_Q^SPM": modulated.query}
     for prompts in calls["spm/generator"]:
         found["prompt_Q"] = prompts[:, 0]
@@ -224,8 +228,7 @@ def found_in_classify(calls, logits):
 def found_in_losses(calls, losses, consistency):
     """The same for `losses`."""
     found = found_in_classify(calls, losses.logits)
-    found |= {"L": losses.total, "L_CE": losses.cross_entropy}
-    found |= {"L_H": losses.motion, "L_S": losses.semantic}
+    found |= {"L": losses.total} | losses.terms
     for d_h in calls["hsmr"]:
         found |= {"m^s": calls["hsmr/fusion"][0][0][:, 0], "m^d": calls["hsmr/mfe"][1][:, 0]}
         found["d_h"] = d_h
@@ -257,7 +260,7 @@ def check(case):
     for mode in (True, False):
         case.model.train(mode)
         with torch.no_grad(), recorded_calls(case.model) as calls:
-            losses = case.model.losses(*case.for_losses())
+            losses = losses_of(case.model, *case.for_losses())
         found = found_in_losses(calls, losses, consistency)
         assert set(expected) - set(found) <= {"text", "d_s_S", "d_s_Q"}
         ERRORS.append(largest_error(found, expected))
@@ -324,7 +327,7 @@ def test_dropout_has_the_places_and_probabilities_of_the_release(switches):
             torch.no_grad(),
             recorded_calls(case.model) as calls,
         ):
-            losses = case.model.losses(*case.for_losses())
+            losses = losses_of(case.model, *case.for_losses())
         largest_error(found_in_losses(calls, losses, "both"), expected)
         assert abs(expected["L"] - case.expected()["L"]) > 1e-5
 
@@ -336,7 +339,7 @@ def test_gradients_are_the_slopes_of_the_reference(switches):
     case = Case(**SMALL, seed=0, **switches, **weights)
     support, labels, query, query_labels, class_text = case.for_losses()
     support.requires_grad_(), query.requires_grad_()
-    case.model.losses(support, labels, query, query_labels, class_text).total.backward()
+    losses_of(case.model, support, labels, query, query_labels, class_text).total.backward()
     for tensor, values in ((support, case.support), (query, case.query)):
         slopes = np.zeros_like(values)
         for place in np.ndindex(values.shape):

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from spm.model.state_dicts import misfit, misnamed, unwrapped
+from spm.base.state_dicts import misfit, misnamed, unwrapped
 
 STATE = {"visual.proj": torch.ones(2), "logit_scale": torch.ones(())}
 

@@ -1,0 +1,13 @@
+"""`model` with `method: mean_pooled_cosine`."""
+
+from typing import ClassVar
+
+from spm.config.model import ModelConfig
+
+
+class Config(ModelConfig):
+    """The baseline has no value of its own."""
+
+    title: ClassVar[str] = "mean-pooled cosine"
+    short: ClassVar[str] = "cosine"
+    baseline: ClassVar[bool] = True

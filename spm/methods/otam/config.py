@@ -1,0 +1,16 @@
+"""`model` with `method: otam`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from spm.config.model import ModelConfig
+
+
+class Config(ModelConfig):
+    """OTAM has one number, and no parameter to learn."""
+
+    title: ClassVar[str] = "OTAM"
+
+    otam_lambda: float = Field(gt=0)
+    """Temperature of the soft minimum."""

@@ -1,0 +1,18 @@
+"""`model` with `method: zero_shot_text`."""
+
+from typing import ClassVar
+
+from spm.config.model import ModelConfig, Needs
+
+
+class Config(ModelConfig):
+    """The baseline has no value of its own."""
+
+    title: ClassVar[str] = "zero-shot class text"
+    short: ClassVar[str] = "zero_shot"
+    baseline: ClassVar[bool] = True
+
+    @property
+    def needs(self) -> Needs:
+        """Nothing but texts tells its classes apart."""
+        return Needs(text=True)

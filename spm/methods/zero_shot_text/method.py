@@ -1,0 +1,29 @@
+"""The baseline that looks at no support: cosine of a query's mean frame with the class texts.
+
+    logits[q, n] = cos(mean frame of q, text of class n)
+
+`evaluate` measures it beside every model whose text tower is trained, on the model's features.
+Shapes: `...` episodes, `N` classes, `Q` queries, `T` frames, `C` channels.
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from spm.methods.base import EpisodeFeatures, Method
+from spm.methods.zero_shot_text.config import Config
+
+
+class ZeroShotText(Method):
+    """Inductive; by texts alone."""
+
+    def classify(self, episode: EpisodeFeatures) -> Tensor:
+        """Logits [..., Q, N]. Raises ValueError for an episode without texts."""
+        if episode.class_text is None:
+            raise ValueError("zero_shot_text takes class texts; the episode has none")
+        query = F.normalize(episode.query.mean(dim=-2), dim=-1)
+        return query @ F.normalize(episode.class_text, dim=-1).transpose(-1, -2)
+
+
+def build(config: Config, **_: object) -> ZeroShotText:
+    """The method, whatever the features' size."""
+    return ZeroShotText()
