@@ -1,29 +1,40 @@
-"""Sets params.yaml to a preset of values, and prints what changed.
+"""`clip-spm preset`, or `python -m pipeline.preset`: sets params.yaml to a preset of values.
 
 python -m pipeline.preset release
 python -m pipeline.preset ssv2_small --shot 5 --backbone RN50
 python -m pipeline.preset motion
 """
 
-import argparse
+from typing import Annotated
 
-from pipeline.presets.benchmark_preset import BACKBONE, BACKBONES, SHOT
-from pipeline.presets.set_preset import set_preset
+from typer import Argument, Option
+
+from pipeline.presets.benchmark_preset import BACKBONE, SHOT, BackboneName
 from spm.base import command
+from spm.base.command_line import new_app, run_app
+
+app = new_app()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.preset", description="Sets params.yaml to a preset of values."
-    )
-    parser.add_argument("name", help="a file of pipeline/presets, or a benchmark")
-    parser.add_argument("--shot", type=int, help=f"K, of a benchmark (default: {SHOT})")
-    parser.add_argument(
-        "--backbone", choices=BACKBONES, help=f"of a benchmark (default: {BACKBONE})"
-    )
-    given = parser.parse_args()
-    difference = set_preset(given.name, shot=given.shot, backbone=given.backbone)
-    print(difference or f"params.yaml: is {given.name} already")
+@app.command()
+def preset(
+    name: Annotated[
+        str, Argument(metavar="NAME", help="a file of pipeline/presets, or a benchmark")
+    ],
+    shot: Annotated[int | None, Option(help=f"K, of a benchmark (default: {SHOT})")] = None,
+    backbone: Annotated[
+        BackboneName | None, Option(help=f"of a benchmark (default: {BACKBONE})")
+    ] = None,
+) -> None:
+    """Sets params.yaml to a preset of values, and prints what changed."""
+    from pipeline.presets.set_preset import set_preset
+
+    difference = set_preset(name, shot=shot, backbone=backbone)
+    print(difference or f"params.yaml: is {name} already")
+
+
+def main() -> int:
+    return run_app(app, prog="python -m pipeline.preset")
 
 
 if __name__ == "__main__":

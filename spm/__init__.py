@@ -7,12 +7,15 @@
     logits = model.classify_each(support, labels, query, class_text)    # [Q, N]
 
 Names are resolved on first use, so that importing `spm.video.reading` does not import the model.
+Type checkers and editors find them in __init__.pyi.
 """
 
 import importlib
 from typing import Any
 
 from spm.base.missing_packages import explain_missing_packages
+
+__all__ = ["FewShotModel", "encode_classes", "load_model", "read_clip", "save_model"]
 
 _HOME = {
     "FewShotModel": "spm.model.model",
@@ -22,8 +25,6 @@ _HOME = {
     "save_model": "spm.model.model",
 }
 
-__all__ = ["FewShotModel", "encode_classes", "load_model", "read_clip", "save_model"]
-
 
 explain_missing_packages()
 
@@ -32,3 +33,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'spm' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,13 +1,5 @@
-"""Runs a grid of experiments, and tabulates it: `python -m pipeline.experiments components`.
+"""Runs what is missing of a grid, and tabulates it: what `clip-spm experiments` does."""
 
-A grid is a file in pipeline/grids, or any other: `python -m pipeline.experiments my/grid.yaml`
-(pipeline.grids.grid says what stands in it). Points that were measured already, by this grid or
-another, are not run again; run it again after a failure, a kill or an edit, and it does what is
-missing. The table is in data/experiments/<name>: table.md, table.parquet, table.png. The name is
-the grid's; for a file elsewhere a hash of its path is added.
-"""
-
-import argparse
 import os
 import shlex
 import shutil
@@ -26,11 +18,9 @@ from pipeline.grids.point_records import PointRecords, point_key
 from pipeline.grids.snapshot import Snapshot, WorkingCopy, take_snapshot
 from pipeline.machine.git_and_dvc import cache_folder
 from pipeline.machine.places import state_folder
-from spm.base import command
 from spm.base.atomic import atomic_path
 from spm.base.errors import InputError
 from spm.base.lock import locked
-from spm.base.path_parser import PathParser
 from spm.base.unwritable import make_writable
 from spm.base.yaml_file import read_yaml
 
@@ -38,17 +28,14 @@ _TABLES = Path("data/experiments")
 _RUNS_ALREADY = "a grid (or make gc) runs already, in process {process}: wait for it or end it"
 
 
-def main() -> int:
-    """0; 1 where a point failed."""
-    options, root = _options(), Path.cwd()
-    if not (root / "params.yaml").is_file():
-        raise InputError(f"{root} has no params.yaml: run this in the project's folder")
+def run_grid(name: str, *, root: Path, jobs: int | None) -> list[Outcome]:
+    """As `experiment`, of the project in `root`; one at a time in a state folder.
+
+    Raises InputError where another runs.
+    """
     state = make_writable(state_folder(root=root), named_by="CLIP_SPM_STATE")
     with locked(state / "experiments", message=_RUNS_ALREADY):
-        outcomes = experiment(
-            options.grid, root=root, state=state, jobs=0 if options.table else options.jobs
-        )
-    return int(any(outcome.failure for outcome in outcomes))
+        return experiment(name, root=root, state=state, jobs=jobs)
 
 
 def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[Outcome]:
@@ -156,7 +143,7 @@ def _log_table(grid: Grid, folder: Path, *, root: Path, state: Path) -> None:
 
 def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
     """Asks the stages' side, which alone talks to MLflow; answers the grid's run, "" for none."""
-    command = [sys.executable, "-m", "stages.commands.grid_run", grid.name, *options]
+    command = [sys.executable, "-m", "stages.commands.grid_run", *options, "--", grid.name]
     environment = {**os.environ, "CLIP_SPM_STATE": str(state)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
@@ -186,21 +173,3 @@ def _report(outcomes: Sequence[Outcome], *, name: str) -> None:
     if failed:
         command = f"python -m pipeline.experiments {shlex.quote(name)}"
         print(f"{len(failed)} points are missing: {command} runs them")
-
-
-def _options() -> argparse.Namespace:
-    parser = PathParser(prog="python -m pipeline.experiments", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("grid", help="name of a file in pipeline/grids, or path to a .yaml")
-    parser.add_argument(
-        "--jobs", type=int, help="points at the same time (default: runtime.workers)"
-    )
-    parser.add_argument("--table", action="store_true", help="run nothing, tabulate what is there")
-    options = parser.parse_args()
-    if options.jobs is not None and options.jobs < 1:
-        parser.error(f"--jobs is {options.jobs}: give 1 or more, or --table to run nothing")
-    return options
-
-
-if __name__ == "__main__":
-    command.run(main)

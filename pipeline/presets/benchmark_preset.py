@@ -5,13 +5,14 @@ Episodes, learning rate and protocol are the paper's (Section 4), alpha and the 
 differ, belongs to other presets: these leave it as it is.
 """
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from spm.base.errors import ConfigError
 from spm.dataset.benchmarks import Benchmark, load_benchmark
 
+BackboneName = Literal["RN50", "ViT-B-16"]
 SHOT, BACKBONE = 1, "ViT-B-16"
-BACKBONES = ("RN50", "ViT-B-16")
+BACKBONES = get_args(BackboneName)
 
 _CLIPS_IN_A_SHARD = 200
 _MOST_SHARDS = 256

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spm.base.errors import DataError
-from spm.base.path_parser import printable
+from spm.base.printable import printable
 from spm.dataset.asides import summary, without_clips
 from spm.dataset.folder_layout import Layout, look
 from spm.dataset.inventory_walk import Found, walk

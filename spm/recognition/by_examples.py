@@ -1,17 +1,10 @@
-"""Classifies clips by a few examples of each class.
-
-    python -m spm.predict --model data/model --support my_classes clip1.mp4 clip2.mov
-
-    my_classes/pouring_water/a.mp4     one folder a class; any number of clips in each
-    my_classes/pouring_water/b.mp4     (spm.dataset.support_folder)
-    my_classes/opening_a_door/c.mov
+"""Classifies clips by a few examples of each class: what `clip-spm predict` does.
 
 A clip may also be a folder of its frames, numbered images (spm.video.frame_folder). Clips are
-classified one by one, unless --transductive lets them see each other in PADM.
+classified one by one, unless they may see each other (transductive).
 Shapes: `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,9 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spm.base import command
 from spm.base.errors import DataError
-from spm.base.path_parser import PathParser, printable
+from spm.base.printable import printable
 from spm.base.same_text import same_texts
 from spm.dataset.class_text import class_text
 from spm.dataset.support_folder import find_support, passed_over
@@ -47,21 +39,26 @@ class Support:
     text_trained: bool
 
 
-def main() -> int:
-    """0; or 1 where a clip could not be read."""
-    arguments = _arguments()
-    paths = find_support(arguments.support)
-    for note in _notes(arguments.support, paths):
+def print_predictions(
+    clips: Sequence[Path], *, model: Path, support: Path, transductive: bool
+) -> int:
+    """Prints the classes of `clips`, with probabilities, by the examples in the folder `support`.
+
+    Returns 0; or 1 where a clip could not be read. Raises DataError for a support folder that
+    cannot be used.
+    """
+    paths = find_support(support)
+    for note in _notes(support, paths):
         print(note, file=sys.stderr)
-    model = load_model(arguments.model).to(pick_device("auto"))
-    support = encode_support(model, paths)
-    features, problems = _encode(model, dict.fromkeys(arguments.clips))
-    readable = [path for path in arguments.clips if path in features]
+    loaded = load_model(model).to(pick_device("auto"))
+    examples = encode_support(loaded, paths)
+    features, problems = _encode(loaded, dict.fromkeys(clips))
+    readable = [path for path in clips if path in features]
     queries = [features[path] for path in readable]
-    rows = classify(model, support, queries, transductive=arguments.transductive)
-    print(_conditions(support, transductive=arguments.transductive))
+    rows = classify(loaded, examples, queries, transductive=transductive)
+    print(_conditions(examples, transductive=transductive))
     for path, row in zip(readable, rows, strict=True):
-        print(f"\n{printable(path)}\n{_ranking(support.classes, row)}")
+        print(f"\n{printable(path)}\n{_ranking(examples.classes, row)}")
     for path, problem in problems.items():
         print(f"{printable(path)}: not classified: {problem}", file=sys.stderr)
     return 1 if problems else 0
@@ -140,20 +137,3 @@ def _ranking(classes: list[str], percent: list[float]) -> str:
     width = max(map(len, names))
     ranked = sorted(zip(percent, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return "\n".join(f"  {name:<{width}}  {value:6.2f} %" for value, name in ranked)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = PathParser(
-        prog="python -m spm.predict", description="Classifies clips by a few examples of a class."
-    )
-    parser.add_argument("--model", type=Path, required=True, help="a model folder: data/model")
-    parser.add_argument("--support", type=Path, required=True, help="one folder for each class")
-    parser.add_argument(
-        "--transductive", action="store_true", help="classify all clips in one episode"
-    )
-    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -1,7 +1,4 @@
-"""Reads the authors' released checkpoints, and writes them.
-
-    python -m spm.convert checkpoint_best.pt models/hmdb51_rn50
-    python -m spm.convert --back models/hmdb51_rn50 checkpoint.pt
+"""Reads the authors' released checkpoints, and writes them: what `clip-spm convert` does.
 
 The model folder is one of ours, for `model.init_from` and `spm.load_model`. Tensors are renamed
 and never computed with, and keep their precision, so there and back is exact, bit for bit. What
@@ -11,7 +8,6 @@ in the folder. Of the released file, only `model_state_dict` is read, and nothin
 before all names is left out.
 """
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from spm.base import command
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError, DataError
-from spm.base.path_parser import PathParser
 from spm.base.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
 from spm.config.backbone import CONV, BackboneConfig
 from spm.methods.clip_spm.config import Config
@@ -108,7 +102,7 @@ def to_released(folder: Path, path: Path) -> None:
     layout = _layout(spec, backbone=wrapped)
     theirs = {name: released for released, (name, _) in layout.items()}
     state = neutral | {theirs.get(name, name): value for name, value in ours.items()}
-    as_released = _head(spec, folder=folder).model_copy(
+    as_released = _head(spec, of=folder).model_copy(
         update={
             "hsmr": True,
             "spm": True,
@@ -123,10 +117,20 @@ def to_released(folder: Path, path: Path) -> None:
         torch.save({_STATE: state}, file)
 
 
-def _head(spec: ModelSpec, *, folder: Path) -> Config:
-    """Raises DataError for a model of another method."""
+def summary(spec: ModelSpec) -> str:
+    """What was read off the tensors and given as options, in a line."""
+    model = _head(spec, of="the model")
+    return (
+        f"{spec.backbone.name}, {model.heads} heads of {model.head_dim}, "
+        f"hidden_dim {model.hidden_dim}, gate ratios {model.gate_visual_ratio:g} and "
+        f"{model.gate_prompt_ratio:g}, alpha {model.alpha:g}, gate_slope {model.gate_slope:g}"
+    )
+
+
+def _head(spec: ModelSpec, *, of: Path | str) -> Config:
+    """The section of CLIP-SPM. Raises DataError where the model `of` is another method's."""
     if not isinstance(spec.model, Config):
-        raise DataError(f"{folder} is a model of {spec.model.method}: the release is CLIP-SPM")
+        raise DataError(f"{of} is of {spec.model.method}: released checkpoints are CLIP-SPM's")
     return spec.model
 
 
@@ -228,45 +232,3 @@ def _load(path: Path) -> tuple[State, str]:
             return {name: file.get_tensor(name) for name in names}, metadata.get("backbone", "")
     except SafetensorError as error:
         raise DataError(f"{path} is damaged: {error}") from None
-
-
-def main() -> None:
-    arguments = _arguments()
-    if arguments.back:
-        to_released(arguments.source, arguments.target)
-        print(f"{arguments.target}: {arguments.source} as a released checkpoint")
-        return
-    options = ("backbone", "heads", "alpha", "gate_slope", "num_frames")
-    spec = from_released(
-        arguments.source,
-        arguments.target,
-        **{name: getattr(arguments, name) for name in options},
-    )
-    model = _head(spec, folder=arguments.target)
-    print(
-        f"{arguments.target}: {spec.backbone.name}, {model.heads} heads of {model.head_dim}, "
-        f"hidden_dim {model.hidden_dim}, gate ratios {model.gate_visual_ratio:g} and "
-        f"{model.gate_prompt_ratio:g}, alpha {model.alpha:g}, gate_slope {model.gate_slope:g}"
-    )
-
-
-def _arguments() -> argparse.Namespace:
-    parser = PathParser(
-        prog="python -m spm.convert",
-        description="Released checkpoint to model folder; with --back, the other way.",
-    )
-    parser.add_argument("--back", action="store_true", help="SOURCE is a model folder")
-    parser.add_argument("source", type=Path, metavar="SOURCE")
-    parser.add_argument("target", type=Path, metavar="TARGET")
-    parser.add_argument("--backbone", help="default: RN50 or ViT-B/16 of OpenAI, by its tensors")
-    parser.add_argument("--heads", type=int, default=8)
-    parser.add_argument(
-        "--alpha", type=float, default=0.2, help="the release: ucf101 .228, kinetics100 .86, …"
-    )
-    parser.add_argument("--gate-slope", type=float, default=0.0025)
-    parser.add_argument("--num-frames", type=int, default=8, help="T")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)

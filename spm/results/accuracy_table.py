@@ -1,15 +1,19 @@
 """evaluate.json as a few lines of text: what a run ends with.
 
-python -m spm.results.accuracy_table data/results/evaluate.json
+`clip-spm table`, or `python -m spm.results.accuracy_table`, prints them.
 """
 
 import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Argument
 
 from spm.base import command
+from spm.base.command_line import PathCommand, new_app, run_app
 from spm.config.model import method_config
+
+app = new_app()
 
 
 def accuracy_table(results: dict[str, Any]) -> str:
@@ -69,8 +73,18 @@ def _row(way: str, shot: str, name: str, accuracy: str, interval: str, paper: st
     return f"  {way:>3}  {shot:>4}  {name:<20}  {accuracy:>8}  {interval:>6}  {paper:>5}"
 
 
-def main() -> None:
-    print(accuracy_table(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+@app.command(cls=PathCommand)
+def table(
+    results: Annotated[
+        Path, Argument(metavar="FILE", parser=Path, help="as data/results/evaluate.json")
+    ],
+) -> None:
+    """Prints the accuracies of an evaluation as a table."""
+    print(accuracy_table(json.loads(results.read_text(encoding="utf-8"))))
+
+
+def main() -> int:
+    return run_app(app, prog="python -m spm.results.accuracy_table")
 
 
 if __name__ == "__main__":

@@ -1,25 +1,5 @@
-"""`make gc`: frees what the state folder keeps for nobody.
+"""What the state folder keeps for nobody: `clip-spm gc` removes it (stages.commands.gc)."""
 
-    python -m stages.commands.gc --dry-run     says what would go
-    python -m stages.commands.gc               removes it
-    python -m stages.commands.gc --abandoned   and decodings that have not ended, except that of
-    the clips
-                                      and parameters of now, which `dvc repro` goes on with; and
-                                      trainings of other parameters than in params.yaml now
-
-What goes: shards that neither data/frames names, nor data/manifest.parquet with the parameters of
-now asks for, nor a decoding that has not ended, nor anybody links (DVC's cache, another clone:
-removing them would free nothing); checkpoints of trainings whose model is in DVC's cache; what
-killed processes left behind, the copies of a grid among it; what the inventory remembers of a data
-set that has not changed for a month: its next scan reads it again. What was written within the last
-hour stays, and so does what is running.
-
-A state folder that several clones share (CLIP_SPM_STATE) keeps what has not ended of all of them;
---abandoned asks this clone alone. MLflow's runs, the records of grids and DVC's
-cache have commands of their own.
-"""
-
-import argparse
 import json
 import time
 from pathlib import Path
@@ -35,7 +15,7 @@ from spm.base.lock import discard, locked
 from spm.config.frames import FramesConfig
 from spm.frames.store import INDEX
 from spm.training.checkpoint import Checkpoint, hold
-from stages.shared import command, params, paths
+from stages.shared import params, paths
 from stages.shared.sweep import Sweep
 from stages.train import SECTIONS, as_values
 
@@ -64,13 +44,13 @@ _RUNNING = (
 )
 
 
-def main() -> None:
-    options, state = _options(), paths.state_dir()
-    sweep = Sweep(dry=options.dry_run)
+def collect(*, dry_run: bool, abandoned: bool) -> None:
+    """Removes it, and prints what went and what stays. Raises InputError where a grid runs."""
+    state, sweep = paths.state_dir(), Sweep(dry=dry_run)
     with locked(state / "experiments", message=_RUNNING):
-        kept = _shards(state / "shards", sweep=sweep, abandoned=options.abandoned)
+        kept = _shards(state / "shards", sweep=sweep, abandoned=abandoned)
         _leftovers(state, sweep=sweep)
-        kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=options.abandoned)
+        kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=abandoned)
         discard(state / "experiments")
     print("\n".join(f"gc: {line}" for line in [*kept, *sweep.report(state)]))
 
@@ -193,19 +173,3 @@ def _is_fresh(path: Path, *, seconds: float = _FRESH_SECONDS) -> bool:
         return time.time() - path.stat().st_mtime < seconds
     except FileNotFoundError:
         return True
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stages.commands.gc", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--dry-run", action="store_true", help="remove nothing")
-    parser.add_argument(
-        "--abandoned",
-        action="store_true",
-        help="also what has not ended, of other clips or parameters",
-    )
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -1,35 +1,47 @@
-"""The MLflow run that holds the points of a grid: pipeline.experiments starts this as a command.
+"""The MLflow run that holds the points of a grid: pipeline.grids.experiment starts this.
 
-    python -m stages.commands.grid_run components --title "Component analysis"   # opens it, prints
-    its id python -m stages.commands.grid_run components --table data/experiments/components   #
-    files, and the end
+    python -m stages.commands.grid_run components --title "Component analysis"
+    python -m stages.commands.grid_run components --table data/experiments/components
 
-A grid has one run, however often it is run again. Nothing is printed under `tracking: false`.
+The first opens the run and prints its id; the second adds the files of the table, and ends it. A
+grid has one run, however often it is run again. Nothing is printed under `tracking: false`.
 """
 
-import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from spm.base.path_parser import PathParser
+from typer import Argument, Option
+
+from spm.base.command_line import new_app, run_app
 from stages.shared import command, params
 from stages.tracking import runs as tracking
 from stages.tracking.killed_runs import process_tag
 from stages.tracking.store import asking, tracking_uri
 
+app = new_app()
 
-def main() -> None:
-    options = _options()
+
+@app.command()
+def grid_run(
+    grid: Annotated[str, Argument(metavar="GRID")],
+    title: Annotated[str, Option()] = "",
+    table: Annotated[Path | None, Option(parser=Path, help="folder with the grid's table")] = None,
+) -> None:
+    """Opens the MLflow run of a grid; or ends it, with its table."""
     runtime = params.load_runtime()
     if not runtime.tracking:
         return
-    client, run_id = tracking.grid_run(options.grid, runtime=runtime)
+    client, run_id = tracking.grid_run(grid, runtime=runtime)
     with asking(tracking_uri(runtime)):
-        if options.table is None:
-            _open(client, run_id, title=options.title)
+        if table is None:
+            _open(client, run_id, title=title)
         else:
-            _finish(client, run_id, folder=options.table)
+            _finish(client, run_id, folder=table)
+
+
+def main() -> int:
+    return run_app(app, prog="python -m stages.commands.grid_run")
 
 
 def _open(client: Any, run_id: str, *, title: str) -> None:
@@ -44,14 +56,6 @@ def _finish(client: Any, run_id: str, *, folder: Path) -> None:
     client.log_artifacts(run_id, str(folder))
     client.set_tag(run_id, "mlflow.note.content", (folder / "table.md").read_text(encoding="utf-8"))
     client.set_terminated(run_id, "FINISHED")
-
-
-def _options() -> argparse.Namespace:
-    parser = PathParser(description=__doc__)
-    parser.add_argument("grid")
-    parser.add_argument("--title", default="")
-    parser.add_argument("--table", type=Path, help="folder with the grid's table")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,25 @@
-"""MLflow's pages on this machine: `python -m stages.commands.ui [--port 5000]`."""
+"""`make ui`, `clip-spm ui`, or `python -m stages.commands.ui`: MLflow's pages on this machine."""
 
-import argparse
 import os
 import sys
+from typing import Annotated
 
-from stages.shared import command, params
-from stages.tracking import store as tracking_store
+from typer import Option
+
+from spm.base.command_line import new_app, run_app
+from stages.shared import command
 
 _EXPERIMENTS = "#/experiments?workflowType=machine_learning"
 """MLflow's own first page is for language models, and shows no runs."""
+app = new_app()
 
 
-def main() -> None:
-    """Becomes `mlflow ui` on the store that the stages write to."""
-    port = _arguments().port
+@app.command()
+def ui(port: Annotated[int, Option(help="of this machine's loopback")] = 5000) -> None:
+    """Shows the runs: becomes `mlflow ui` on the store that the stages write to."""
+    from stages.shared import params
+    from stages.tracking import store as tracking_store
+
     uri = tracking_store.tracking_uri(params.load_runtime())
     if uri.startswith(("http://", "https://")):
         print(f"The runs are on a server: {uri}")
@@ -26,10 +32,8 @@ def main() -> None:
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options])
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=5000)
-    return parser.parse_args()
+def main() -> int:
+    return run_app(app, prog="python -m stages.commands.ui")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import experiments
+from pipeline.grids import experiment as experiments
 from pipeline.grids.grid import Point
 from pipeline.grids.grid_run import Outcome
 from pipeline.grids.point_records import PointRecords

@@ -18,7 +18,7 @@ from spm.methods.clip_spm import released
 from spm.methods.registry import baselines
 from stages.shared import params
 from tests import models
-from tests.test_convert import head as released_head
+from tests.released.test_convert import head as released_head
 
 NAMES = method_names()
 SIZES = {"clip_spm": {"heads": 2, "head_dim": 8, "hidden_dim": 24}}

@@ -16,7 +16,7 @@ from spm.base.errors import InputError
 from spm.base.lock import locked
 from spm.config.frames import FramesConfig
 from spm.training.checkpoint import hold
-from stages.commands import gc
+from stages.commands import garbage, gc
 from stages.shared import params, paths
 from stages.shared.sweep import Sweep
 from stages.train import SECTIONS, as_values
@@ -33,7 +33,7 @@ def state(tmp_path, monkeypatch):
     """A project with frames, and a shard and a finished training that nothing names."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(gc, "cache_folder", lambda root: root / "cache")
+    monkeypatch.setattr(garbage, "cache_folder", lambda root: root / "cache")
     shutil.copy(ROOT / "params.yaml", tmp_path)
     paths.FRAMES.mkdir(parents=True)
     make_store(paths.FRAMES, classes={"train": 2})

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from spm import predict
 from spm.base.errors import DataError
+from spm.dataset.support_folder import find_support
 from spm.inputs import encode_classes
 from spm.model.model import FewShotModel, load_model, save_model
 from spm.motion.mp4 import write_mp4
+from spm.predict import main
+from spm.recognition import by_examples
 from tests import models
 from tests.machines import told
 
@@ -45,7 +47,7 @@ def model(folder: Path) -> FewShotModel:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
-    return predict.main()
+    return main()
 
 
 def test_a_folder_of_frames_is_a_clip(
@@ -57,11 +59,11 @@ def test_a_folder_of_frames_is_a_clip(
     )
     shutil.copy(folder / "support/Turning_Up/a.mp4", tmp_path / "support/Turning_Up")
     (tmp_path / "support/fading/nothing").mkdir()
-    found = predict.find_support(tmp_path / "support")
+    found = find_support(tmp_path / "support")
     assert [path.name for path in found["Turning_Up"]] == ["a.mp4", "b"]
     assert [path.name for path in found["fading"]] == ["c"]
-    videos = predict.encode_support(model, predict.find_support(folder / "support"))
-    assert torch.equal(predict.encode_support(model, found).features, videos.features)
+    videos = by_examples.encode_support(model, find_support(folder / "support"))
+    assert torch.equal(by_examples.encode_support(model, found).features, videos.features)
     assert run(monkeypatch, "--model", folder / "model", "--support", tmp_path / "support", q1) == 0
 
 
@@ -153,11 +155,11 @@ def test_a_class_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     for name in ("good", os.fsdecode(b"bad\xff")):
         (tmp_path / name).mkdir()
     with pytest.raises(DataError, match=r"class folder .*bad\\xff has a name that is not UTF-8"):
-        predict.find_support(tmp_path)
+        find_support(tmp_path)
 
 
-def encoded(model: FewShotModel, folder: Path) -> tuple[predict.Support, list[torch.Tensor]]:
-    support = predict.encode_support(model, predict.find_support(folder / "support"))
+def encoded(model: FewShotModel, folder: Path) -> tuple[by_examples.Support, list[torch.Tensor]]:
+    support = by_examples.encode_support(model, find_support(folder / "support"))
     generator = torch.Generator().manual_seed(0)
     queries = [torch.randn(8, 16, generator=generator) for _ in range(3)]
     return support, queries
@@ -165,9 +167,9 @@ def encoded(model: FewShotModel, folder: Path) -> tuple[predict.Support, list[to
 
 def test_one_by_one_a_clip_does_not_see_the_others(model: FewShotModel, folder: Path) -> None:
     support, queries = encoded(model, folder)
-    alone = predict.classify(model, support, queries[:1], transductive=False)
-    among = predict.classify(model, support, queries, transductive=False)
-    together = predict.classify(model, support, queries, transductive=True)
+    alone = by_examples.classify(model, support, queries[:1], transductive=False)
+    among = by_examples.classify(model, support, queries, transductive=False)
+    together = by_examples.classify(model, support, queries, transductive=True)
     assert among[0] == pytest.approx(alone[0], rel=1e-5)  # another batch, other last digits
     assert together[0] != pytest.approx(alone[0], abs=1e-6)
     assert len(together) == len(among) == 3
@@ -202,7 +204,7 @@ def test_a_support_folder_that_is_none(tmp_path: Path, classes: list[str], messa
         if name != "empty":
             (tmp_path / name / "a.MP4").touch()
     with pytest.raises(DataError, match=message):
-        predict.find_support(tmp_path)
+        find_support(tmp_path)
 
 
 def test_it_says_what_it_passes_over_and_which_classes_have_one_text(
@@ -224,7 +226,7 @@ def test_it_says_what_it_passes_over_and_which_classes_have_one_text(
 
 def test_a_missing_support_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
-        predict.find_support(tmp_path / "none")
+        find_support(tmp_path / "none")
 
 
 def test_unreadable_support_clips_are_all_named(model: FewShotModel, tmp_path: Path) -> None:
@@ -232,6 +234,6 @@ def test_unreadable_support_clips_are_all_named(model: FewShotModel, tmp_path: P
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("no video")
     with pytest.raises(DataError) as error:
-        predict.encode_support(model, predict.find_support(tmp_path))
+        by_examples.encode_support(model, find_support(tmp_path))
     assert "x.mp4" in str(error.value)
     assert "y.avi" in str(error.value)

@@ -1,0 +1,66 @@
+"""`clip-spm`: the commands of the library, and those of pipeline and stages where they are.
+
+What a package adds is the entry points of the group `clip_spm.commands`: NAME = "module:app", a
+typer app of one command (spm.base.command_line). So nothing here imports upwards. A command's
+module imports what its work needs when it works: `--help` waits for no torch.
+"""
+
+import importlib
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import typer
+
+from spm.base import command
+from spm.base.command_line import new_app, run_app
+from spm.base.errors import InputError
+
+GROUP = "clip_spm.commands"
+_OURS = ("spm.predict", "spm.convert", "spm.results.accuracy_table")
+_CLONE = Path(__file__).parent.parent
+"""Where spm lies in a clone, and pipeline and stages beside it: they are in no wheel."""
+
+
+def main() -> None:
+    """Ends the process where the exit status of the command is not 0."""
+    command.run(_run)
+
+
+def _run() -> int:
+    if (_CLONE / "dvc.yaml").is_file() and str(_CLONE) not in sys.path:
+        sys.path.insert(0, str(_CLONE))
+    app = new_app(help="CLIP-SPM: few-shot action recognition. COMMAND --help says more.")
+    for module in _OURS:
+        app.add_typer(importlib.import_module(module).app)
+    asked = next(iter(sys.argv[1:]), "")
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    for name in sorted(points):
+        if (joining := _load(points[name], asked=name == asked)) is not None:
+            app.add_typer(joining)
+    try:
+        return run_app(app, prog="clip-spm")
+    except ModuleNotFoundError as error:
+        raise (_lacking(asked, error) if asked in points else error) from None
+
+
+def _load(point: EntryPoint, *, asked: bool) -> typer.Typer | None:
+    """None for a command whose module is not there; an error where that command is `asked` for."""
+    try:
+        app: typer.Typer = point.load()
+    except ModuleNotFoundError as error:
+        if asked:
+            raise _lacking(point.name, error) from None
+        return None
+    return app
+
+
+def _lacking(name: str, error: ModuleNotFoundError) -> InputError:
+    return InputError(
+        f"{name} needs the package {error.name}, which is not installed: run it in a clone of the "
+        "project, after `pip install -e .[pipeline]`"
+    )
+
+
+if __name__ == "__main__":
+    main()
