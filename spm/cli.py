@@ -18,7 +18,7 @@ from spm.base.errors import InputError
 
 GROUP = "clip_spm.commands"
 _OURS = ("spm.predict", "spm.convert", "spm.results.accuracy_table")
-_CLONE = Path(__file__).parent.parent
+_CLONE = Path(__file__).resolve().parent.parent
 """Where spm lies in a clone, and pipeline and stages beside it: they are in no wheel."""
 
 

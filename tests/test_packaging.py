@@ -1,7 +1,5 @@
 """What is installed: by the lock file on each Python, and by `pip install .`."""
 
-import shutil
-import subprocess
 import sys
 import tomllib
 import zipfile
@@ -14,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.import_closure import ROOT
+from tests.wheel import build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -113,15 +112,7 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_library_alone(tmp_path):
-    shutil.copytree(ROOT / "spm", tmp_path / "spm", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("stages", "pipeline"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").touch()
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "--wheel-dir", "dist", "."], cwd=tmp_path, check=True)
-    (wheel,) = (tmp_path / "dist").iterdir()
-    names = zipfile.ZipFile(wheel).namelist()
+    names = zipfile.ZipFile(build_wheel(tmp_path)).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"spm", "clip_spm"}
     facts = {str(path.relative_to(ROOT)) for path in (ROOT / "spm").rglob("*.yaml")}
-    assert facts <= set(names)
+    assert facts | {"spm/py.typed", "spm/__init__.pyi"} <= set(names)
