@@ -123,7 +123,7 @@ def _check_episodes(clips: pa.Table) -> None:
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _json(values: dict[str, str]) -> bytes:

@@ -106,11 +106,22 @@ def test_a_clone_without_the_pipelines_packages_says_so(
     monkeypatch.setattr(cli, "entry_points", lambda group: points.values())
     monkeypatch.setattr(garbage, "collect", lacking)
     monkeypatch.setattr("sys.argv", ["/bin/clip-spm", "gc"])
-    with pytest.raises(SystemExit, match="^clip-spm: error: gc needs the package mlflow, which"):
+    with pytest.raises(SystemExit, match=r"^clip-spm: error: gc needs the package mlflow, which"):
         cli.main()
     monkeypatch.setattr(by_examples, "print_predictions", lacking)
     monkeypatch.setattr("sys.argv", ["clip-spm", "predict", "--model=m", "--support=s", "c.mp4"])
     with pytest.raises(ModuleNotFoundError):
+        cli.main()
+
+
+def test_the_exit_status_is_that_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(by_examples, "print_predictions", lambda *clips, **options: 1)
+    monkeypatch.setattr("sys.argv", ["clip-spm", "predict", "--model=m", "--support=s", "-c.mp4"])
+    Path("-c.mp4").touch()
+    with pytest.raises(SystemExit, match="^1$"):
         cli.main()
 
 

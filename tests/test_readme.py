@@ -1,10 +1,15 @@
-"""The Python of README.md runs as it stands there, with public names."""
+"""README.md's Python runs as it stands there, with public names; its commands are there."""
 
+import ast
 import re
+import shlex
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
+from typer.main import get_command
 
 import spm
 from bench.burnt import write_clip
@@ -15,6 +20,12 @@ from tests.import_closure import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
+
+
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+TEXTS = [README, *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in PAGES)]
+LINES = sorted({line for text in TEXTS for line in re.findall(r"clip-spm ([a-z][^`#\n]+)", text)})
+OURS = {"predict": "spm.predict", "convert": "spm.convert", "table": "spm.results.accuracy_table"}
 
 
 @pytest.fixture
@@ -48,9 +59,39 @@ def test_the_example_uses_public_names_alone() -> None:
     assert not re.search(r"from spm|import spm\.", BLOCKS[0])
 
 
+@pytest.mark.parametrize("line", LINES)
+def test_the_commands_that_the_pages_show_are_there_with_their_options(line: str) -> None:
+    """A name that stands alone, as in this sentence, is not asked for its arguments."""
+    name, *options = shlex.split(line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    joining = project["entry-points"]["clip_spm.commands"]
+    module = (OURS | joining)[name].removesuffix(":app")
+    command = get_command(import_module(module).app)
+    if options:
+        command.make_context(name, options)
+
+
+def test_the_pages_show_commands() -> None:
+    assert {"predict", "convert", "preset", "experiments"} <= {line.split()[0] for line in LINES}
+
+
 @pytest.mark.parametrize("name", spm.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     assert callable(getattr(spm, name))
+
+
+def test_editors_and_type_checkers_see_the_same_names() -> None:
+    stub = ast.parse((ROOT / "spm/__init__.pyi").read_text(encoding="utf-8"))
+    imported = {
+        f"{node.module}.{alias.asname}"
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == {f"{home}.{name}" for name, home in spm._HOME.items()}
+    (written,) = [node.value for node in stub.body if isinstance(node, ast.Assign)]
+    assert ast.literal_eval(written) == spm.__all__ == sorted(spm._HOME)
+    assert set(spm.__all__) <= set(dir(spm))
 
 
 def test_a_name_that_is_not_there() -> None:

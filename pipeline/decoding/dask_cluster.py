@@ -17,13 +17,14 @@ def own_address(scheduler: str) -> str:
     ConfigError where no scheduler answers, or a worker does not know this project.
     """
     from distributed import Client
-    from distributed.comm import get_address_host_port
+    from distributed.comm.addressing import get_address_host_port
 
     try:
         place = get_address_host_port(scheduler)
         with socket.create_connection(place, timeout=_CONNECT_SECONDS) as connection:
             address = str(connection.getsockname()[0])
-        with Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False) as client:
+        connect: Any = Client  # distributed has no types here
+        with connect(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False) as client:
             threads = sum(client.nthreads().values())
             _prepare_workers(client, address)
     except (OSError, ValueError) as error:

@@ -25,7 +25,7 @@ def decode_here(shards: Sequence[PlannedShard], *, job: DecodeJob, workers: int)
 
 def decode_in_cluster(shards: Sequence[PlannedShard], *, job: DecodeJob, scheduler: str) -> None:
     """As many shards at the same time as the cluster has threads. Raises the first error."""
-    from prefect_dask import DaskTaskRunner
+    from prefect_dask.task_runners import DaskTaskRunner
 
     with _progress(shards) as bar:
         decode = partial(decode_shard_in_cluster, job=job)
@@ -44,7 +44,7 @@ class _Here:
         return _Here, ()
 
 
-def _fan_out(work: list[tuple[Callable[[], None], int]], *, runner: Any, bar: Any) -> None:
+def _fan_out(work: Sequence[tuple[Callable[[], None], int]], *, runner: Any, bar: Any) -> None:
     """One task for each piece of work, after which the bar advances by so many clips."""
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE

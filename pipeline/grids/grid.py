@@ -34,8 +34,10 @@ from spm.config.sections import check_all
 
 GRIDS = Path(__file__).parent
 SEEDS = ("train.seed", "model.seed", "backbone.seed")
-_EPISODES = ("dataset", "episode.way", "evaluate.episodes", "evaluate.shots", "evaluate.query")
-_EPISODES += ("evaluate.seed",)
+_EPISODES = (
+    *("dataset", "episode.way"),
+    *("evaluate.episodes", "evaluate.shots", "evaluate.query", "evaluate.seed"),
+)
 
 
 class PaperColumns(Section):
@@ -172,7 +174,8 @@ def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:
             f"{len(columns)} headings: give one number (or null) for each"
         )
     values = _preset(row.preset, presets=presets, where=f"{path}: rows.{name}")
-    paper = row.paper if row.paper is not None else [None] * len(columns)
+    nothing: list[float | None] = [None] * len(columns)
+    paper = nothing if row.paper is None else row.paper
     return Row(name, values | file.common | row.set, row.baseline or file.baseline or name, paper)
 
 

@@ -42,10 +42,15 @@ def _draw_paper(
     papers = {each.row.name: each.row.paper for each in summaries}
     for column, heading in enumerate(grid.paper.columns if grid.paper else []):
         pairs = [(each.row.paper[column], papers[each.row.baseline][column]) for each in shown]
-        known = [(place, a - b) for place, (a, b) in enumerate(pairs) if None not in (a, b)]
+        known = [
+            (place, ours - base)
+            for place, (ours, base) in enumerate(pairs)
+            if ours is not None and base is not None
+        ]
         if known:
             places, values = zip(*known, strict=True)
-            style = {"marker": "xd+*"[column % 4], "color": f"C{column + 1}"}
-            axes.scatter(values, places, label=f"paper: {heading}", zorder=3, **style)
+            marker, color = "xd+*"[column % 4], f"C{column + 1}"
+            label = f"paper: {heading}"
+            axes.scatter(values, places, label=label, zorder=3, marker=marker, color=color)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)

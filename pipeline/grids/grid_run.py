@@ -179,7 +179,9 @@ def run_all(
                 outcome = outcomes[name] = report(runner.run(by_name[name]))
         return Failed(message=outcome.failure) if outcome.failure else None
 
-    @flow(name="experiments", task_runner=ThreadPoolTaskRunner(max_workers=jobs))
+    threads: Any = ThreadPoolTaskRunner(max_workers=jobs)  # Prefect's types disagree with it
+
+    @flow(name="experiments", task_runner=threads)
     def run_grid() -> None:
         for future in [run_point.submit(name) for name in by_name]:
             future.wait()
@@ -194,7 +196,8 @@ class Progress:
 
     def __init__(self, total: int, *, jobs: int) -> None:
         self._total, self._jobs = total, jobs
-        self._started, self._seconds = 0, []
+        self._started = 0
+        self._seconds: list[float] = []
         self._lock = threading.Lock()
 
     @contextmanager

@@ -113,11 +113,12 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
 
 def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
     measured = {seed: results[row.name, seed] for seed in seeds if (row.name, seed) in results}
-    alone = [(each.results.get("inductive") or {}).get("accuracy") for each in measured.values()]
+    found = [(each.results.get("inductive") or {}).get("accuracy") for each in measured.values()]
+    alone = [accuracy for accuracy in found if accuracy is not None]
     return Summary(
         row,
         {seed: float(each.accuracies.mean()) for seed, each in measured.items()},
-        float(np.mean(alone)) if alone and None not in alone else None,
+        float(np.mean(alone)) if alone and len(alone) == len(found) else None,
         None if row.baseline == row.name else _difference(row, measured, results=results),
     )
 

@@ -25,8 +25,10 @@ from spm.base.hashing import value_hash
 from spm.base.versions import TRAINING, versions
 from spm.video.counting_readers import check_installed
 
-_KEPT = ("data/train.json", "data/train_curves.csv", "data/results/evaluate.json")
-_KEPT += ("data/results/episodes.parquet",)
+_KEPT = (
+    *("data/train.json", "data/train_curves.csv"),
+    *("data/results/evaluate.json", "data/results/episodes.parquet"),
+)
 _NOT_MEASURED = ("runtime", "report")
 
 

@@ -37,5 +37,6 @@ def set_preset(
     if after != before:
         with atomic_path(path) as temporary:
             temporary.write_text(after, encoding="utf-8")
-    lines = (text.splitlines(keepends=True) for text in (before, after))
-    return "".join(difflib.unified_diff(*lines, fromfile=str(path), tofile=f"{path} ({name})", n=0))
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    named = f"{path} ({name})"
+    return "".join(difflib.unified_diff(old, new, fromfile=str(path), tofile=named, n=0))

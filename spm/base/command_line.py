@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from spm.base.printable import printable
 
-HELP = {"help_option_names": ["-h", "--help"]}
+_HELP = ["-h", "--help"]
 
 
 def new_app(**settings: Any) -> typer.Typer:
@@ -35,7 +35,7 @@ def run_app(app: typer.Typer, *, prog: str) -> int:
     """
     asked = get_command(app)
     try:
-        with asked.make_context(prog, sys.argv[1:], **HELP) as context:
+        with asked.make_context(prog, sys.argv[1:], help_option_names=_HELP) as context:
             return asked.invoke(context) or 0
     except typer.Exit as end:
         return end.exit_code
@@ -47,13 +47,13 @@ def run_app(app: typer.Typer, *, prog: str) -> int:
 class PathCommand(TyperCommand):
     """A command for which only its own options begin with a dash."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As typer does, which is given the options first, and the paths behind a --."""
         return super().parse_args(ctx, [*self._options_first(ctx, args)])
 
-    def _options_first(self, ctx: typer.Context, args: list[str]) -> Iterator[str]:
+    def _options_first(self, ctx: Any, args: list[str]) -> Iterator[str]:
         takes_value = self._takes_value(ctx)
-        given, paths = list(args), []
+        given, paths = list(args), list[str]()
         while given:
             argument = given.pop(0)
             name = argument.split("=")[0]
@@ -69,7 +69,7 @@ class PathCommand(TyperCommand):
                 paths.append(_path(argument, ctx=ctx))
         yield from ("--", *paths)
 
-    def _takes_value(self, ctx: typer.Context) -> dict[str, bool]:
+    def _takes_value(self, ctx: Any) -> dict[str, bool]:
         """Of every option by its name."""
         return {
             name: not getattr(param, "is_flag", False)
@@ -79,7 +79,7 @@ class PathCommand(TyperCommand):
         }
 
 
-def _path(argument: str, *, ctx: typer.Context) -> str:
+def _path(argument: str, *, ctx: Any) -> str:
     """Refuses what may be an option that was mistyped."""
     if argument.startswith("-") and not Path(argument).exists():
         ctx.fail(

@@ -57,19 +57,16 @@ def collect(*, dry_run: bool, abandoned: bool) -> None:
 
 def _leftovers(state: Path, *, sweep: Sweep) -> None:
     """What was killed left it, or copies of the project. No grid runs, but a stage may."""
-    for folder in ("shards", "checkpoints", "inventory"):
-        for path in (state / folder).rglob(".*.tmp"):
+    for place in ("shards", "checkpoints", "inventory"):
+        for path in (state / place).rglob(".*.tmp"):
             if not _is_fresh(path):
                 sweep.take(path, kind="temporary file")
     for path in (state / "inventory").glob("*.parquet"):
         if not _is_fresh(path, seconds=_REMEMBERED_SECONDS):
             sweep.take(path, kind="inventory of a month ago")
-    for folder in (
-        (state / "experiments").glob("copies"),
-        (state / "experiments/points").glob(".*"),
-    ):
-        for path in folder:
-            sweep.take_folder(path, kind="file of a grid's copies")
+    experiments = state / "experiments"
+    for path in (*experiments.glob("copies"), *(experiments / "points").glob(".*")):
+        sweep.take_folder(path, kind="file of a grid's copies")
 
 
 def _named_shards() -> set[str]:

@@ -14,7 +14,7 @@ _COPY = (
 )
 
 
-def run(stage: Callable[[], None]) -> None:
+def run(stage: Callable[[], int | None]) -> None:
     """Runs `stage` as spm.base.command does.
 
     In a copy of the project that DVC made, the weights that git ignores are linked first.
@@ -24,11 +24,11 @@ def run(stage: Callable[[], None]) -> None:
     command.run(stage if project == here else partial(_in_copy, stage, project=project))
 
 
-def _in_copy(stage: Callable[[], None], *, project: Path) -> None:
-    """Raises what `stage` does, and says of an InputError that this is a copy."""
+def _in_copy(stage: Callable[[], int | None], *, project: Path) -> int | None:
+    """As `stage`, but what it raises says that this is a copy, where it is an InputError."""
     here = Path.cwd()
     try:
         link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)
-        stage()
+        return stage()
     except InputError as error:
         raise InputError(f"{error}\n({_COPY.format(project=project)})") from error

@@ -46,7 +46,9 @@ def launch(work: Work, runtime: RuntimeConfig) -> None:
         return
     with _meeting_point() as address:
         try:
-            spawn(_process, args=(work, runtime, address), nprocs=runtime.devices)
+            spawn(  # type: ignore[no-untyped-call]
+                _process, args=(work, runtime, address), nprocs=runtime.devices
+            )
         except ProcessExitedException as error:
             how = f"was ended by {error.signal_name}" if error.signal_name else "gave up"
             sys.exit(
@@ -92,7 +94,10 @@ def _meeting_point() -> Iterator[dict[str, str]]:
     if _from_outside("WORLD_SIZE", 1) > 1:
         yield {}
         return
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    # torch documents it here, and marks it as exported nowhere
+    store = dist.TCPStore(  # type: ignore[attr-defined]
+        "127.0.0.1", 0, is_master=True, wait_for_workers=False
+    )
     port = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
     yield port | {"TORCHELASTIC_USE_AGENT_STORE": "True"}  # it is there, no rank is to open it
 

@@ -14,7 +14,7 @@ from spm.config.sections import check_all
 PARAMS = Path("params.yaml")
 
 
-def load(path: Path = PARAMS, **sections: type[Section]) -> tuple[Any, ...]:
+def load(path: Path = PARAMS, /, **sections: type[Section]) -> tuple[Any, ...]:
     """The named sections, in the order given.
 
     The whole file is checked first, so that a section which only a later stage reads is refused

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.machine.git_and_dvc import git, repository
+from pipeline.machine.places import RAW
 from spm.base.errors import InputError
 from spm.base.hashing import file_hash, folder_hash, value_hash
 from spm.config.dotted import flatten
-from stages.shared import paths
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def content_hash(path: Path) -> str:
         return "absent"
     if (path / _INDEX).is_file():
         return file_hash(path / _INDEX)
-    raw = paths.RAW.absolute() in path.absolute().parents
+    raw = RAW.absolute() in path.absolute().parents
     return folder_hash(path, of=_size if raw else file_hash)
 
 
