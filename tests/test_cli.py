@@ -121,7 +121,7 @@ def test_the_exit_status_is_that_of_the_command(
     monkeypatch.setattr(by_examples, "print_predictions", lambda *clips, **options: 1)
     monkeypatch.setattr("sys.argv", ["clip-spm", "predict", "--model=m", "--support=s", "-c.mp4"])
     Path("-c.mp4").touch()
-    with pytest.raises(SystemExit, match="^1$"):
+    with pytest.raises(SystemExit, match=r"^1$"):
         cli.main()
 
 
