@@ -19,9 +19,9 @@ __all__ = ["FewShotModel", "encode_classes", "load_model", "read_clip", "save_mo
 
 _HOME = {
     "FewShotModel": "spm.model.model",
-    "encode_classes": "spm.inputs",
+    "encode_classes": "spm.recognition.inputs",
     "load_model": "spm.model.model",
-    "read_clip": "spm.inputs",
+    "read_clip": "spm.recognition.inputs",
     "save_model": "spm.model.model",
 }
 

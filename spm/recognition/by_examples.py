@@ -19,9 +19,9 @@ from spm.base.same_text import same_texts
 from spm.dataset.class_text import class_text
 from spm.dataset.support_folder import find_support, passed_over
 from spm.episodes.device import pick_device
-from spm.inputs import encode_classes, read_clip
 from spm.model.model import FewShotModel, load_model
 from spm.model.text_tower import is_trained
+from spm.recognition.inputs import encode_classes, read_clip
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import torch
 
 from spm.base.errors import DataError
 from spm.dataset.support_folder import find_support
-from spm.inputs import encode_classes
 from spm.model.model import FewShotModel, load_model, save_model
 from spm.motion.mp4 import write_mp4
 from spm.predict import main
 from spm.recognition import by_examples
+from spm.recognition.inputs import encode_classes
 from tests import models
 from tests.machines import told
 
