@@ -1,4 +1,7 @@
-"""Stage `prompts`: every template × every class text through the frozen text tower, once."""
+"""Stage `prompts`: every template × every class text through the frozen text tower, once.
+
+A visual tower without a text tower gets features of no width (spm.model.prompts).
+"""
 
 import sys
 from collections.abc import Sequence
@@ -10,11 +13,17 @@ from spm.base.same_text import are_one, check_alike, warn_alike
 from spm.config.backbone import BackboneConfig
 from spm.config.prompts import PromptsConfig
 from spm.model.text_tower import encode_classes, read_alike
-from spm.model.weight_facts import check_weights, doubt
+from spm.model.towers.table import check_weights, doubt
 from stages.shared import command, params, paths
 from stages.shared.alone import alone
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
+
+_STATES = {
+    "trained": "trained",
+    "untrained": "untrained: random weights",
+    "none": "none: the tower has no text",
+}
 
 
 def main() -> None:
@@ -36,7 +45,7 @@ def main() -> None:
         features.save(paths.PROMPTS)
         templates, classes, channels = features.features.shape
         run.log_metrics({"templates": templates, "classes": classes, "channels": channels})
-        state = "trained" if features.trained else "untrained: random weights"
+        state = _STATES[features.text]
         run.set_tag("text", state)
     print(f"prompts: {templates} templates × {classes} classes, C = {channels}; text: {state}")
 

@@ -15,14 +15,20 @@ from torch.utils.checkpoint import checkpoint
 
 from spm.base.errors import ConfigError
 
+_CONTAINERS = (nn.Sequential, nn.ModuleList)
+
+
+_STACKS = ("blocks", "layer1", "layer2", "layer3", "layer4", "layers", "resblocks", "stages")
+"""What open_clip's and timm's towers call a container of blocks that run one after another."""
+
 
 def checkpoint_activations(visual: nn.Module) -> None:
-    """Switches it on for an open_clip tower. Raises ConfigError for one without known blocks."""
+    """Switches it on for a tower of blocks. Raises ConfigError for one without known blocks."""
     found = blocks(visual)
     if not found:
         raise ConfigError(
-            f"runtime.activation_checkpointing knows the blocks of CLIP's ViTs and ResNets; "
-            f"{type(visual).__name__} has none: set it to false"
+            f"runtime.activation_checkpointing knows the blocks of ViTs, ResNets and other towers "
+            f"in stages; {type(visual).__name__} has none: set it to false"
         )
     for block in found:
         twice = partial(checkpoint, block.forward, use_reentrant=False)
@@ -31,12 +37,21 @@ def checkpoint_activations(visual: nn.Module) -> None:
 
 
 def blocks(visual: nn.Module) -> list[nn.Module]:
-    """What is computed twice; none in a tower that is not known."""
-    from open_clip.modified_resnet import Bottleneck
-    from open_clip.transformer import ResidualAttentionBlock
+    """What is computed twice, each a block or a stage; none in a tower that is not known."""
+    found: list[nn.Module] = []
+    for name, child in visual.named_children():
+        is_stack = name in _STACKS and isinstance(child, _CONTAINERS)
+        found += _within(child) if is_stack else blocks(child)
+    return found
 
-    kinds = (Bottleneck, ResidualAttentionBlock)
-    return [module for module in visual.modules() if isinstance(module, kinds)]
+
+def _within(stack: nn.Module) -> list[nn.Module]:
+    """The modules of a container, and of containers in it: those are never called themselves."""
+    return [
+        block
+        for child in stack.children()
+        for block in (_within(child) if isinstance(child, _CONTAINERS) else [child])
+    ]
 
 
 def _contexts(

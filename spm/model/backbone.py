@@ -1,22 +1,19 @@
-"""The CLIP encoder: a visual tower that is fine-tuned; the text tower is in spm.model.text_tower.
+"""The visual tower that is fine-tuned, from frames as stored to features.
 
-`conv` is a small tower for the built-in data set. Every other name is a model of open_clip, of
-which only the visual tower is built.
+spm.model.towers has the towers themselves, spm.model.text_tower the frozen one for class texts.
+Shapes: `...` any leading dimensions, `H`, `W` the frame, `C` channels.
 """
 
-import itertools
+from collections.abc import Callable
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from spm.base.errors import ConfigError
-from spm.base.state_dicts import misfit
-from spm.config.backbone import CONV, BackboneConfig, BatchNormStatistics, Precision
-from spm.model.clip_models import describe, image_size
-from spm.model.weight_facts import CLIP_MEAN, CLIP_STD, check_weights
-from spm.model.weights import read_weights, resolve_weights
-
-_VISUAL = "visual."
+from spm.config.backbone import BackboneConfig, BatchNormStatistics, Precision
+from spm.model.towers import table
+from spm.model.towers.tower import Tower
 
 
 class Backbone(nn.Module):
@@ -27,23 +24,22 @@ class Backbone(nn.Module):
 
     def __init__(
         self,
-        visual: nn.Module,
+        tower: Tower,
         *,
-        channels: int,
-        image_size: int,
         normalize: bool,
         precision: Precision,
         batch_norm: BatchNormStatistics,
     ) -> None:
         super().__init__()
-        self.visual = visual
-        self.channels = channels
-        self.image_size = image_size
+        self.visual = tower.visual
+        self.channels = tower.channels
+        self.image_size = tower.image_size
         self.precision = precision
         self.batch_norm = batch_norm
         self.validated = False
         """Whether training has validated yet: `running-then-batch` depends on it."""
-        mean, std = (CLIP_MEAN, CLIP_STD) if normalize else ((0.0,) * 3, (1.0,) * 3)
+        self._maps = tower.maps
+        mean, std = (tower.mean, tower.std) if normalize else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
@@ -52,6 +48,43 @@ class Backbone(nn.Module):
 
         In the weights' own type, whatever `precision` the tower computes in.
         """
+        return self._of_each_frame(self.visual, pixels)
+
+    def maps(self, pixels: Tensor) -> Tensor:
+        """pixels [..., H, W, 3] uint8 -> [..., map_channels, map_size, map_size].
+
+        What the tower has before it pools: its last stage, or the patch tokens of its last block.
+        Layers that pool get no gradient from it. Raises ConfigError for a tower without maps.
+        """
+        return self._of_each_frame(partial(self._maps, self.visual), pixels)
+
+    @property
+    def map_channels(self) -> int:
+        """C of `maps`; not always that of the features."""
+        return self._map_shape[0]
+
+    @property
+    def map_size(self) -> int:
+        """Places along a side of `maps`."""
+        return self._map_shape[1]
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Sets training, and with it whether BatchNorm's statistics move (`batch_norm`).
+
+        `running` keeps them as they were loaded, `batch` learns them, `running-then-batch` learns
+        them once training has validated. What keeps them uses them, as in evaluation.
+        """
+        super().train(mode)
+        learns = self.batch_norm == "batch" or (
+            self.batch_norm == "running-then-batch" and self.validated
+        )
+        if not learns:
+            for module in self.visual.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def _of_each_frame(self, tower: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
         expected = (self.image_size, self.image_size, 3)
         if pixels.dtype != torch.uint8 or tuple(pixels.shape[-3:]) != expected:
             raise ValueError(
@@ -61,77 +94,38 @@ class Backbone(nn.Module):
         images = (pixels.flatten(end_dim=-4).to(self.mean.dtype) / 255 - self.mean) / self.std
         low = self.precision == "bfloat16"
         with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=low):
-            features: Tensor = self.visual(images.permute(0, 3, 1, 2))
-        return features.to(self.mean.dtype).reshape(*pixels.shape[:-3], self.channels)
+            made = tower(images.permute(0, 3, 1, 2))
+        return made.to(self.mean.dtype).reshape(*pixels.shape[:-3], *made.shape[1:])
 
-    def train(self, mode: bool = True) -> "Backbone":
-        """With `batch_norm: running` the statistics stay as they were loaded."""
-        super().train(mode)
-        until_validated = self.batch_norm == "running-then-batch" and not self.validated
-        if self.batch_norm == "running" or until_validated:
-            for module in self.visual.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
+    @cached_property
+    def _map_shape(self) -> tuple[int, int]:
+        """Of one black frame's maps: no description tells it for every tower."""
+        side = self.image_size
+        black = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=self.mean.device)
+        was_training = self.training
+        self.eval()
+        with torch.no_grad():
+            _, channels, size, _ = self.maps(black).shape
+        self.train(was_training)
+        return channels, size
 
 
 def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Backbone:
     """The visual tower of `config`, random from its seed, then with its pretrained weights.
 
     `load_weights=False` leaves the random ones: for a saved model, whose own weights follow.
-    Raises ConfigError for a name or a tag that open_clip does not have, a missing file, or weights
-    of another model (spm.model.weight_facts).
+    Raises ConfigError for a name, a size or a tag that is not known, a missing file, or weights of
+    another model.
     """
+    row = table.row(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        visual, channels, image_size = _conv(config) if config.name == CONV else _clip(config)
-    if load_weights and config.weights is not None:
-        _load_visual(visual, config)
+        tower = row.visual().build(config)
+    if load_weights and config.weights is not None and row.weights is not None:
+        row.weights().load(tower.visual, config)
     return Backbone(
-        visual,
-        channels=channels,
-        image_size=image_size,
+        tower,
         normalize=config.normalize,
         precision=config.precision,
         batch_norm=config.batch_norm,
     )
-
-
-def _conv(config: BackboneConfig) -> tuple[nn.Module, int, int]:
-    """Four 3×3 stride-2 layers, then a linear layer over all positions."""
-    assert config.embed_dim is not None
-    assert config.image_size is not None
-    widths = (3, 16, 32, 64, 128)
-    layers: list[nn.Module] = []
-    for entering, leaving in itertools.pairwise(widths):
-        conv = nn.Conv2d(entering, leaving, 3, stride=2, padding=1, bias=False)
-        layers += [conv, nn.BatchNorm2d(leaving), nn.ReLU()]
-    side = -(-config.image_size // 16)
-    linear = nn.Linear(widths[-1] * side * side, config.embed_dim)
-    return nn.Sequential(*layers, nn.Flatten(), linear), config.embed_dim, config.image_size
-
-
-def _clip(config: BackboneConfig) -> tuple[nn.Module, int, int]:
-    description = describe(config.name)
-    # open_clip builds whole models only; this builder of its is the one way to a visual tower
-    # without its text tower. tests/model/test_backbone.py holds it to what create_model builds.
-    from open_clip.model import _build_vision_tower
-
-    channels = description["embed_dim"]
-    quick_gelu = description.get("quick_gelu", False)
-    visual = _build_vision_tower(channels, description["vision_cfg"], quick_gelu)
-    return visual, channels, image_size(config)
-
-
-def _load_visual(visual: nn.Module, config: BackboneConfig) -> None:
-    assert config.weights is not None
-    check_weights(config)
-    path = resolve_weights(config.name, config.weights)
-    given = read_weights(path)
-    state = {name: value for name, value in given.items() if name.startswith(_VISUAL)} or given
-    expected = {f"{_VISUAL}{name}": value.shape for name, value in visual.state_dict().items()}
-    if said := misfit(state, expected):
-        raise ConfigError(
-            f"backbone.weights: {path} does not hold {config.name}'s visual tower: {said}"
-        )
-    visual.load_state_dict({name.removeprefix(_VISUAL): state[name] for name in expected})

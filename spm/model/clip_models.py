@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spm.base.errors import ConfigError
-from spm.config.backbone import CONV, BackboneConfig
+from spm.config.backbone import CONV, TIMM, BackboneConfig
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -19,8 +19,9 @@ def describe(name: str) -> dict[str, Any]:
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3)
         raise ConfigError(
-            f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip; "
-            f"near it: {', '.join(close) or 'none'} (open_clip.list_models() has all)"
+            f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip, nor "
+            f"does it begin with {TIMM!r}; near it: {', '.join(close) or 'none'} "
+            "(open_clip.list_models() has all)"
         )
     return _read(names[name])
 
@@ -40,10 +41,7 @@ def _files() -> dict[str, Path]:
 
 
 def image_size(config: BackboneConfig) -> int:
-    """Side in pixels of the frames that the backbone takes. Raises ConfigError for another one."""
-    if config.name == CONV:
-        assert config.image_size is not None
-        return config.image_size
+    """Side in pixels of the frames that the model takes. Raises ConfigError for another one."""
     own = int(describe(config.name)["vision_cfg"]["image_size"])
     if config.image_size not in (None, own):
         raise ConfigError(

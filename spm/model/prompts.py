@@ -2,7 +2,8 @@
 
     A video of [CLS]  ×  pushing something from left to right  ->  features [R, N, C]
 
-Stored per template; the ensemble over R happens at use. spm.model.text_tower makes them.
+Stored per template; the ensemble over R happens at use. spm.model.text_tower makes them. Of a
+visual tower without a text tower C is 0: the file holds the classes and their texts alone.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.base.new_hdf5 import new_hdf5
 
+TextState = Literal["trained", "untrained", "none"]
+
 
 @dataclass(frozen=True)
 class PromptFeatures:
@@ -31,7 +34,14 @@ class PromptFeatures:
     texts: list[str]
     """What each class is called in a sentence."""
     trained: bool
-    """False where the text tower's weights are random."""
+    """False where the text tower's weights are random, or where there is none."""
+
+    @property
+    def text(self) -> TextState:
+        """Whether the features know what words mean; `none` where there are none."""
+        if not self.features.shape[-1]:
+            return "none"
+        return "trained" if self.trained else "untrained"
 
     @property
     def text(self) -> Literal["trained", "untrained", "none"]:
@@ -45,8 +55,10 @@ class PromptFeatures:
         features = torch.from_numpy(self.features)
         return features.sum(dim=0) if how == "sum" else features.mean(dim=0)
 
-    def of(self, classes: list[str], *, how: Literal["sum", "mean"]) -> Tensor:
-        """f_tp of the named classes, in their order, [N, C]."""
+    def of(self, classes: list[str], *, how: Literal["sum", "mean"]) -> Tensor | None:
+        """f_tp of the named classes, in their order, [N, C]; None where the tower has no text."""
+        if self.text == "none":
+            return None
         rows = [self.classes.index(name) for name in classes]
         return self.ensemble(how)[rows]
 

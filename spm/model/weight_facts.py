@@ -1,4 +1,4 @@
-"""How pretrained weights were trained, against what the backbone computes.
+"""How CLIP's pretrained weights were trained, against what a model of open_clip computes.
 
 Shapes do not tell a GELU from a QuickGELU, nor how pixels were normalised, and with the wrong one a
 model runs to a lower accuracy without a word. What is known depends on where the weights are from:
@@ -27,7 +27,7 @@ from torch import Tensor
 from spm.base.errors import ConfigError
 from spm.base.hashing import file_hash
 from spm.base.state_dicts import State
-from spm.config.backbone import CONV, BackboneConfig
+from spm.config.backbone import BackboneConfig
 from spm.model.clip_models import all_descriptions, describe
 from spm.model.torch_file import torchscript_code
 from spm.model.weights import OPENAI_EXTRAS, check_tag, read_state
@@ -56,7 +56,7 @@ def check_weights(backbone: BackboneConfig) -> None:
 
     It names the model that is right. Nothing is fetched.
     """
-    if backbone.name == CONV or backbone.weights is None:
+    if backbone.weights is None:
         return
     known, own = _facts(backbone), _of_description(describe(backbone.name))
     wanted = _names(describe(backbone.name), known)
@@ -77,7 +77,7 @@ def models_of(backbone: BackboneConfig) -> list[str]:
 
 def doubt(backbone: BackboneConfig) -> str:
     """A sentence where nothing tells the activation, but it is probably another; or else ""."""
-    if backbone.name == CONV or backbone.weights is None or not Path(backbone.weights).is_file():
+    if backbone.weights is None or not Path(backbone.weights).is_file():
         return ""
     known = _facts(backbone)
     others = _names(describe(backbone.name), replace(known, quick_gelu=True))

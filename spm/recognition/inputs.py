@@ -33,7 +33,9 @@ def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor:
         backbone=model.config.backbone,
     )
     how = model.config.prompts.text_ensemble
-    return features.of(list(classes), how=how).to(_any_parameter(model))
+    found = features.of(list(classes), how=how)
+    assert found is not None, "a model without text has no class features"
+    return found.to(_any_parameter(model))
 
 
 def _any_parameter(model: FewShotModel) -> Tensor:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError, DataError
 from spm.base.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
-from spm.config.backbone import CONV, BackboneConfig
+from spm.config.backbone import BackboneConfig, kind_of
 from spm.methods.clip_spm.config import Config
 from spm.methods.clip_spm.released import LAMBDA3_SCALE, SCALE
 from spm.methods.registry import released_layout
@@ -59,8 +59,8 @@ def from_released(
     Raises DataError in one line that counts the tensors which are unknown, missing or of another
     shape; ConfigError for an option that no model can have.
     """
-    if backbone == CONV:
-        raise ConfigError(f"backbone = {CONV!r}: released checkpoints hold CLIP's")
+    if backbone is not None and kind_of(backbone) != "open_clip":
+        raise ConfigError(f"backbone = {backbone!r}: released checkpoints hold CLIP's")
     state = _read(path)
     wrapped = _WRAPPED if any(key.startswith(_WRAPPED) for key in state) else _PLAIN
     options: dict[str, Any] = {
@@ -92,8 +92,10 @@ def to_released(folder: Path, path: Path) -> None:
     the other way round.
     """
     spec = load_spec(folder)
-    if spec.backbone.name == CONV:
-        raise DataError(f"{folder} has the tower {CONV!r}: released checkpoints hold CLIP's")
+    if spec.backbone.kind != "open_clip":
+        raise DataError(
+            f"{folder} has the tower {spec.backbone.name!r}: released checkpoints hold CLIP's"
+        )
     ours, _ = _load(folder / WEIGHTS_FILE)
     extras, wrapped = {SCALE: torch.ones(1)}, _PLAIN
     if (folder / EXTRAS_FILE).is_file():

@@ -9,7 +9,7 @@ from spm.config.dataset import DatasetConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.dataset import split_lists
-from spm.model.clip_models import image_size
+from spm.model.towers.table import image_size
 from spm.video.counting_readers import check_installed
 from stages.shared import params, paths
 from stages.shared.outside_files import outside_files

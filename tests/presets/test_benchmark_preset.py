@@ -19,7 +19,7 @@ from spm.config.dotted import flatten
 from spm.config.sections import check_all
 from spm.dataset.benchmarks import load_benchmark
 from spm.episodes.feasibility import check_feasible
-from spm.model.clip_models import image_size
+from spm.model.towers.table import image_size
 from tests.import_closure import ROOT
 
 SHOTS = (1, 3, 5)

@@ -1,0 +1,29 @@
+"""Pretrained weights of open_clip's visual towers: a tag, or a file of the whole model."""
+
+from torch import nn
+
+from spm.base.errors import ConfigError
+from spm.base.state_dicts import misfit
+from spm.config.backbone import BackboneConfig
+from spm.model import weight_facts
+from spm.model.weights import read_weights, resolve_weights
+
+_VISUAL = "visual."
+
+check = weight_facts.check_weights
+doubt = weight_facts.doubt
+
+
+def load(visual: nn.Module, config: BackboneConfig) -> None:
+    """From a whole CLIP. Raises ConfigError that says which tensors do not fit."""
+    assert config.weights is not None
+    check(config)
+    path = resolve_weights(config.name, config.weights)
+    given = read_weights(path)
+    state = {name: value for name, value in given.items() if name.startswith(_VISUAL)} or given
+    expected = {f"{_VISUAL}{name}": value.shape for name, value in visual.state_dict().items()}
+    if said := misfit(state, expected):
+        raise ConfigError(
+            f"backbone.weights: {path} does not hold {config.name}'s visual tower: {said}"
+        )
+    visual.load_state_dict({name.removeprefix(_VISUAL): state[name] for name in expected})

@@ -1,0 +1,177 @@
+"""The kinds of visual towers: one row for each way that `backbone.name` can begin.
+
+    conv            a small tower for the built-in data set, with an untrained text tower beside it
+    timm/NAME       a model of timm with its tag, as timm/resnet50.tv_in1k: visual only
+    NAME            a model of open_clip, as RN50-quickgelu: visual and text
+
+A row says what a tower gives and how large its frames are, without importing torch; what builds
+towers is imported when it is called. Whoever needs to know something of a tower asks this table:
+nobody else looks at its name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from spm.base.errors import ConfigError
+from spm.config.backbone import BackboneConfig, Kind
+from spm.model import clip_models
+
+if TYPE_CHECKING:
+    from spm.model.towers.tower import TextTowers, VisualTowers, Weights
+
+
+@dataclass(frozen=True)
+class Row:
+    """A kind of towers. What a kind lacks is None."""
+
+    image_size: Callable[[BackboneConfig], int]
+    maps: Callable[[BackboneConfig], bool]
+    visual: "Callable[[], VisualTowers]"
+    weights: "Callable[[], Weights] | None"
+    text: "Callable[[], TextTowers] | None"
+
+
+def row(backbone: BackboneConfig) -> Row:
+    """The row of the tower that `backbone` names."""
+    return _ROWS[backbone.kind]
+
+
+def gives_text(backbone: BackboneConfig) -> bool:
+    """Whether class texts [N, C] come with the tower, of the same C as its frames [T, C]."""
+    return row(backbone).text is not None
+
+
+def gives_maps(backbone: BackboneConfig) -> bool:
+    """Whether the tower has features at places of its frames, [T, C, H, W].
+
+    Of timm's models timm itself is asked, which imports torch.
+    """
+    return row(backbone).maps(backbone)
+
+
+def image_size(backbone: BackboneConfig) -> int:
+    """Side in pixels of the frames that the tower takes.
+
+    Raises ConfigError for a name that is not known, with near ones, or a size that it cannot take.
+    Of timm's models timm itself is asked, which imports torch.
+    """
+    return row(backbone).image_size(backbone)
+
+
+def check_gives(
+    method: str, *, features: Literal["frames", "maps"], text: bool, backbone: BackboneConfig
+) -> None:
+    """Raises ConfigError where the method of this name needs what the tower does not give."""
+    if text and not gives_text(backbone):
+        raise ConfigError(
+            f"model.method: {method} needs class texts, and {backbone.name} has no text tower: "
+            "take an open_clip tower, or a method without text"
+        )
+    if features == "maps" and not gives_maps(backbone):
+        raise ConfigError(
+            f"model.method: {method} needs feature maps, and {backbone.name} gives none: "
+            "take another tower, or a method that needs frames alone"
+        )
+
+
+def check_weights(backbone: BackboneConfig) -> None:
+    """Raises ConfigError for `backbone.weights` that the tower is known not to take.
+
+    Nothing is fetched, and no tower is built.
+    """
+    if weights := _weights(backbone):
+        weights.check(backbone)
+
+
+def doubt(backbone: BackboneConfig) -> str:
+    """A sentence where the weights are probably of another model; "" where nothing says so."""
+    weights = _weights(backbone)
+    return weights.doubt(backbone) if weights else ""
+
+
+def _weights(backbone: BackboneConfig) -> "Weights | None":
+    kind = row(backbone)
+    return None if backbone.weights is None or kind.weights is None else kind.weights()
+
+
+def _always(_: BackboneConfig) -> bool:
+    return True
+
+
+def _conv_size(backbone: BackboneConfig) -> int:
+    assert backbone.image_size is not None, "BackboneConfig asks for it"
+    return backbone.image_size
+
+
+def _timm_size(backbone: BackboneConfig) -> int:
+    from spm.model.towers import timm_tower
+
+    return timm_tower.image_size(backbone)
+
+
+def _timm_maps(backbone: BackboneConfig) -> bool:
+    from spm.model.towers import timm_tower
+
+    return timm_tower.gives_maps(backbone)
+
+
+def _conv() -> "VisualTowers":
+    from spm.model.towers import conv
+
+    return conv
+
+
+def _conv_text() -> "TextTowers":
+    from spm.model.towers import conv_text
+
+    return conv_text
+
+
+def _clip() -> "VisualTowers":
+    from spm.model.towers import clip
+
+    return clip
+
+
+def _clip_weights() -> "Weights":
+    from spm.model.towers import clip_weights
+
+    return clip_weights
+
+
+def _clip_text() -> "TextTowers":
+    from spm.model.towers import clip_text
+
+    return clip_text
+
+
+def _timm() -> "VisualTowers":
+    from spm.model.towers import timm_tower
+
+    return timm_tower
+
+
+def _timm_weights() -> "Weights":
+    from spm.model.towers import timm_weights
+
+    return timm_weights
+
+
+_ROWS: dict[Kind, Row] = {
+    "conv": Row(image_size=_conv_size, maps=_always, visual=_conv, weights=None, text=_conv_text),
+    "timm": Row(
+        image_size=_timm_size,
+        maps=_timm_maps,
+        visual=_timm,
+        weights=_timm_weights,
+        text=None,
+    ),
+    "open_clip": Row(
+        image_size=clip_models.image_size,
+        maps=_always,
+        visual=_clip,
+        weights=_clip_weights,
+        text=_clip_text,
+    ),
+}

@@ -1,0 +1,69 @@
+"""timm's models by name: what its own descriptions say.
+
+timm/resnet50.tv_in1k       backbone.name
+     resnet50               the architecture
+              tv_in1k       the tag: what it was trained on, and so mean, std and weights
+"""
+
+import difflib
+from typing import Any
+
+from spm.base.errors import ConfigError
+from spm.config.backbone import TIMM, BackboneConfig
+
+
+def describe(name: str) -> Any:
+    """timm's PretrainedCfg of `backbone.name`: input_size, mean, std, classifier, hf_hub_id, …
+
+    Raises ConfigError with near names, or with the model's tags where none of them is given:
+    timm's choice of one may change with its version.
+    """
+    import timm
+    from timm.models import get_arch_pretrained_cfgs
+
+    model = model_of(name)
+    architecture = model.partition(".")[0]
+    if not timm.is_model(architecture):
+        raise ConfigError(
+            f"backbone.name: {name!r} is no model of timm; near it: "
+            f"{_near(model, timm.list_models() + timm.list_pretrained())} "
+            "(timm.list_pretrained() has all)"
+        )
+    described = get_arch_pretrained_cfgs(architecture)
+    if model not in described:
+        raise ConfigError(
+            f"backbone.name: {name!r} needs one of timm's tags, which say what the model was "
+            "trained on: "
+            f"{', '.join(f'{TIMM}{each}' for each in sorted(described))}"
+        )
+    return described[model]
+
+
+def model_of(name: str) -> str:
+    """`backbone.name` as timm knows it."""
+    return name.removeprefix(TIMM)
+
+
+def stated_size(backbone: BackboneConfig, about: Any) -> int:
+    """Side in pixels of the model's frames: its own unless the parameters state another one.
+
+    Raises ConfigError for a model whose frames are not square, or a size below its least.
+    """
+    _, height, width = about.input_size
+    if height != width:
+        raise ConfigError(
+            f"backbone.name: {backbone.name} takes frames of {height}×{width} pixels, and only "
+            "square ones are cut here: take another model"
+        )
+    least = max(about.min_input_size[1:]) if about.min_input_size else 0
+    if backbone.image_size is not None and backbone.image_size < least:
+        raise ConfigError(
+            f"backbone.image_size = {backbone.image_size}: {backbone.name} takes {least} or more "
+            f"(null: {height}, its own)"
+        )
+    return int(backbone.image_size or height)
+
+
+def _near(model: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(model, names, n=3)
+    return ", ".join(f"{TIMM}{each}" for each in close) or "none"

@@ -1,0 +1,111 @@
+"""Pretrained weights of timm's towers: `pretrained`, what the tag in the name says, or a file.
+
+Files go through timm's own filter of the model (names of other releases, the positions of another
+image size, …), and what a classifier had is left out. All else must fit.
+"""
+
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from spm.base.errors import ConfigError
+from spm.base.state_dicts import State, misfit
+from spm.config.backbone import BackboneConfig
+from spm.model.towers.timm_models import describe, model_of
+from spm.model.weights import read_weights
+
+PRETRAINED = "pretrained"
+_COUNTER = "num_batches_tracked"
+"""Of BatchNorm: files of old torch lack it, and nothing reads it."""
+
+
+def check(config: BackboneConfig) -> None:
+    """Raises ConfigError where there is no such file, or the tag has no weights on the hub."""
+    assert config.weights is not None
+    if Path(config.weights).is_file():
+        return
+    if config.weights != PRETRAINED:
+        raise ConfigError(
+            f"backbone.weights = {config.weights!r} is neither a file nor {PRETRAINED!r}, which "
+            f"fetches what the tag in {config.name} names"
+        )
+    about = describe(config.name)
+    if not about.hf_hub_id:
+        raise ConfigError(
+            f"backbone.weights = {PRETRAINED!r}: {config.name} has none on the hub: "
+            + (f"fetch {about.url}, and give that file" if about.url else "give a file, or null")
+        )
+
+
+def doubt(config: BackboneConfig) -> str:
+    """Mean and deviation come with the name: nothing is doubtful."""
+    return ""
+
+
+def load(visual: nn.Module, config: BackboneConfig) -> None:
+    """Raises ConfigError that says which tensors do not fit."""
+    check(config)
+    path = _resolve(config)
+    about, expected = describe(config.name), visual.state_dict()
+    state = _without_classifier(_filtered(read_weights(path), visual), about.classifier, expected)
+    counters = {name: value for name, value in expected.items() if name.endswith(_COUNTER)}
+    state = counters | state
+    if said := misfit(state, {name: value.shape for name, value in expected.items()}):
+        raise ConfigError(f"backbone.weights: {path} does not hold {config.name}: {said}")
+    visual.load_state_dict(state)
+
+
+def _resolve(config: BackboneConfig) -> Path:
+    """The file behind `backbone.weights`. Raises ConfigError with the place to put the file."""
+    assert config.weights is not None
+    if Path(config.weights).is_file():
+        return Path(config.weights)
+    try:
+        return _fetched(describe(config.name))
+    except Exception as error:  # the hub's client raises many kinds when there is no network
+        model = model_of(config.name)
+        raise ConfigError(
+            f"the weights {PRETRAINED!r} of {config.name} cannot be fetched here "
+            f"({type(error).__name__}). Without a network: fetch the checkpoint elsewhere, put it "
+            f"for example at models/{model}.safetensors, and set backbone.weights to that path"
+        ) from error
+
+
+def _fetched(about: Any) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    repository, _, revision = about.hf_hub_id.partition("@")
+    fetch = partial(hf_hub_download, repository, revision=revision or None)
+    if about.hf_hub_filename:
+        return Path(fetch(about.hf_hub_filename))
+    with suppress(EntryNotFoundError):  # an old repository
+        return Path(fetch("model.safetensors"))
+    return Path(fetch("pytorch_model.bin"))
+
+
+def _filtered(state: State, visual: nn.Module) -> State:
+    """As timm's own filter leaves it; as it came where the filter cannot read it."""
+    module = sys.modules[type(visual).__module__]
+    filter_fn = getattr(module, "checkpoint_filter_fn", None)
+    if filter_fn is None:
+        return state
+    try:
+        filtered: State = filter_fn(dict(state), visual)
+    except Exception:  # whatever timm meets in a file of another model: the misfit says which
+        return state
+    return filtered
+
+
+def _without_classifier(state: State, classifier: Any, expected: State) -> State:
+    names = (classifier,) if isinstance(classifier, str) else classifier or ()
+    starts = tuple(f"{name}." for name in names)
+    return {
+        name: value
+        for name, value in state.items()
+        if name in expected or not name.startswith(starts)
+    }
