@@ -18,7 +18,7 @@ _OTHERS = {
     "vision_model.": "these are Hugging Face's names of CLIP: take open_clip's or OpenAI's file",
     "motion_conv1.": "this is a released CLIP-SPM: python -m spm.convert reads it",
     "backbone.visual.": "this is a CLIP-SPM of ours: model.init_from takes its folder",
-    "visual.": "this is CLIP itself: backbone.weights takes it",
+    "visual.": "this is CLIP itself: backbone.weights of an open_clip tower takes it",
 }
 """How a name of a tensor begins -> what holds it, and where it belongs."""
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 DECODING = ("av", "pillow", "simplejpeg")
 """Beside the library that `frames.reader` names."""
-TRAINING = ("numpy", "open_clip_torch", "torch")
+TRAINING = ("numpy", "open_clip_torch", "timm", "torch")
 """And measuring."""
 
 

@@ -16,8 +16,6 @@ from torch.utils.checkpoint import checkpoint
 from spm.base.errors import ConfigError
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
-
-
 _STACKS = ("blocks", "layer1", "layer2", "layer3", "layer4", "layers", "resblocks", "stages")
 """What open_clip's and timm's towers call a container of blocks that run one after another."""
 
@@ -27,8 +25,8 @@ def checkpoint_activations(visual: nn.Module) -> None:
     found = blocks(visual)
     if not found:
         raise ConfigError(
-            f"runtime.activation_checkpointing knows the blocks of ViTs, ResNets and other towers "
-            f"in stages; {type(visual).__name__} has none: set it to false"
+            "runtime.activation_checkpointing knows the blocks of ViTs, of ResNets and of other "
+            f"towers in stages; {type(visual).__name__} has none: set it to false"
         )
     for block in found:
         twice = partial(checkpoint, block.forward, use_reentrant=False)

@@ -34,7 +34,7 @@ def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, 
         weights = Path(backbone.weights)
         if weights.is_file():
             files.append(weights)
-        elif weights.suffix or len(weights.parts) > 1:  # no tag of open_clip looks like that
+        elif weights.suffix or len(weights.parts) > 1:  # no tag looks like that
             raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
     if model.init_from is not None:
         load_start(model)

@@ -61,15 +61,16 @@ def test_long_texts_that_begin_alike_are_one_to_the_tower():
 
 @pytest.fixture
 def run_stage(tmp_path, monkeypatch):
-    """Runs the stage on a manifest of these classes: name -> (text, split)."""
+    """Runs the stage on a manifest of these classes: name -> (text, split); on another tower."""
     document = read_yaml(params.PARAMS)
     document["runtime"]["tracking"] = False
     document["prompts"]["num_templates"] = 1
     monkeypatch.chdir(tmp_path)
-    params.PARAMS.write_text(json.dumps(document))
     paths.MANIFEST.parent.mkdir()
 
-    def run(**classes: tuple[str, str]) -> None:
+    def run(_backbone: dict[str, object] | None = None, **classes: tuple[str, str]) -> None:
+        document["backbone"] |= _backbone or {}
+        params.PARAMS.write_text(json.dumps(document))
         rows = [
             {"class": name, "class_text": text, "split": split, "status": "ok"}
             for name, (text, split) in classes.items()
@@ -112,7 +113,7 @@ def test_fewer_templates_are_the_first_of_more():
 
 def test_the_stand_in_tower_tells_classes_apart_and_says_that_it_is_untrained():
     features = _encode()
-    assert not features.trained
+    assert (features.trained, features.text) == (False, "untrained")
     push, fall = features.of(["push", "fall"], how="sum")
     assert torch.cosine_similarity(push, fall, dim=0) < 0.99
 
@@ -130,7 +131,7 @@ def test_pretrained_text_weights_are_used(tmp_path, monkeypatch):
     torch.save(whole.state_dict(), tmp_path / "clip.pt")
     backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
     features = _encode(**backbone, weights=str(tmp_path / "clip.pt"))
-    assert features.trained
+    assert (features.trained, features.text) == (True, "trained")
     tokens = open_clip.get_tokenizer("RN50")(["A photo of action something falling"])
     with torch.no_grad():
         expected = whole.encode_text(tokens)[0]
@@ -151,6 +152,27 @@ def test_with_weights_open_clip_says_nothing_and_without_it_does(tmp_path, monke
     assert caplog.messages == []
     _encode(**backbone)
     assert any("No pretrained weights loaded" in message for message in caplog.messages)
+
+
+WITHOUT_TEXT = {"name": "timm/test_vit.r160_in1k", "image_size": None, "embed_dim": None}
+
+
+def test_a_tower_without_text_has_classes_and_texts_and_no_features(tmp_path):
+    _encode(**WITHOUT_TEXT).save(tmp_path / "prompts.h5")
+    features = PromptFeatures.load(tmp_path / "prompts.h5")
+    assert features.features.shape == (3, 2, 0)
+    assert (features.classes, features.texts[1]) == (["fall", "push"], "pushing something")
+    assert (features.trained, features.text) == (False, "none")
+    assert features.of(["push", "fall"], how="sum") is None
+    assert _encode(**WITHOUT_TEXT, weights="pretrained").text == "none"
+    with pytest.raises(ConfigError, match=r"test_vit\.r160_in1k has no text tower: take an open"):
+        encode_sentences(["pushing"], backbone=_backbone(**WITHOUT_TEXT))
+
+
+def test_the_stage_writes_classes_without_features_where_the_tower_has_no_text(run_stage, capsys):
+    run_stage(_backbone=WITHOUT_TEXT, push=(f"{LONG} push", "train"), fall=(f"{LONG} fall", "test"))
+    assert "1 templates × 2 classes, C = 0; text: none: the tower has no" in capsys.readouterr().out
+    assert PromptFeatures.load(paths.PROMPTS).features.shape == (1, 2, 0)
 
 
 def test_round_trip_is_byte_stable(tmp_path):

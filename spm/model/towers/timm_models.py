@@ -23,13 +23,13 @@ def describe(name: str) -> Any:
 
     model = model_of(name)
     architecture = model.partition(".")[0]
-    if not timm.is_model(architecture):
+    described = get_arch_pretrained_cfgs(architecture)
+    if not described:
         raise ConfigError(
             f"backbone.name: {name!r} is no model of timm; near it: "
             f"{_near(model, timm.list_models() + timm.list_pretrained())} "
             "(timm.list_pretrained() has all)"
         )
-    described = get_arch_pretrained_cfgs(architecture)
     if model not in described:
         raise ConfigError(
             f"backbone.name: {name!r} needs one of timm's tags, which say what the model was "
