@@ -43,13 +43,6 @@ class PromptFeatures:
             return "none"
         return "trained" if self.trained else "untrained"
 
-    @property
-    def text(self) -> Literal["trained", "untrained", "none"]:
-        """What the text tower that made them is."""
-        if not self.features.shape[-1]:
-            return "none"
-        return "trained" if self.trained else "untrained"
-
     def ensemble(self, how: Literal["sum", "mean"]) -> Tensor:
         """f_tp of every class, [classes, C]: Eq. 2 sums over templates, the release averages."""
         features = torch.from_numpy(self.features)

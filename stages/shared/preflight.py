@@ -9,7 +9,7 @@ from spm.config.dataset import DatasetConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.dataset import split_lists
-from spm.model.towers.table import image_size
+from spm.model.towers.table import check_gives, image_size
 from spm.video.counting_readers import check_installed
 from stages.shared import params, paths
 from stages.shared.outside_files import outside_files
@@ -28,9 +28,11 @@ def check() -> None:
 
 
 def check_fit(frames: FramesConfig, backbone: BackboneConfig) -> None:
-    """Whether the reader is there, and stored frames are large enough for the backbone."""
+    """Whether the reader is there, stored frames are large enough for the backbone, and it gives
+    what the method needs."""
     _check_crop(frames, backbone)
     check_installed(frames.reader)
+    check_gives("clip_spm", features="frames", text=True, backbone=backbone)
 
 
 def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:

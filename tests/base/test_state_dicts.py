@@ -72,7 +72,7 @@ def test_of_many_names_it_is_said_how_they_begin() -> None:
         ("vision_model.embeddings.weight", "Hugging Face's names"),
         ("motion_conv1.weight", r"python -m spm\.convert"),
         ("backbone.visual.0.weight", r"model\.init_from"),
-        ("visual.proj", r"backbone\.weights takes it"),
+        ("visual.proj", r"backbone\.weights of an open_clip tower takes it"),
     ],
 )
 def test_what_is_known_by_its_names_is_told_where_it_belongs(name: str, hint: str) -> None:

@@ -317,10 +317,20 @@ def test_every_typo_of_params_yaml_is_named_at_once_and_first():
     [
         ("ViT-B-16-quickgelu", r"takes frames of 224×224 .* raise frames\.short_side to 224"),
         ("ViT-B-16-quickgelo", r"near it: ViT-B-16-quickgelu"),
+        ("timm/resnet50.tv_in1k", r"takes frames of 224×224 .* raise frames\.short_side to 224"),
+        ("timm/resnt50.tv_in1k", r"near it: timm/resnet50\.tv"),
+        ("timm/test_convnext.r160_in1k", r"takes frames of 160×160"),
     ],
 )
 def test_a_backbone_that_cannot_work_is_found_before_decoding(name, message):
     params(**RN50 | {"backbone__name": name, "frames__short_side": 64})
+    with pytest.raises(ConfigError, match=message):
+        inventory.main()
+
+
+def test_a_method_that_needs_what_the_tower_lacks_is_found_before_decoding():
+    params(**RN50 | {"backbone__name": "timm/resnet50.tv_in1k"})
+    message = r"model\.method: clip_spm needs class texts, and timm/resnet50\.tv_in1k has no text"
     with pytest.raises(ConfigError, match=message):
         inventory.main()
 
