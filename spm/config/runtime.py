@@ -38,7 +38,8 @@ class RuntimeConfig(Section):
     (docs/scaling.md)."""
     activation_checkpointing: bool
     """Compute the visual tower's activations again in the backward pass instead of keeping them:
-    a tenth of the memory, a quarter more time, the same bits."""
+    of CLIP a tenth of the memory, a quarter more time, the same bits. An error for a tower without
+    known blocks."""
     checkpoint_seconds: float = Field(ge=0)
     """Time between two training checkpoints; 0: at every optimizer step."""
     tracking: bool

@@ -1,4 +1,4 @@
-"""Pretrained CLIP weights: from a tag of open_clip or from a file."""
+"""Pretrained weights: CLIP's from a tag of open_clip, and any from a file."""
 
 from pathlib import Path
 from typing import Any

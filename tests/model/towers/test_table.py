@@ -43,6 +43,7 @@ def test_the_kind_is_how_the_name_begins(name, kind):
         (RESNET, False, True),
         ("timm/test_vit.r160_in1k", False, True),
         (CROSSVIT, False, False),
+        ("timm/pit_ti_224.in1k", False, False),
     ],
 )
 def test_what_a_tower_gives_is_known_by_its_name(name, text, maps):
