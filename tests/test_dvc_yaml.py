@@ -174,9 +174,9 @@ PARTS = {
 @pytest.mark.parametrize("stage", [stage for stage in DVC if stage != "inventory"])
 def test_a_stage_lists_the_sections_that_its_code_imports(stage):
     """A section can only be read through its class, so the stage's own imports tell."""
-    modules = imports(Path("stages") / f"{stage}.py")
-    sections = {name.split(".")[2] for name in modules if name.startswith("spm.config.")}
-    sections = sections & set(PARAMS) - {"runtime"}
+    names = imports(Path("stages") / f"{stage}.py", of=("spm.config",))
+    classes = [name.split(".")[2:] for name in names if re.fullmatch(r".*\.[A-Z]\w*[a-z]\w*", name)]
+    sections = {section for section, _ in classes} & set(PARAMS) - {"runtime"}
     expected = [
         key for section in sorted(sections) for key in PARTS.get(stage, {}).get(section, [section])
     ]
