@@ -75,9 +75,12 @@ def _outs(stage: str) -> list[str]:
     return [next(iter(out)) if isinstance(out, dict) else out for out in listed]
 
 
+_NAMED = re.compile(r"\$\{(.+?)\}")
+
+
 def _deps(stage: str) -> list[str]:
     """With the values of params.yaml in place of ${section.key}."""
-    return [re.sub(r"\$\{(.+?)\}", _value, dep) for dep in DVC[stage]["deps"]]
+    return [_NAMED.sub(_value, dep) for dep in DVC[stage]["deps"]]
 
 
 def _value(name: re.Match[str]) -> str:
@@ -192,13 +195,18 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def _listed(leaf: str) -> set[str]:
-    """The stages whose params cover a leaf."""
+    """The stages whose params cover a leaf, or one of whose deps is named by it."""
     return {
         stage
         for stage in DVC
-        for key in DVC[stage].get("params", [])
+        for key in [*DVC[stage].get("params", []), *_naming(stage)]
         if leaf == key or leaf.startswith(f"{key}.")
     }
+
+
+def _naming(stage: str) -> list[str]:
+    """The parameters in the deps' names: model.method of spm/methods/${model.method}."""
+    return [name for dep in DVC[stage]["deps"] for name in _NAMED.findall(dep)]
 
 
 EXPECTED = {
@@ -211,6 +219,7 @@ EXPECTED = {
     "episode": {"train", "evaluate"},
     "backbone": {"prompts", "train"},
     "model": {"train"},
+    "model.method": {"train", "evaluate", "report"},  # their deps are named by it
     "train": {"train"},
     "evaluate": {"evaluate"},
     "report": {"report"},
