@@ -3,6 +3,7 @@
 python -m pipeline.preset release
 python -m pipeline.preset ssv2_small --shot 5 --backbone RN50
 python -m pipeline.preset motion
+python -m pipeline.preset otam
 """
 
 from typing import Annotated
@@ -19,7 +20,7 @@ app = new_app()
 @app.command()
 def preset(
     name: Annotated[
-        str, Argument(metavar="NAME", help="a file of pipeline/presets, or a benchmark")
+        str, Argument(metavar="NAME", help="a method, a benchmark, or a file of pipeline/presets")
     ],
     shot: Annotated[int | None, Option(help=f"K, of a benchmark (default: {SHOT})")] = None,
     backbone: Annotated[

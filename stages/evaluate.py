@@ -25,6 +25,7 @@ from spm.episodes.evaluation import (
     Measurement,
     encode_clips,
     measure,
+    on_vectors,
     prepare_clips,
 )
 from spm.episodes.ranks import Ranks
@@ -152,7 +153,7 @@ def _measure(
         if not model.method.transductive:  # each query is on its own anyway
             measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
         elif alone:
-            one_by_one = {INDUCTIVE: model.method.classify_each}
+            one_by_one: dict[str, Classifier] = {INDUCTIVE: model.method.classify_each}
             each = run(one_by_one, sampler=sampler, episodes=alone)
             measured.predicted.update(each.predicted)
         measurements[sampler.shot] = measured
@@ -161,13 +162,13 @@ def _measure(
 
 def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
     """By name. One that needs texts is left out where the text tower has learned nothing."""
-    return {
-        section.method: build_method(
-            section, channels=model.channels, num_frames=model.config.frames.num_segments
-        ).classify
+    frames = model.config.frames.num_segments
+    methods = {
+        section.method: build_method(section, channels=model.channels, num_frames=frames)
         for section in baselines()
         if text == "trained" or not section.needs.text
     }
+    return {name: on_vectors(method.classify) for name, method in methods.items()}
 
 
 def _conditions(

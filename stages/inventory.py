@@ -40,7 +40,7 @@ def main() -> None:
     frames, backbone, model = params.load(
         frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
     )
-    preflight.check_fit(frames, backbone)
+    preflight.check_fit(frames, backbone, model)
     split = split_lists.load(dataset, folder=paths.SPLITS)
     outside = outside_files(model, backbone=backbone)
     check_weights(backbone)

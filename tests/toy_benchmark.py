@@ -18,8 +18,6 @@ def toy(*, clip_names: str = "file", lists: str = "optional", **changes: object)
         "lists": lists,
         "flip": True,
         "train": {"episodes": 10, "lr": 0.001, "weight_decay": 0.0},
-        "model": {"alpha": 0.2},
-        "paper": {"RN50": {1: 50.0}},
         "variants": [{"name": "toy", "digest": "0" * 16, "says": "the toy"}],
         "classes": {
             split: [{"name": name, "clips": 2} for name in names]

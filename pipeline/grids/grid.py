@@ -10,9 +10,9 @@
       none: {set: {model.hsmr: false, model.spm: false, model.padm: false}, paper: [64.5]}
 
 A row may also name a `preset` (its values come first, then `common`, then `set`), of a benchmark
-with K and backbone: {name: ucf101, shot: 5, backbone: RN50}; and a `baseline` of its own. Without
-the grid's and its own baseline a row is compared with nothing. All else is as in params.yaml. Files
-of this project are named without path and suffix.
+with K and backbone: {name: ucf101, shot: 5, backbone: RN50}, or of a method: otam; and a `baseline`
+of its own. Without the grid's and its own baseline a row is compared with nothing. All else is as
+in params.yaml. Files of this project are named without path and suffix.
 """
 
 import re
@@ -23,13 +23,14 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.presets.load_preset import PRESETS, load_preset
-from pipeline.presets.parameters import apply, unknown
+from pipeline.presets.parameters import apply, method_of, unknown
 from spm.base.errors import ConfigError
 from spm.base.hashing import value_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.base import Section, validate
 from spm.config.dataset import BenchmarkName
 from spm.config.dotted import flatten
+from spm.config.model import METHOD
 from spm.config.sections import check_all
 
 GRIDS = Path(__file__).parent
@@ -119,7 +120,10 @@ def load_grid(name: str, *, document: dict[str, Any], presets: Path = PRESETS) -
     """
     path = _path(name)
     file = validate(GridFile, read_yaml(path), name=str(path))
-    rows = {key: _row(key, file=file, path=path, presets=presets) for key in file.rows}
+    method = str(file.common.get(METHOD, method_of(document)))
+    rows = {
+        key: _row(key, file=file, path=path, method=method, presets=presets) for key in file.rows
+    }
     grid = Grid(_name(path), name, file.title, file.seeds, rows, file.paper)
     for row in rows.values():
         _check_row(row, grid=grid, document=document, path=path)
@@ -165,7 +169,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9=]+", "-", text).strip("-")
 
 
-def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:
+def _row(name: str, *, file: GridFile, path: Path, method: str, presets: Path) -> Row:
     row = validate(RowFile, file.rows[name] or {}, name=f"{path}: rows.{name}")
     columns = file.paper.columns if file.paper else []
     if row.paper is not None and len(row.paper) != len(columns):
@@ -173,18 +177,25 @@ def _row(name: str, *, file: GridFile, path: Path, presets: Path) -> Row:
             f"{path}: rows.{name}.paper has {len(row.paper)} numbers, but paper.columns has "
             f"{len(columns)} headings: give one number (or null) for each"
         )
-    values = _preset(row.preset, presets=presets, where=f"{path}: rows.{name}")
+    values = _preset(
+        row.preset,
+        method=str(row.set.get(METHOD, method)),
+        presets=presets,
+        where=f"{path}: rows.{name}",
+    )
     nothing: list[float | None] = [None] * len(columns)
     paper = nothing if row.paper is None else row.paper
     return Row(name, values | file.common | row.set, row.baseline or file.baseline or name, paper)
 
 
-def _preset(preset: str | BenchmarkPreset | None, *, presets: Path, where: str) -> dict[str, Any]:
+def _preset(
+    preset: str | BenchmarkPreset | None, *, method: str, presets: Path, where: str
+) -> dict[str, Any]:
     if preset is None:
         return {}
     given = preset.model_dump() if isinstance(preset, BenchmarkPreset) else {"name": preset}
     try:
-        return load_preset(**given, presets=presets)
+        return load_preset(**given, method=method, presets=presets)
     except ConfigError as error:
         raise ConfigError(f"{where}.preset: {error}") from None
 

@@ -1,8 +1,8 @@
 """The preset of a benchmark: what of params.yaml belongs to the data set, to K and to the backbone.
 
-Episodes, learning rate and protocol are the paper's (Section 4), alpha and the gates its release's
-(spm/dataset/benchmarks.yaml). Whether sums or means are taken, and all else in which the two
-differ, belongs to other presets: these leave it as it is.
+Episodes, learning rate and protocol are the paper's (Section 4; spm/dataset/benchmarks.yaml). What
+of `model` belongs to a data set is its method's to say. Whether sums or means are taken, and all
+else in which paper and release differ, belongs to other presets: these leave it as it is.
 """
 
 from typing import Any, Literal, get_args
@@ -29,10 +29,6 @@ def benchmark_preset(name: str, *, shot: int = SHOT, backbone: str = BACKBONE) -
         **_dataset(name, benchmark),
         **_frames(benchmark),
         **_backbone(backbone),
-        **{f"model.{key}": value for key, value in benchmark.model.items()},
-        "model.heads": 8,
-        "model.head_dim": 256,
-        "model.hidden_dim": 2048,
         **_train(benchmark),
         "episode.way": 5,
         "episode.shot": shot,

@@ -1,5 +1,12 @@
-"""The values of a preset: a file beside this one, some sections of params.yaml with some of their
-keys; or a benchmark (pipeline.presets.benchmark_preset)."""
+"""The values of a preset, one of three kinds:
+
+    motion, paper, release    a file beside this one: some sections of params.yaml, with some keys
+    hmdb51, …                 a benchmark, with K and a backbone (pipeline.presets.benchmark_preset)
+    clip_spm, otam, …         a method: the section `model`, whole (spm/methods/NAME/values.yaml)
+
+With a data set come the values that the method of params.yaml has for it: `datasets.yaml` in the
+method's folder.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +16,7 @@ from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.dataset import BENCHMARKS
 from spm.config.dotted import flatten
+from spm.config.model import method_file, method_names, method_values
 
 PRESETS = Path(__file__).parent
 
@@ -16,24 +24,34 @@ PRESETS = Path(__file__).parent
 def load_preset(
     name: str,
     *,
+    method: str,
     shot: int | None = None,
     backbone: str | None = None,
     presets: Path = PRESETS,
 ) -> dict[str, Any]:
     """Dotted name -> value. K and backbone are a benchmark's: 1 and ViT-B-16 if not given.
 
-    Raises ConfigError that lists the presets for an unknown name; and for K or a backbone of
-    another preset.
+    method: the one that the values will meet, `model.method`. Raises ConfigError that lists the
+    presets for an unknown name; and for K or a backbone of another preset.
     """
-    known = sorted(found.stem for found in presets.glob("*.yaml"))
-    if name not in (*known, *BENCHMARKS):
-        raise ConfigError(
-            f"there is no preset {name!r}; presets: {', '.join([*known, *BENCHMARKS])}"
-        )
+    files = sorted(found.stem for found in presets.glob("*.yaml"))
+    known = [*files, *BENCHMARKS, *method_names()]
+    if name not in known:
+        raise ConfigError(f"there is no preset {name!r}; presets: {', '.join(known)}")
     if name in BENCHMARKS:
-        return benchmark_preset(
+        values = benchmark_preset(
             name, shot=SHOT if shot is None else shot, backbone=backbone or BACKBONE
         )
+        return values | _of_method(method, dataset=name)
     if shot is not None or backbone is not None:
         raise ConfigError(f"shot and backbone belong to a benchmark's preset, not to {name!r}")
-    return flatten(read_yaml(presets / f"{name}.yaml"))
+    if name in method_names():
+        return flatten({"model": method_values(name)})
+    return flatten(read_yaml(presets / f"{name}.yaml")) | _of_method(method, dataset=name)
+
+
+def _of_method(method: str, *, dataset: str) -> dict[str, Any]:
+    """What the method sets for a data set; for most nothing."""
+    path = method_file(method, "datasets.yaml")
+    values = read_yaml(path).get(dataset, {}) if path.is_file() else {}
+    return flatten({"model": values}) if values else {}

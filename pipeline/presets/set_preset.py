@@ -1,14 +1,15 @@
 """Setting params.yaml to a preset of values, and saying what changed.
 
 The preset's values are set, everything else stays as it is, comments and layout included. `motion`
-has every key that any other has: it takes them back.
+has every key that any other has: it takes them back. A method's preset replaces the section
+`model`.
 """
 
 import difflib
 from pathlib import Path
 
 from pipeline.presets.load_preset import PRESETS, load_preset
-from pipeline.presets.parameters import apply
+from pipeline.presets.parameters import apply, method_of
 from pipeline.presets.yaml_text import with_values
 from spm.base.atomic import atomic_path
 from spm.base.yaml_file import read_yaml
@@ -30,8 +31,11 @@ def set_preset(
     Raises ConfigError for an unknown preset, for one with a key that is no parameter, and where
     the result would not be valid; nothing is written then.
     """
-    values = load_preset(name, shot=shot, backbone=backbone, presets=presets)
-    check_all(apply(read_yaml(path), values))
+    document = read_yaml(path)
+    values = load_preset(
+        name, method=method_of(document), shot=shot, backbone=backbone, presets=presets
+    )
+    check_all(apply(document, values))
     before = path.read_text(encoding="utf-8")
     after = with_values(before, values)
     if after != before:

@@ -1,24 +1,43 @@
 """Editing the text of params.yaml: values change, comments and layout stay."""
 
 import io
+import re
 from decimal import Decimal
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from pipeline.presets.parameters import method_of
 from spm.config.dotted import place_of
+from spm.config.model import METHOD, VALUES, method_file
 
 
 def with_values(text: str, values: dict[str, Any]) -> str:
-    """The YAML document `text` with dotted names set; all else as it was."""
+    """The YAML document `text` with dotted names set; all else as it was.
+
+    Another `model.method` comes with its section, comments included.
+    """
     yaml = _round_trip()
     document = yaml.load(text)
+    if METHOD in values and values[METHOD] != method_of(document):
+        text = _with_section(text, "model", method_file(values[METHOD], VALUES))
+        document = yaml.load(text)
     for name, value in values.items():
         _set(*place_of(name, document=document), value)
     written = io.StringIO()
     yaml.dump(document, written)
     return written.getvalue()
+
+
+def _with_section(text: str, name: str, file: Path) -> str:
+    """`text` with the content of `file`, less the comment at its top, as its section `name`."""
+    top = r"(?:#.*\n|\n)*"
+    values = re.sub(rf"\A{top}", "", file.read_text(encoding="utf-8"))
+    section = rf"(?m)^{name}:[^\n]*\n(?:[ \t]+[^\n]*\n|\n(?=[ \t]))*"
+    return re.sub(section, lambda _: f"{name}:\n{indent(values, '  ')}", text, count=1)
 
 
 def _round_trip() -> YAML:

@@ -23,6 +23,8 @@ from spm.config.base import Section, validate
 
 _METHODS = Path(__file__).parent.parent / "methods"
 VALUES = "values.yaml"
+METHOD = "model.method"
+"""The dotted name of the parameter that says whose values the section holds."""
 
 
 class Needs(NamedTuple):

@@ -34,7 +34,7 @@ class EncodedClips:
     """Features of some clips of a store."""
 
     features: Tensor
-    """[clips, T, C]"""
+    """[clips, T, C]; [clips, T, C, H, W] of maps."""
     clips: Ints
     """[clips], their clip numbers, ascending."""
     prepared: Prepared | None = None
@@ -43,6 +43,22 @@ class EncodedClips:
     def rows(self, clips: Ints) -> Tensor:
         """Clip numbers of any shape [...] -> their rows in `features`."""
         return torch.from_numpy(np.searchsorted(self.clips, clips)).to(self.features.device)
+
+
+Classifier = Callable[[EpisodeFeatures], Tensor]
+"""Logits [B, Q, N] of the queries: a method's `classify` or `classify_each`."""
+
+
+def on_vectors(classify: Classifier) -> Classifier:
+    """`classify` takes one vector a frame: of maps [..., T, C, H, W] it gets the means."""
+
+    def on_batch(episode: EpisodeFeatures) -> Tensor:
+        if episode.support.dim() == episode.support_labels.dim() + 2:
+            return classify(episode)
+        support, query = (each.mean(dim=(-2, -1)) for each in (episode.support, episode.query))
+        return classify(episode._replace(support=support, query=query))
+
+    return on_batch
 
 
 def prepare_clips(
@@ -83,10 +99,6 @@ def _texts_of_clips(
     return texts
 
 
-Classifier = Callable[[EpisodeFeatures], Tensor]
-"""Logits [B, Q, N] of the queries: a method's `classify` or `classify_each`."""
-
-
 @dataclass(frozen=True)
 class Measurement:
     """What E episodes came to. Classes are positions in `class_names`."""
@@ -112,7 +124,7 @@ def encode_clips(
     """
     clips = np.unique(clips)
     like = next(model.parameters())
-    features = like.new_zeros(len(clips), store.num_frames, model.channels)
+    features = like.new_zeros(len(clips), store.num_frames, *model.feature_shape)
     own = np.arange(ranks.number, len(clips), ranks.count)
     starts = range(0, len(own), _CLIPS_AT_ONCE)
     shown = None if progress and ranks.first else True

@@ -22,7 +22,7 @@ def build(
     channels: int,
     num_frames: int,
     train_classes: int | None = None,
-    map_size: tuple[int, int] | None = None,
+    map_size: int | None = None,
     **values: Any,
 ) -> "Method":
     """Method `name` with its own values but for `values`, its weights random by their `seed`.
@@ -30,10 +30,10 @@ def build(
         head = spm.methods.build("otam", channels=512, num_frames=8, otam_lambda=0.5)
         logits = head.classify(EpisodeFeatures(support, labels, query, None, num_classes=5))
 
-    channels: C of the features that it needs; map_size: [H, W] of their maps, for a method that
-    needs maps; train_classes: of the training split, for a method that learns one thing for each.
-    Raises ConfigError for a name that is no method's, a value of none of its parameters, and a
-    missing map_size.
+    channels: C of the features that it needs; map_size: places along a side of their maps, for a
+    method that needs maps; train_classes: of the training split, for a method that learns one
+    thing for each. Raises ConfigError for a name that is no method's, and for a value that is not
+    allowed or of none of its parameters.
     """
     config = read_values(name, **values)
     return build_method(
@@ -51,7 +51,7 @@ def build_method(
     channels: int,
     num_frames: int,
     train_classes: int | None = None,
-    map_size: tuple[int, int] | None = None,
+    map_size: int | None = None,
 ) -> "Method":
     """As `build`, of a section that was read already."""
     module = import_module(f"spm.methods.{config.method}.method")

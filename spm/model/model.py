@@ -37,18 +37,30 @@ class FewShotModel(nn.Module):
         """Side of the square frames that `encode_video` takes, in pixels."""
         return self.backbone.image_size
 
-    @property
-    def channels(self) -> int:
-        """C"""
-        return self.backbone.channels
-
     def encode_video(self, pixels: Tensor) -> Tensor:
-        """f (Eq. 1): pixels [..., T, H, W, 3] uint8 -> [..., T, C], not normalised.
+        """f (Eq. 1): pixels [..., T, H, W, 3] uint8 -> [..., T, *feature_shape], not normalised.
 
         H = W = `image_size`. Raises ValueError for another size or dtype.
         """
-        features: Tensor = self.backbone(pixels)
+        of_frames = self.backbone.maps if self.takes_maps else self.backbone
+        features: Tensor = of_frames(pixels)
         return features
+
+    @property
+    def channels(self) -> int:
+        """C of a frame's vector, and of a class's text."""
+        return self.backbone.channels
+
+    @property
+    def takes_maps(self) -> bool:
+        """Whether the method takes feature maps: `encode_video` gives [..., T, C, H, W] then."""
+        return self.config.model.needs.features == "maps"
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """Of one frame's features: (C,), or (C, H, W) of maps."""
+        size = self.backbone.map_size if self.takes_maps else 0
+        return (self.backbone.map_channels, size, size) if size else (self.backbone.channels,)
 
     def classify(
         self,
@@ -84,9 +96,11 @@ def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> Few
     Raises ConfigError for weights that the tower cannot take.
     """
     backbone = build_backbone(config.backbone, load_weights=load_backbone_weights)
+    maps = config.model.needs.features == "maps"
     method = build_method(
         config.model,
-        channels=backbone.channels,
+        channels=backbone.map_channels if maps else backbone.channels,
+        map_size=backbone.map_size if maps else None,
         num_frames=config.frames.num_segments,
         train_classes=config.train_classes,
     )

@@ -21,18 +21,19 @@ def check() -> None:
     dataset, frames, backbone, model = params.load(
         dataset=DatasetConfig, frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
     )
-    check_fit(frames, backbone)
+    check_fit(frames, backbone, model)
     split_lists.load(dataset, folder=paths.SPLITS)
     outside_files(model, backbone=backbone)
     check_weights(backbone)
 
 
-def check_fit(frames: FramesConfig, backbone: BackboneConfig) -> None:
+def check_fit(frames: FramesConfig, backbone: BackboneConfig, model: ModelConfig) -> None:
     """Whether the reader is there, stored frames are large enough for the backbone, and it gives
     what the method needs."""
     _check_crop(frames, backbone)
     check_installed(frames.reader)
-    check_gives("clip_spm", features="frames", text=True, backbone=backbone)
+    needs = model.needs
+    check_gives(model.method, features=needs.features, text=needs.text, backbone=backbone)
 
 
 def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:

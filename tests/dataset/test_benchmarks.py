@@ -72,7 +72,9 @@ def test_the_release_has_texts_for_train_and_test_classes(name):
     ],
 )
 def test_the_papers_results(name, backbone, expected):
-    found = [paper_accuracy(name, backbone=backbone, way=5, shot=shot) for shot in (1, 3, 5)]
+    found = [
+        paper_accuracy("clip_spm", name, backbone=backbone, way=5, shot=shot) for shot in (1, 3, 5)
+    ]
     assert tuple(found) == expected
 
 
@@ -87,7 +89,7 @@ def test_the_papers_results(name, backbone, expected):
     ],
 )
 def test_where_the_paper_reports_nothing(benchmark, backbone, way, shot):
-    assert paper_accuracy(benchmark, backbone=backbone, way=way, shot=shot) is None
+    assert paper_accuracy("clip_spm", benchmark, backbone=backbone, way=way, shot=shot) is None
 
 
 def test_an_unknown_benchmark_names_the_nearest():

@@ -144,7 +144,7 @@ def test_main_is_every_benchmark_shot_and_backbone_with_the_papers_number():
         found[values["dataset.benchmark"], backbone, shot] = row.paper[0]
     assert len(found) == len(rows) == 30
     for (benchmark, backbone, shot), number in found.items():
-        assert number == paper_accuracy(benchmark, backbone=backbone, way=5, shot=shot)
+        assert number == paper_accuracy("clip_spm", benchmark, backbone=backbone, way=5, shot=shot)
 
 
 @pytest.mark.parametrize(
