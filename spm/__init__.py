@@ -6,6 +6,8 @@
     class_text = spm.encode_classes(["pouring tea", ...], model=model)  # [N, C]
     logits = model.classify_each(support, labels, query, class_text)    # [Q, N]
 
+    head = spm.methods.build("otam", channels=512, num_frames=8)        # a method, without a tower
+
 Names are resolved on first use, so that importing `spm.video.reading` does not import the model.
 Type checkers and editors find them in __init__.pyi.
 """
@@ -15,12 +17,13 @@ from typing import Any
 
 from spm.base.missing_packages import explain_missing_packages
 
-__all__ = ["FewShotModel", "encode_classes", "load_model", "read_clip", "save_model"]
+__all__ = ["FewShotModel", "encode_classes", "load_model", "methods", "read_clip", "save_model"]
 
 _HOME = {
     "FewShotModel": "spm.model.model",
     "encode_classes": "spm.recognition.inputs",
     "load_model": "spm.model.model",
+    "methods": "spm.methods",
     "read_clip": "spm.recognition.inputs",
     "save_model": "spm.model.model",
 }
@@ -32,7 +35,8 @@ explain_missing_packages()
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'spm' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    home = importlib.import_module(_HOME[name])
+    return home if home.__name__ == f"spm.{name}" else getattr(home, name)
 
 
 def __dir__() -> list[str]:
