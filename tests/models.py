@@ -10,7 +10,7 @@ from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
-from spm.config.model import ModelConfig
+from spm.config.model import ModelConfig, method_values
 from spm.config.prompts import PromptsConfig
 from spm.methods.base import EpisodeFeatures, Losses
 from spm.model.model import FewShotModel, build_model
@@ -19,13 +19,19 @@ from stages.shared import params
 
 
 def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
-    """The project's own parameters with a 16-channel tower, and what a test changes."""
+    """The project's own parameters with a 16-channel tower, and what a test changes.
+
+    model: values of the section, of another `method` beginning with its own.
+    """
     document = read_yaml(params.PARAMS)
     small = {"image_size": 32, "embed_dim": 16}
     sizes = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
+    values = document["model"] | sizes
+    if "method" in model:
+        values = method_values(model["method"])
     return ModelSpec(
         backbone=BackboneConfig(**document["backbone"] | small | (backbone or {})),
-        model=validate(ModelConfig, document["model"] | sizes | model, name="model"),
+        model=validate(ModelConfig, values | model, name="model"),
         frames=FramesConfig(**document["frames"]),
         prompts=PromptsConfig(**document["prompts"]),
         selection="validation",

@@ -77,7 +77,7 @@ def test_the_pages_show_commands() -> None:
 
 @pytest.mark.parametrize("name", spm.__all__)
 def test_every_public_name_is_there(name: str) -> None:
-    assert callable(getattr(spm, name))
+    assert getattr(spm, name) is not None
 
 
 def test_editors_and_type_checkers_see_the_same_names() -> None:

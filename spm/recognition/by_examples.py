@@ -34,9 +34,10 @@ class Support:
     """[S, T, C]"""
     labels: Tensor
     """[S] in 0..N-1"""
-    class_text: Tensor
+    class_text: Tensor | None
     """[N, C]"""
-    text_trained: bool
+    text_trained: bool | None
+    """None for a method that takes no texts."""
 
 
 def print_predictions(
@@ -72,12 +73,13 @@ def encode_support(model: FewShotModel, paths: dict[str, list[Path]]) -> Support
         lines = [f"  {path}: {problem}" for path, problem in problems.items()]
         raise DataError("\n".join(["support clips that cannot be read:", *lines]))
     encoded = torch.stack([features[path] for _, path in clips])
+    takes_text = model.config.model.needs.text
     return Support(
         classes=list(paths),
         features=encoded,
         labels=torch.tensor([label for label, _ in clips], device=encoded.device),
-        class_text=encode_classes(list(paths), model=model),
-        text_trained=is_trained(model.config.backbone),
+        class_text=encode_classes(list(paths), model=model) if takes_text else None,
+        text_trained=is_trained(model.config.backbone) if takes_text else None,
     )
 
 
@@ -125,7 +127,7 @@ def _notes(support: Path, classes: Iterable[str]) -> list[str]:
 
 def _conditions(support: Support, *, transductive: bool) -> str:
     how = "transductive: the clips see each other" if transductive else "each clip on its own"
-    text = "trained" if support.text_trained else "untrained"
+    text = {None: "not used", True: "trained", False: "untrained"}[support.text_trained]
     return (
         f"{len(support.classes)} classes, {len(support.labels)} support clips; {how}; text: {text}"
     )

@@ -21,11 +21,11 @@ def read_clip(path: Path | str, *, model: FewShotModel) -> Tensor:
     return pixels.to(_any_parameter(model).device)
 
 
-def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor:
+def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor | None:
     """[N, C], in the order of `classes`: names as of folders ("PouringTea") or texts.
 
-    They go through the model's templates and its frozen text tower. Raises ConfigError for weights
-    that are not there.
+    They go through the model's templates and its frozen text tower; None where the tower has no
+    text. Raises ConfigError for weights that are not there.
     """
     features = text_tower.encode_classes(
         {name: class_text(name) for name in classes},
@@ -34,8 +34,7 @@ def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor:
     )
     how = model.config.prompts.text_ensemble
     found = features.of(list(classes), how=how)
-    assert found is not None, "a model without text has no class features"
-    return found.to(_any_parameter(model))
+    return None if found is None else found.to(_any_parameter(model))
 
 
 def _any_parameter(model: FewShotModel) -> Tensor:

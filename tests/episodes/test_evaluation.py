@@ -13,6 +13,7 @@ from spm.episodes.evaluation import (
     EncodedClips,
     encode_clips,
     measure,
+    on_vectors,
     prepare_clips,
 )
 from spm.episodes.sampler import EpisodeSampler
@@ -160,3 +161,13 @@ def logits_of(ask: Classifier, encoded: EncodedClips, class_text: Tensor) -> Ten
         progress=False,
     )
     return torch.cat(logits)
+
+
+def test_a_classifier_of_vectors_gets_the_means_of_maps() -> None:
+    seen: list[EpisodeFeatures] = []
+    classify = on_vectors(lambda episode: seen.append(episode) or always_first(episode))
+    maps = torch.randn(NUM_CLIPS, 4, 6, 3, 3)
+    run(classify, episodes=2, encoded=EncodedClips(maps, np.arange(NUM_CLIPS)))
+    run(classify, episodes=2, encoded=EncodedClips(maps.mean(dim=(-2, -1)), np.arange(NUM_CLIPS)))
+    for of_maps, of_vectors in zip(seen[0][:3], seen[1][:3], strict=True):
+        torch.testing.assert_close(of_maps, of_vectors)

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 import spm
 from spm.base.errors import DataError
+from spm.config.model import ModelConfig, Needs
+from spm.methods.base import Method
 from spm.methods.clip_spm.consistency import consistency_distance
-from spm.model.model import load_weights
+from spm.model.backbone import build_backbone
+from spm.model.model import FewShotModel, build_model, load_weights
 from spm.nn.otam import sequence_distance
-from tests.models import Features, build, features, losses_of
+from tests.models import Features, build, features, losses_of, spec
 
 COMPONENTS = [
     {"hsmr": hsmr, "spm": spm_on, "padm": padm}
@@ -314,3 +317,38 @@ def test_dropout_acts_in_training_only():
     assert torch.equal(model.classify(*arguments), model.classify(*arguments))
     model.train()
     assert not torch.equal(model.classify(*arguments), model.classify(*arguments))
+
+
+def test_a_model_of_a_tower_without_text_classifies_without(tmp_path):
+    backbone = {"name": "timm/test_resnet.r160_in1k", "image_size": None, "embed_dim": None}
+    model = build_model(spec(backbone=backbone, method="otam")).eval()
+    spm.save_model(model, tmp_path)
+    loaded, size = spm.load_model(tmp_path), model.image_size
+    assert spm.encode_classes(["pouring tea"], model=loaded) is None
+    pixels = torch.randint(0, 256, (5, 2, size, size, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        features = loaded.encode_video(pixels)
+        logits = loaded.classify(features[:3], torch.tensor([0, 1, 2]), features[3:])
+        assert torch.equal(features, model.encode_video(pixels))
+    assert features.shape == (5, 2, loaded.channels)
+    assert logits.shape == (2, 3)
+
+
+class TakesMaps(ModelConfig):
+    """The section of a method that needs maps."""
+
+    @property
+    def needs(self):
+        return Needs(features="maps")
+
+
+def test_a_method_that_needs_maps_gets_them():
+    config = TakesMaps(method="of_maps", init_from=None, seed=0)
+    plain = spec()
+    model = FewShotModel(
+        build_backbone(plain.backbone), Method(), config=plain.model_copy(update={"model": config})
+    )
+    pixels = torch.randint(0, 256, (2, 3, 32, 32, 3), dtype=torch.uint8)
+    maps = model.encode_video(pixels)
+    assert maps.shape == (2, 3, *model.feature_shape)
+    assert torch.equal(maps, model.backbone.maps(pixels))

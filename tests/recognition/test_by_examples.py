@@ -183,6 +183,19 @@ def test_support_is_in_the_order_of_the_classes(model: FewShotModel, folder: Pat
     assert not support.text_trained
 
 
+def test_a_method_without_texts_asks_no_text_tower(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(by_examples, "encode_classes", None)
+    save_model(models.build(method="otam").float(), tmp_path / "model")
+    given = ("--model", tmp_path / "model", "--support", folder / "support", folder / "q1.mp4")
+    assert run(monkeypatch, *given) == 0
+    assert "each clip on its own; text: not used" in capsys.readouterr().out
+
+
 def test_class_texts_come_from_the_folder_names(model: FewShotModel, folder: Path) -> None:
     """Turning_Up is read as "turning up": a folder named so has the same text feature."""
     support, _ = encoded(model, folder)
