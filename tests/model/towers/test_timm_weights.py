@@ -18,6 +18,7 @@ from spm.base.errors import ConfigError
 from spm.model.check_weights import REFUSED, check
 from tests import tiny_clip
 from tests.import_closure import ROOT
+from tests.machines import told
 from tests.tiny_clip import NAME as TINY
 from tests.towers import RESNET, VIT, config, tower
 
@@ -89,8 +90,9 @@ def test_weights_of_another_model_say_which_tensors_do_not_fit(tmp_path):
         r".* missing \(layer3\.… "
     )
     for build in (tower, lambda name, **changes: check(config(name, **changes))):
-        with pytest.raises(ConfigError, match=message):
+        with pytest.raises(ConfigError, match=message) as error:
             build(RESNET, weights=str(path))
+        assert told("weights of another model than the timm tower").match(str(error.value))
 
 
 def test_a_tensor_of_another_shape_is_named(theirs, tmp_path):
