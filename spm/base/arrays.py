@@ -1,4 +1,4 @@
-"""Arrays that several packages hand on."""
+"""Array types that several packages share."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, whatever kills the writer."""
+"""Writing files and folders so that they are complete or absent, even if the writer is killed."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ from spm.base.unwritable import writing
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`: synced and renamed onto it at the end, removed on an error.
+    """Yields a temporary path beside `path`; at the end, its file is synced and renamed to `path`.
 
-    The name is new each time, so that two writers never share one, and `path` is replaced, never
-    written into: it may be a hard link into a cache. Raises StorageError for a folder that cannot
-    be written, as where it is full.
+    On an error the temporary file is removed. Its name is new each time, so that two writers never
+    share a file. `path` is replaced and never written into, because it may be a hard link into a
+    cache. Raises StorageError if the folder of `path` cannot be written: its disk is full, say.
     """
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,11 +32,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """An empty folder beside `path`, which takes its place at the end, and is removed on an error.
+    """Yields an empty folder beside `path`; at the end, the folder replaces `path` and its content.
 
-    What `path` held before is gone. The folder's name is the same each time, so that it takes over
-    from a writer that was killed: there may be one writer at a time. Raises StorageError where it
-    cannot be written, which names `path` or the folder that this is in.
+    On an error the new folder is removed. Its name is the same each time, so that a writer removes
+    what a killed writer left; hence only one writer may run at a time. Raises StorageError, which
+    names `path` or its parent, if the folder cannot be written.
     """
     new, old = (path.with_name(f".{path.name}.{state}.tmp") for state in ("new", "old"))
     with writing(path.parent):
@@ -54,7 +54,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _speaking_of(path: Path, *, at: Path) -> Iterator[None]:
-    """What a writer in the block says of `at`, the temporary folder, is said of `path`."""
+    """Names `path` instead of `at`, the temporary folder, in a StorageError from the block."""
     try:
         yield
     except StorageError as error:

@@ -1,4 +1,4 @@
-"""What every `python -m …` of the project does around its work."""
+"""Setup and error handling of every command: UTF-8, a user with a home folder, short errors."""
 
 import getpass
 import os
@@ -12,10 +12,10 @@ from spm.base.unwritable import explained
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Runs `main`, and ends the process with the exit status that it returns, where that is not 0.
+    """Runs `main`; ends the process with the exit status that `main` returns if that is not 0.
 
-    What the user can mend is printed in a sentence without a traceback, with exit status 1. File
-    names, files and child processes speak UTF-8 whatever the locale says.
+    An error that the user can mend is printed in one sentence without a traceback, with exit status
+    1. File names, files and child processes use UTF-8 whatever the locale says.
     """
     _speak_utf8()
     print_anything()
@@ -32,15 +32,15 @@ def run(main: Callable[[], int | None]) -> None:
 
 
 def print_anything() -> None:
-    """From now on, what the output's encoding lacks is an escape (\\u2026) and no error."""
+    """From now on, characters that the output's encoding lacks are printed as escapes (\\u2026)."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def _speak_utf8() -> None:
-    """Where the locale has another encoding, starts this command once more in Python's UTF-8 mode.
+    """Restarts this command in Python's UTF-8 mode if the locale has another encoding.
 
-    In Latin-1 the folder "café" is read as "cafÃ©", and this would be the name of the class.
+    In Latin-1, Python reads the folder "café" as "cafÃ©", which would become the name of the class.
     """
     if sys.flags.utf8_mode or sys.getfilesystemencoding() == "utf-8":
         return
@@ -49,9 +49,10 @@ def _speak_utf8() -> None:
 
 
 def _be_somebody() -> None:
-    """Packages, and DVC in a grid, want a user's name and home. In a container it may be a number.
+    """Gives the process a user name and a home folder; a container's user may be a bare number.
 
-    What they keep at home are caches and settings.
+    Some packages, and DVC in a grid, ask for both. They keep caches and settings in the home
+    folder.
     """
     try:
         getpass.getuser()
@@ -69,6 +70,6 @@ def _be_somebody() -> None:
 
 
 def _name() -> str:
-    """Of the module that was started."""
+    """The name of the module that was started, for messages."""
     path = Path(sys.argv[0])
     return path.parent.name if path.stem == "__main__" else path.stem

@@ -1,10 +1,11 @@
-"""Command lines: a typer function each, which both `clip-spm NAME` and `python -m …` run.
+"""Command lines: each command is a typer function, run by `clip-spm NAME` and by `python -m …`.
 
-    predict --model data/model --support -x/ -kYz.mp4 b.mp4       what a shell makes of *.mp4
+    predict --model data/model --support -x/ -kYz.mp4 b.mp4       the shell's expansion of *.mp4
 
-Names of clips begin with dashes. For a `PathCommand`, an option is what the command knows, in full.
-All else is a path, and so is what follows an option that takes a value. A path that looks like an
-option follows a --, or is written ./--model.
+Names of clips may begin with a dash. So a `PathCommand` takes an argument for an option only if it
+is the full name of one of the command's options. The argument after an option that takes a value is
+this value; every other argument is a path. A path that has the name of an option must follow a --,
+or be written ./--model.
 """
 
 import sys
@@ -22,16 +23,16 @@ _HELP = ["-h", "--help"]
 
 
 def new_app(**settings: Any) -> typer.Typer:
-    """For commands to be added: plain text, no traceback but Python's, no option but theirs."""
+    """An app without commands: plain text, Python's own tracebacks, no options added by typer."""
     return typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings
     )
 
 
 def run_app(app: typer.Typer, *, prog: str) -> int:
-    """Runs what `sys.argv` asks of `app`; returns its exit status, 2 where a command is mistyped.
+    """Runs the command that `sys.argv` names; returns its exit status, 2 for a mistyped command.
 
-    `prog` is what the user typed, for the line on usage. What the command raises comes through.
+    `prog` is the program's name in the usage line. Errors that the command raises pass through.
     """
     asked = get_command(app)
     try:
@@ -45,10 +46,10 @@ def run_app(app: typer.Typer, *, prog: str) -> int:
 
 
 class PathCommand(TyperCommand):
-    """A command for which only its own options begin with a dash."""
+    """A command whose paths may begin with a dash: only its own options count as options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As typer does, which is given the options first, and the paths behind a --."""
+        """Passes typer the options first, then a -- and the paths."""
         return super().parse_args(ctx, [*self._options_first(ctx, args)])
 
     def _options_first(self, ctx: Any, args: list[str]) -> Iterator[str]:
@@ -70,7 +71,7 @@ class PathCommand(TyperCommand):
         yield from ("--", *paths)
 
     def _takes_value(self, ctx: Any) -> dict[str, bool]:
-        """Of every option by its name."""
+        """Name of each option -> whether the option takes a value."""
         return {
             name: not getattr(param, "is_flag", False)
             for param in self.get_params(ctx)
@@ -80,7 +81,7 @@ class PathCommand(TyperCommand):
 
 
 def _path(argument: str, *, ctx: Any) -> str:
-    """Refuses what may be an option that was mistyped."""
+    """Returns `argument`; fails if it looks like a mistyped option."""
     if argument.startswith("-") and not Path(argument).exists():
         ctx.fail(
             f"there is no option {printable(argument)}, and no file of that name; a new file "

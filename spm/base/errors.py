@@ -1,11 +1,12 @@
 """The one family of errors that a user can mend: bad parameters, bad data, a missing file.
 
-A stage prints these without a traceback. Each says what came, what is allowed, what to do next.
+A stage prints these without a traceback. Each message says what came, what is allowed and what to
+do next.
 """
 
 
 class InputError(ValueError):
-    """What was given cannot be used."""
+    """Parameters, data or files that the user gave cannot be used."""
 
 
 class ConfigError(InputError):
@@ -17,8 +18,8 @@ class DataError(InputError):
 
 
 class TransientError(DataError):
-    """A clip could not be read here and now: this machine may be at fault, and not the file."""
+    """A clip could not be read here and now; the fault may be this machine's and not the file's."""
 
 
 class StorageError(InputError):
-    """A folder cannot be written: it is full, read-only or somebody else's."""
+    """A folder cannot be written: it is full or read-only, or belongs to another user."""

@@ -1,10 +1,10 @@
-"""What was found out about files, kept until they change: reading a large one again takes long.
+"""Facts about files, noted until the file changes, because reading a large file again takes long.
 
-A JSON file beside what it tells of, or in the state folder:
+The notes are a JSON file beside the files that they describe, or in the state folder:
 
     {"a.h5": {"stamp": [28, 1764172800000000000, 9], "found": true}}
 
-A name is absolute, or relative to the folder of the JSON file.
+A file's name is absolute, or relative to the folder of the JSON file.
 """
 
 import json
@@ -16,7 +16,10 @@ from spm.base.atomic import atomic_path
 
 
 class Stamp(NamedTuple):
-    """What changes when a file is rewritten or replaced, as DVC and git look at it."""
+    """Size, time and inode: one of them changes when a file is rewritten or replaced.
+
+    DVC and git look for changes in the same way.
+    """
 
     size: int
     """Bytes."""
@@ -26,20 +29,20 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(path: Path | os.DirEntry[str]) -> Stamp:
-    """Raises OSError for a file that is not there or cannot be asked."""
+    """The stamp of a file. Raises OSError if the file is missing or cannot be examined."""
     found = path.stat()
     return Stamp(size=found.st_size, modified=found.st_mtime_ns, inode=found.st_ino)
 
 
 class FileNotes:
-    """The notes in `memory`: none where there is no such file, or it cannot be understood."""
+    """The notes in the file `memory`; empty if the file is missing or is not valid JSON."""
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
         self._notes = self._read()
 
     def found(self, name: str, *, stamp: Stamp) -> Any:
-        """What was noted of the file while it had this stamp; None where nothing was."""
+        """The fact that was noted for the file with this stamp; None if there is no such note."""
         note = self._notes.get(name)
         if not isinstance(note, dict) or note.get("stamp") != [*stamp]:
             return None
@@ -49,7 +52,8 @@ class FileNotes:
         self._notes[name] = {"stamp": [*stamp], "found": found}
 
     def save(self) -> None:
-        """Beside what others have saved meanwhile; files that are gone are forgotten."""
+        """Adds the notes to those that other processes have saved, and drops those of deleted
+        files."""
         before = self._read()
         folder, merged = self._memory.parent, before | self._notes
         after = {name: note for name, note in merged.items() if (folder / name).exists()}

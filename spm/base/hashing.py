@@ -1,4 +1,4 @@
-"""Names for contents: files and plain values."""
+"""Hashes of files, folders and plain values."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ _SAMPLE = 1 << 16
 
 
 def value_hash(value: Any) -> str:
-    """Of a plain value (dicts, lists, strings, numbers), whatever the order of its keys."""
+    """SHA-256 of a plain value (dicts, lists, strings, numbers), whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -26,15 +26,15 @@ def file_hash(path: Path) -> str:
 
 
 def folder_hash(folder: Path, *, of: Callable[[Path], str] = file_hash) -> str:
-    """Of the names of all files below `folder`, and of each what `of` says: their contents."""
+    """A hash of the names of all files below `folder`, and of `of(path)` (the content) for each."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return value_hash([[path.relative_to(folder).as_posix(), of(path)] for path in files])
 
 
 def cheap_key(path: Path) -> str:
-    """Of the size and of the first and last 64 KiB: reads little of a long video.
+    """A hash of the size and of the first and last 64 KiB: it reads little of a long video.
 
-    An edit in the middle that keeps the size escapes it; re-encoding or cutting does not.
+    It misses an edit in the middle that keeps the size; it notices re-encoding and cutting.
     """
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)

@@ -1,4 +1,4 @@
-"""Locks on folders and files: they go with the process that holds them, however it ends."""
+"""Locks on folders and files. A lock ends with the process that holds it, however that ends."""
 
 import fcntl
 import os
@@ -14,11 +14,11 @@ _LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path, *, message: str | None) -> Iterator[None]:
-    """Holds `folder`, which is made where it is missing, while the block runs.
+    """Holds the lock of `folder` while the block runs; makes the folder if it is missing.
 
-    Raises InputError where another process holds it: `message`, in which `{process}` stands for
-    that process's number. Without a message, waits until the folder is free. The lock goes with its
-    process, however that ends.
+    If another process holds the lock, raises InputError with `message`, in which `{process}` stands
+    for that process's number; without a message, waits until the lock is free. The lock ends with
+    its process, however the process ends.
     """
     while (lock := _try(folder / _LOCK, message=message)) is None:
         pass
@@ -30,12 +30,12 @@ def locked(folder: Path, *, message: str | None) -> Iterator[None]:
 
 
 def share(file: IO[str]) -> None:
-    """Holds the open `file` until it is closed; others can hold it as well."""
+    """Holds a shared lock on the open `file` until it is closed; other processes may share it."""
     fcntl.flock(file, fcntl.LOCK_SH)
 
 
 def is_sole(file: IO[str]) -> bool:
-    """Whether nobody else holds `file`, which is open for writing. Ends one's own `share` of it."""
+    """Whether no other process holds `file`, open for writing. Ends this process's own `share`."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -44,15 +44,15 @@ def is_sole(file: IO[str]) -> bool:
 
 
 def discard(folder: Path) -> None:
-    """Removes the lock of `folder`, which this process holds, and the folder if nothing is left."""
+    """Removes the lock of `folder`, held by this process, and `folder` itself if that is empty."""
     (folder / _LOCK).unlink(missing_ok=True)
     if not any(folder.iterdir()):
-        with suppress(OSError):  # somebody has just begun to use it
+        with suppress(OSError):  # another process has just begun to use it
             folder.rmdir()
 
 
 def _try(path: Path, *, message: str | None) -> IO[str] | None:
-    """The lock file, held; None where `discard` has removed it meanwhile."""
+    """The lock file, locked; None if `discard` has removed the file in the meantime."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115  the caller closes it
@@ -73,7 +73,7 @@ def _try(path: Path, *, message: str | None) -> IO[str] | None:
 
 
 def _is_at(path: Path, lock: IO[str]) -> bool:
-    """Whether others who open `path` find this file."""
+    """Whether another process that opens `path` would open this file."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(lock.fileno()), path.stat())
     return False

@@ -1,7 +1,7 @@
-"""One sentence in place of a traceback, where another Python than the project's runs a command.
+"""One sentence instead of a traceback, if a Python without the project's packages runs a command.
 
-DVC starts stages with `python`, which is the shell's: `.venv/bin/dvc repro` where .venv is not
-active takes one that has none of the packages. Such Pythons read this file, old ones among them.
+DVC starts stages with the shell's `python`: if .venv is not active, `.venv/bin/dvc repro` starts a
+Python that has none of the packages. This file must run in such Pythons, old ones included.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _VENV = Path(__file__).parent.parent.parent / ".venv"
 
 
 def explain_missing_packages() -> None:
-    """For `python -m …` of this project: ends an old Python, and changes how it says what it lacks.
+    """For `python -m …` of this project: refuses an old Python, and explains a missing package.
 
-    Where the project is imported as a library, nothing is changed.
+    If the project is imported as a library, this does nothing.
     """
-    if sys.argv[:1] != ["-m"]:  # so it is while Python looks for the module that it is to run
+    if sys.argv[:1] != ["-m"]:  # Python's value while it looks for the module to run
         return
     if sys.version_info < (3, 11):  # noqa: UP036
         version = ".".join(map(str, sys.version_info[:2]))

@@ -1,11 +1,11 @@
-"""What an error about an unknown name ends with: the name that was probably meant."""
+"""The end of an error about an unknown name: the name that was probably meant."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str], *, otherwise: str = "") -> str:
-    """The closest of `names`, or `otherwise` where none is close. Begins with a space.
+    """A hint at the closest of `names`, or `otherwise` if none is close. Begins with a space.
 
     >>> nearest("episode", ["lr", "episodes"])
     " Did you mean 'episodes'?"

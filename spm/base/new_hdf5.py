@@ -1,8 +1,8 @@
 """Writing an HDF5 file to a disk that may become full.
 
-HDF5 does not survive a write that fails: it tries again when the file is closed, and once more when
-the process ends, and crashes it there. So it writes to a stand-in that takes everything, and the
-error is raised when the file is closed.
+HDF5 does not survive a failed write: it writes again when the file is closed, and once more when
+the process ends, and then crashes the process. So HDF5 writes to a stand-in that accepts every
+write; when the file is closed, `new_hdf5` raises the first error that the stand-in met.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ import h5py
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file at `path`, to be filled. Raises OSError, at the end, where a write failed."""
+    """An HDF5 file at `path`, open for writing. Raises OSError at the end if a write failed."""
     with open(path, "w+b") as file:
         taking = _TakesAll(file)
         try:
@@ -27,9 +27,9 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 class _TakesAll:
-    """What HDF5 needs of a file. From the first error on, nothing reaches the file any more.
+    """A file object for HDF5 whose writes never fail: after the first error it writes nothing.
 
-    HDF5 asks where the file ends, and must hear what it expects.
+    It keeps its own position and end, because HDF5 must see the end of a file that took all writes.
     """
 
     def __init__(self, file: BufferedRandom) -> None:
@@ -49,7 +49,7 @@ class _TakesAll:
         return len(buffer)
 
     def read(self, size: int) -> bytes:
-        """HDF5 never calls this, but h5py takes only what has it for a file."""
+        """HDF5 never calls this, but h5py accepts an object as a file only if it has `read`."""
         raise NotImplementedError
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:

@@ -1,6 +1,6 @@
-"""Where a path is on disk, whose name may have another form in Unicode there.
+"""Finding a path on disk when its name has another Unicode form there.
 
-A Mac may write é as e and an accent of its own, a keyboard writes one letter.
+A Mac may store é as two characters, e and an accent; a keyboard types one character.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def as_on_disk(path: Path) -> Path:
-    """`path`, or what is there under a name that differs from it in Unicode's form alone."""
+    """`path`, or the existing path whose name differs from it in Unicode form only."""
     if os.path.lexists(path) or path == path.parent:
         return path
     folder = as_on_disk(path.parent)

@@ -1,4 +1,4 @@
-"""Progress bars: lively on a terminal, a line now and then in a log."""
+"""Progress bars: live on a terminal, a line every 15 seconds in a log."""
 
 import sys
 from collections.abc import Iterable
@@ -10,6 +10,6 @@ _SECONDS_IN_A_LOG = 15.0
 
 
 def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> tqdm:
-    """tqdm, with its options. Where stderr is no terminal, it speaks every 15 seconds."""
+    """A tqdm bar with tqdm's options. If stderr is no terminal, it prints every 15 seconds."""
     interval = 0.1 if sys.stderr.isatty() else _SECONDS_IN_A_LOG
     return tqdm(items, mininterval=interval, maxinterval=interval, **options)

@@ -1,7 +1,6 @@
-"""SHA-256 of files that are too large to be read at every run: weights.
+"""SHA-256 of files that are too large to be read in every run, such as weights.
 
-A file is read whole, once. Its hash is noted with its stamp, so a run that changes nothing reads
-nothing.
+A file is read once. Its hash is noted with its stamp, so a later run reads only files that changed.
 """
 
 import time
@@ -11,11 +10,11 @@ from spm.base.file_notes import FileNotes, stamp_of
 from spm.base.hashing import file_hash
 
 _SETTLED_SECONDS = 2
-"""A file as young as that can change again without another time: its hash is not remembered."""
+"""A file younger than this can change again and keep its time: its hash is not noted."""
 
 
 def remembered_hash(path: Path, *, memory: Path) -> str:
-    """Of the file's whole content, as `file_hash`; `memory` is a file in the state folder."""
+    """`file_hash` of `path`, noted in `memory`, a file in the state folder."""
     notes, name, stamp = FileNotes(memory), str(path.absolute()), stamp_of(path)
     known = notes.found(name, stamp=stamp)
     if known is not None:

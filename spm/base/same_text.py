@@ -1,9 +1,9 @@
-"""Classes that are called the same: to the model they are one action, whose prompts are identical.
+"""Classes with the same text: their prompts are identical, so to the model they are one action.
 
     Open Door, OpenDoor, open_door     open door
 
-In two splits it is trained on what it is tested on: an error. In one, episodes ask for two classes
-that only the clips tell apart: a warning.
+In two splits, such classes are an error: the model is trained on a class that it is tested on. In
+one split they are a warning: episodes ask for two classes that only the clips tell apart.
 """
 
 import html
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from spm.base.errors import DataError
 
 Groups = Sequence[Sequence[str]]
-"""Classes that are called alike."""
+"""Groups of classes with the same text."""
 Have = Callable[[Sequence[str]], str]
 
 _REMEDY = (
@@ -32,7 +32,7 @@ def same_texts(texts: Mapping[str, str]) -> list[list[str]]:
 
 
 def are_one(texts: Iterable[str]) -> bool:
-    """Whether a text tower reads all of them alike."""
+    """Whether a text tower reads all `texts` alike."""
     return len(set(map(_as_read, texts))) == 1
 
 
@@ -47,9 +47,9 @@ def warnings(texts: Mapping[str, str], *, splits: Mapping[str, str]) -> list[str
 
 
 def check_alike(groups: Groups, *, splits: Mapping[str, str], have: Have) -> None:
-    """Raises DataError for groups of classes that are called alike and lie in different splits.
+    """Raises DataError for groups of classes with the same text that lie in different splits.
 
-    `have`: what the classes of a group have in common.
+    `have`: names what the classes of a group have in common.
     """
     across = [names for names in groups if len({splits[name] for name in names}) > 1]
     if across:
@@ -58,12 +58,12 @@ def check_alike(groups: Groups, *, splits: Mapping[str, str], have: Have) -> Non
 
 
 def warn_alike(groups: Groups, *, splits: Mapping[str, str], have: Have) -> list[str]:
-    """A line for each group."""
+    """A warning for each group."""
     return [f"{_line(names, splits=splits, have=have)}. {_REMEDY}" for names in groups]
 
 
 def _groups(texts: Mapping[str, str], *, splits: Mapping[str, str]) -> Groups:
-    """Of the classes that are in a split."""
+    """Groups of classes with the same text, among the classes that are in a split."""
     return same_texts({name: texts[name] for name in splits})
 
 
@@ -77,9 +77,9 @@ def _line(names: Sequence[str], *, splits: Mapping[str, str], have: Have) -> str
 
 
 def _as_read(text: str) -> str:
-    """As tokenizers clean a text: one kind of quotes, letters of usual width, small ones.
+    """The text as tokenizers clean it: one kind of quotes, letters of usual width, small letters.
 
-    They take HTML out of it twice, as `&amp;amp;` is found on pages.
+    Tokenizers unescape HTML twice, because web pages contain `&amp;amp;`.
     """
     plain = html.unescape(html.unescape(text))
     usual = unicodedata.normalize("NFKC", plain).replace("’", "'").replace("‘", "'")

@@ -1,7 +1,7 @@
-"""A hash of what source files say: they are read, not run.
+"""A hash of source files, which are parsed and not run.
 
-What outlives the code, decoded shards and checkpoints, is named by the code as well: by the folders
-that a stage of dvc.yaml depends on, so that no list of modules is kept by hand.
+Decoded shards and checkpoints outlive the code that wrote them, so their names contain a hash of
+that code: of the folders that a stage of dvc.yaml depends on. Nobody keeps a list of modules.
 """
 
 import ast
@@ -13,14 +13,15 @@ from spm.base.hashing import value_hash
 from spm.base.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
-"""Where the packages lie."""
+"""The folder that contains the packages."""
 
 
 def code_hash(*places: str) -> str:
-    """Of the Python and YAML files at `places`: folders, as spm/video, and files, below ROOT.
+    """A hash of the Python and YAML files at `places`: folders, as spm/video, or files, below ROOT.
 
-    Code counts as a syntax tree without docstrings, a YAML file by its values: a comment, an
-    explanation or a line break changes nothing. Raises FileNotFoundError for a place without code.
+    Code counts as a syntax tree without docstrings, and a YAML file as its values, so that
+    comments, docstrings and line breaks do not matter. Raises FileNotFoundError for a place without
+    code.
     """
     files = sorted({file for place in places for file in _files(ROOT / place)})
     return value_hash({file.relative_to(ROOT).as_posix(): _meaning(file) for file in files})
@@ -40,8 +41,8 @@ def _meaning(path: Path) -> Any:
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as lists and strings, without what explains. Fields that are empty are left
-    out: newer Pythons have more of them, and the same code shall have the same hash."""
+    """A syntax tree as lists and strings, without docstrings. Empty fields are left out, because
+    newer Pythons add such fields, and the same code must keep its hash."""
     if isinstance(node, list):
         return [_plain(each) for each in node if not _explains(each)]
     if not isinstance(node, ast.AST):
@@ -51,7 +52,7 @@ def _plain(node: Any) -> Any:
 
 
 def _explains(node: Any) -> bool:
-    """A docstring, of whatever it stands under: a string that nothing is done with."""
+    """Whether `node` is a docstring: a string that stands alone as a statement."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

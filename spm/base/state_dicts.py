@@ -1,4 +1,4 @@
-"""Tensors by name, from elsewhere: wrappers before the names, and in one line what does not fit."""
+"""State dicts from elsewhere: removing wrappers' prefixes, and explaining a misfit in one line."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -9,9 +9,9 @@ from torch import Size, Tensor
 State = dict[str, Tensor]
 
 _WRAPPERS = ("module.", "model.")
-"""What DataParallel and Lightning put before every name."""
+"""Prefixes that DataParallel and Lightning put before every name."""
 _COMPILED = "_orig_mod."
-"""What torch.compile puts into the names of what it compiled, and no module is called."""
+"""The part that torch.compile puts into the names of compiled modules; no module has this name."""
 _SHOWN = 6
 
 _OTHERS = {
@@ -20,20 +20,20 @@ _OTHERS = {
     "backbone.visual.": "this is a CLIP-SPM of ours: model.init_from takes its folder",
     "visual.": "this is CLIP itself: backbone.weights of an open_clip tower takes it",
 }
-"""How a name of a tensor begins -> what holds it, and where it belongs."""
+"""Prefix of a tensor's name -> the file that has such names, and how to use this file."""
 
 
 def is_by_name(content: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether `content` is a dict, and every key of it a text."""
+    """Whether `content` is a dict whose keys are all strings."""
     return isinstance(content, dict) and all(isinstance(key, str) for key in content)
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> State:
-    """`state` without what stands before all of its names because the model was wrapped.
+    """`state` without the prefixes that all of its names have because the model was wrapped.
 
         module.visual.proj, module.logit_scale  ->  visual.proj, logit_scale
 
-    A wrapper before some of them stays: which ones belong together cannot be told.
+    A prefix that only some names have stays: nothing tells which names belong together.
     """
     found = {name.replace(_COMPILED, ""): value for name, value in state.items()}
     if len(found) != len(state):
@@ -50,7 +50,7 @@ def _wrapper_of_all(names: Collection[str]) -> str | None:
 
 
 def misfit(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
-    """What keeps `state` from filling a model with tensors of these shapes; "": nothing.
+    """Why `state` cannot fill a model with tensors of the `expected` shapes; "" if it can.
 
     1 of another shape (a: [1], must be [2]), 1 unknown (text.weight), 312 missing (backbone.… 312)
     """
@@ -59,7 +59,7 @@ def misfit(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
 
 
 def misnamed(names: Iterable[str], expected: Iterable[str]) -> str:
-    """Which names are unknown and which missing, and where they belong if known; "": none."""
+    """The unknown and the missing names, and where unknown ones belong if known; "" if all fit."""
     unknown = sorted({*names} - {*expected})
     missing = sorted({*expected} - {*names})
     said = [
@@ -70,7 +70,7 @@ def misnamed(names: Iterable[str], expected: Iterable[str]) -> str:
 
 
 def misshapen(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
-    """Which of the tensors that both have are of another shape; "": none."""
+    """The tensors in both `state` and `expected` whose shapes differ; "" if all shapes agree."""
     wrong = [
         f"{name}: {list(state[name].shape)}, must be {list(shape)}"
         for name, shape in expected.items()
@@ -80,7 +80,7 @@ def misshapen(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
 
 
 def _summary(names: list[str]) -> str:
-    """All of a few names; of many, how many begin with what."""
+    """A few names in full; of many names, the number for each first part."""
     if len(names) <= _SHOWN:
         return ", ".join(names)
     counts = Counter(name.partition(".")[0] for name in names)

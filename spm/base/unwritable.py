@@ -1,7 +1,7 @@
-"""Why a folder cannot be written: its disk is full, it is read-only, it is somebody else's.
+"""Why a folder cannot be written: its disk is full or read-only, or the user has no right to.
 
-Libraries raise OSError, with a number or without, and errors of their own that quote the system's
-words. So the folder is asked as well: can it be written to?
+Libraries raise OSError, with an errno or without, or errors of their own that quote the system's
+message. So this module also tries to write to the folder.
 """
 
 import errno
@@ -26,10 +26,10 @@ _GOES_ON = "then run this again: what is done is kept, and it goes on from there
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Raises StorageError in place of what the block raises because `folder` cannot be written.
+    """Replaces an error of the block by StorageError if `folder` cannot be written.
 
-    An error that names a file elsewhere is none of `folder`: it is said of that file that its disk
-    is full, and what else is wrong with it stays as it is.
+    An error that names a file outside `folder` says nothing about `folder`. It becomes a
+    StorageError about that file if the file's disk is full; otherwise it passes through unchanged.
     """
     try:
         yield
@@ -44,9 +44,9 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def make_writable(folder: Path, *, named_by: str = "") -> Path:
-    """Makes `folder` where it is missing. Raises StorageError where it cannot be written.
+    """Makes `folder` if it is missing. Raises StorageError if it cannot be written.
 
-    `named_by` is the variable of the environment that says which folder it is.
+    `named_by` is the environment variable that chooses this folder.
     """
     number = _tried(folder)
     if number is not None:
@@ -55,14 +55,17 @@ def make_writable(folder: Path, *, named_by: str = "") -> Path:
 
 
 def check_room(folder: Path, *, words: str) -> None:
-    """Raises StorageError where another process ended, with these words, for want of room there."""
+    """Raises StorageError if `folder` cannot be written, or if `words` say that its disk was full.
+
+    `words`: the last output of another process that wrote there.
+    """
     if _speaks_of_a_full_disk(words):
         raise StorageError(_sentence(folder, errno.ENOSPC))
     make_writable(folder)
 
 
 def explained(error: OSError) -> str | None:
-    """What to say of an error that met no `writing`; None where a traceback says more."""
+    """The sentence for an error outside any `writing` block; None if a traceback says more."""
     number = _said(error) or error.errno
     if number in _FULL and not error.filename:
         places = (Path.cwd(), Path(tempfile.gettempdir()))
@@ -75,13 +78,14 @@ def explained(error: OSError) -> str | None:
 
 
 def free_bytes(folder: Path) -> int:
-    """For this user, on the disk of `folder`."""
+    """Bytes that this user may still write on the disk of `folder`."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
 
 
 def _said(error: BaseException | None) -> int | None:
-    """That a disk is full, in the number or in the words of an error or of what caused it."""
+    """The errno of a full disk if the number or message of `error`, or of its cause, says so; else
+    None."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return error.errno
@@ -92,7 +96,8 @@ def _said(error: BaseException | None) -> int | None:
 
 
 def _named_elsewhere(error: Exception, folder: Path) -> Path | None:
-    """The file that `error` names, where it lies neither in `folder` nor on the way to it."""
+    """The file that `error` names; None if it lies in `folder` or on the way to it, or is not
+    named."""
     if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes):
         return None
     path = Path(os.fsdecode(error.filename))
@@ -105,7 +110,7 @@ def _speaks_of_a_full_disk(words: str) -> bool:
 
 
 def _tried(folder: Path) -> int | None:
-    """The number of the error that writing to `folder` gives now; None where it goes well."""
+    """The errno of a trial write to `folder`; None if the write succeeds."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -127,7 +132,7 @@ def _sentence(path: Path, number: int, *, verb: str = "written", named_by: str =
 
 
 def _room(folder: Path) -> str:
-    """As `0.2 of 6.3 MB are free now`."""
+    """Free and total space of a disk, as `0.2 of 6.3 MB are free now`."""
     places = (folder.absolute(), *folder.absolute().parents)
     there = next(place for place in places if os.path.exists(place))
     found = os.statvfs(there)

@@ -12,7 +12,7 @@ from spm.base.errors import ConfigError
 def read_yaml(path: Path) -> dict[str, Any]:
     """The file as a plain dict. YAML 1.2, as DVC writes it: `3e-05` is a number.
 
-    Raises ConfigError for a file that cannot be read, is no YAML or holds anything but keys.
+    Raises ConfigError for a file that cannot be read, is not YAML or is not a mapping.
     """
     try:
         document = YAML(typ="safe", pure=True).load(path)
