@@ -8,7 +8,7 @@ from spm.config.base import Section
 
 CONV = "conv"
 TIMM = "timm/"
-"""How a name of timm's begins."""
+"""The prefix of timm's names."""
 Kind = Literal["conv", "timm", "open_clip"]
 BatchNormStatistics = Literal["running", "batch", "running-then-batch"]
 Precision = Literal["float32", "bfloat16"]
@@ -21,28 +21,28 @@ class BackboneConfig(Section):
     """`conv` (small, trained from scratch), `timm/` and a model of timm with its tag
     (`timm/resnet50.tv_in1k`; visual only), or a name that open_clip lists."""
     weights: str | None
-    """A pretrained tag of open_clip (`openai`); of timm `pretrained`, what the tag in the name
-    says; or a file; null: random from `seed`."""
+    """open_clip: a pretrained tag (`openai`); timm: `pretrained`, the weights that the name's tag
+    chooses; either: a file; null: random weights from `seed`."""
     image_size: int | None = Field(ge=16)
-    """Side of the square crop in pixels; null: the model's own, of open_clip or timm. Most of
-    timm's models take other sizes too."""
+    """Side of the square crop in pixels; null: the size that open_clip or timm gives the model.
+    Most timm models take other sizes too."""
     embed_dim: int | None = Field(ge=1)
-    """C for `conv`; null for the others, which bring their own."""
+    """C of `conv`; null for other towers, whose C is fixed."""
     batch_norm: BatchNormStatistics
-    """Statistics in training: `running` keeps the pretrained ones, `batch` learns them;
+    """BatchNorm's statistics in training: `running` keeps the pretrained ones, `batch` learns them;
     `running-then-batch`, the release's, keeps them up to the first validation, then learns."""
     normalize: bool
     """Subtract the tower's pixel mean (CLIP's, or that of the timm model) and divide by its
     standard deviation."""
     precision: Precision
-    """What the visual tower computes in; `bfloat16` by autocast, for GPUs. Weights, the head,
-    distances and losses are float32 either way."""
+    """Number format in which the visual tower computes; `bfloat16` by autocast, for GPUs. Weights,
+    the head, distances and losses are float32 either way."""
     seed: int = Field(ge=0)
-    """Of random weights, visual and text."""
+    """Seed of random weights, visual and text."""
 
     @property
     def kind(self) -> Kind:
-        """Whose tower it is: the row of spm.model.towers.table."""
+        """The kind of tower: a row of spm.model.towers.table."""
         return kind_of(self.name)
 
     @model_validator(mode="after")
@@ -64,7 +64,7 @@ class BackboneConfig(Section):
 
 
 def kind_of(name: str) -> Kind:
-    """By how the name begins: what is neither `conv` nor timm's is open_clip's."""
+    """The kind of the tower `name`: `conv`, timm by the prefix, else open_clip."""
     if name == CONV:
         return "conv"
     return "timm" if name.startswith(TIMM) else "open_clip"

@@ -1,4 +1,4 @@
-"""What every section of params.yaml has in common: strict types, no unknown keys, errors that help.
+"""The base of all sections of params.yaml: strict types, no unknown keys, errors that help.
 
 Each section is one small class in a file of its own beside this one, so that a stage depends only
 on the sections that it reads. Nothing here knows YAML: a section is validated from a plain dict.
@@ -23,13 +23,13 @@ class Section(BaseModel):
 
     @classmethod
     def of(cls, values: dict[str, Any], *, name: str) -> "type[Section]":
-        """The class of a section of these values: of a section whose keys depend on a value of
-        its own (spm.config.model), another one. Raises ConfigError where that value is wrong."""
+        """The class that validates `values`: this class; for a section whose keys depend on one of
+        its values (spm.config.model), another class. Raises ConfigError if that value is wrong."""
         return cls
 
 
 def validate(section: type[SectionType], values: Any, *, name: str) -> SectionType:
-    """The section `name`, checked. Raises ConfigError that lists every problem, one a line."""
+    """The section `name`, checked. Raises ConfigError that lists every problem, one per line."""
     if not isinstance(values, dict):
         raise ConfigError(no_section(section, values, name=name))
     chosen: Any = section.of(values, name=name)

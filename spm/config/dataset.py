@@ -15,12 +15,12 @@ BENCHMARKS: tuple[str, ...] = get_args(BenchmarkName)
 
 
 class MotionConfig(Section):
-    """The generator of the built-in data set."""
+    """Parameters of the generator of the built-in data set."""
 
     seed: int = Field(ge=0)
-    """Everything that varies from clip to clip follows from it."""
+    """Seed of everything that varies from clip to clip."""
     clips_per_class: int = Field(ge=1)
-    """Clips of each of its 48 classes."""
+    """Clips in each of the 48 classes."""
 
 
 class DrawnSplit(Section):
@@ -53,25 +53,26 @@ class GeneratorPart(Section):
 
 
 class DatasetConfig(GeneratorPart, RejectionLimit):
-    """All of `dataset`."""
+    """The whole section `dataset`."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: ClipKind
     """What a clip is: a video file, or a folder with its frames as numbered images."""
     benchmark: BenchmarkName | None
-    """The folder holds the videos of a benchmark (spm/dataset/benchmarks.yaml), in any folders."""
+    """The benchmark whose videos the data set's folder holds, in any sub-folders; null: the folder
+    holds the user's own classes."""
     split: str | DrawnSplit
     """A YAML file with the class lists train, val and test; or how many classes to draw; or
-    `folders`: class folders lie in folders train, val and test; or `published`, with a benchmark:
-    its own."""
+    `folders`: class folders lie in folders train, val and test; or `published`: the benchmark's own
+    split."""
     lists: str | None
-    """With a benchmark: a folder in data/splits with its published video lists."""
+    """A folder in data/splits with the benchmark's published video lists; null: no lists."""
     names: Literal["cleaned", "as_released"]
     """Class texts: by the rules of spm.dataset.class_text, or as the paper's release words a
     benchmark's training and test classes."""
     class_texts: dict[str, str]
-    """Class name -> text, where neither gives the right one."""
+    """Class name -> text, for classes to which `names` gives a wrong text."""
 
     @field_validator("class_texts")
     @classmethod

@@ -9,7 +9,7 @@ class EpisodeConfig(Section):
     """N-way K-shot with M queries per class."""
 
     way: int = Field(ge=2)
-    """N, also at test."""
+    """N, classes of an episode, also at test."""
     shot: int = Field(ge=1)
     """K, support clips per class."""
     query: int = Field(ge=1)

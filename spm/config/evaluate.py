@@ -11,19 +11,19 @@ class EvaluateConfig(Section):
     """Fixed episodes, the same for every model."""
 
     episodes: int = Field(ge=2)
-    """Of each shot."""
+    """Test episodes for each shot."""
     shots: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     """K values to measure, each once; the first is the headline."""
     query: int = Field(ge=1)
     """M, query clips per class."""
     inductive_episodes: int = Field(ge=0)
-    """Of the episodes, the first so many are measured also with each query as if it were alone;
-    0: none; not 1, of which there is no interval. An episode takes about four times as long so.
-    Without PADM the two are the same."""
+    """How many episodes, from the first on, are also measured with each query classified alone; 0:
+    none; 1 is an error, because one episode has no interval. Such an episode takes about four times
+    as long. Without PADM both measurements agree."""
     batch: int = Field(ge=1)
-    """Episodes per batch of the head. It can change the last digits of a logit."""
+    """Episodes per batch of the head. Another number can change the last digits of a logit."""
     seed: int = Field(ge=0)
-    """Of the episodes."""
+    """Seed of the episodes."""
 
     @field_validator("shots")
     @classmethod

@@ -1,4 +1,4 @@
-"""`frames`: what is decoded and how it is stored."""
+"""`frames`: which frames are decoded, and how they are stored."""
 
 from typing import Literal
 
@@ -19,15 +19,16 @@ class FramesConfig(Section):
     short_side: int = Field(ge=16)
     """Pixels of the shorter side after resizing."""
     keep_aspect: bool
-    """Keep the aspect ratio; or else make a square of every frame."""
+    """true: keep the aspect ratio; false: make every frame square."""
     short_clips: Literal["repeat", "reject"]
     """A clip with fewer than T frames: `repeat` some of them, or `reject` it."""
     storage: Literal["raw", "jpeg"]
     """Raw pixels read faster, JPEG takes a tenth of the disk."""
     jpeg_quality: int = Field(ge=1, le=100)
-    """For `storage: jpeg` (4:2:0)."""
+    """JPEG quality for `storage: jpeg` (4:2:0)."""
     reader: Reader
-    """`auto`: PyAV, seeking where that is exact. `pyav`: every frame is decoded, which notices
-    damage anywhere. `decord`, `torchcodec`: these; files that they would misread are rejected."""
+    """`auto`: PyAV, which seeks where seeking is exact. `pyav`: PyAV decodes every frame, which
+    notices damage anywhere. `decord`, `torchcodec`: these libraries; files that they would misread
+    are rejected."""
     num_shards: int = Field(ge=1)
     """Files that the clips are spread over: the unit of parallel work and of caching."""

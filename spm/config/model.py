@@ -1,13 +1,13 @@
-"""`model`: the method, and the values that are its own.
+"""`model`: the method, and the method's own values.
 
     model:
       method: otam        # the folder spm/methods/otam
-      init_from: null     # these three every method has
+      init_from: null     # every method has method, init_from and seed
       seed: 0
-      otam_lambda: 0.1    # and these are otam's: spm/methods/otam/config.py
+      otam_lambda: 0.1    # otam's own value: spm/methods/otam/config.py
 
-Each method's `config.py` holds its section, and its `values.yaml` that section's values, with which
-it starts. A method is found by its folder, so that adding one touches nothing here.
+A method's `config.py` defines its section; its `values.yaml` holds the section's initial values.
+Methods are found by their folders, so that adding a method changes nothing here.
 """
 
 from functools import cache
@@ -24,42 +24,42 @@ from spm.config.base import Section, validate
 _METHODS = Path(__file__).parent.parent / "methods"
 VALUES = "values.yaml"
 METHOD = "model.method"
-"""The dotted name of the parameter that says whose values the section holds."""
+"""Dotted name of the parameter that names the method."""
 
 
 class Needs(NamedTuple):
-    """What a method takes of the tower."""
+    """The tower's outputs that a method uses."""
 
     features: Literal["frames", "maps"] = "frames"
     """One vector a frame, [C]; or the last stage's map, [C, H, W]."""
     text: bool = False
-    """Whether it takes the classes' texts."""
+    """Whether the method uses the classes' texts."""
 
 
 class ModelConfig(Section):
-    """What all methods' sections have in common. `validate` gives the section of the method."""
+    """The keys that all methods' sections share. `validate` returns the method's own section."""
 
     title: ClassVar[str] = ""
-    """What tables call the method."""
+    """The method's name in tables."""
     short: ClassVar[str] = ""
-    """What metrics.json calls its accuracy where it is a baseline."""
+    """The name of the method's accuracy in metrics.json if the method is a baseline."""
     baseline: ClassVar[bool] = False
-    """Whether `evaluate` measures it beside every model, on the model's features."""
+    """Whether `evaluate` measures this method, as a baseline, on the features of every model."""
 
     without_effect: ClassVar[frozenset[str]] = frozenset({"init_from", "seed"})
-    """Keys that only building or training reads: not what given weights make of clips and texts."""
+    """Keys that only building and training read: with given weights, they change no prediction."""
 
     method: str
-    """A folder of spm/methods."""
+    """Name of a folder of spm/methods."""
     init_from: str | None
-    """A model folder whose weights to start from, with the values that stand here; null: from the
-    backbone's weights."""
+    """A model folder whose weights to start from, with the values of this section; null: start from
+    the backbone's weights."""
     seed: int = Field(ge=0)
-    """Of the method's initial weights."""
+    """Seed of the method's initial weights."""
 
     @property
     def needs(self) -> Needs:
-        """What the method takes of the tower, with these values."""
+        """The tower's outputs that the method uses with these values."""
         return Needs()
 
     @property
@@ -69,9 +69,9 @@ class ModelConfig(Section):
 
     @classmethod
     def of(cls, values: dict[str, Any], *, name: str) -> type[Section]:
-        """The section of the method that `values` name.
+        """The section class of the method that `values` name.
 
-        Raises ConfigError for a method that is none, and for the values of another method.
+        Raises ConfigError for an unknown method, and for the values of another method.
         """
         if cls is not ModelConfig:
             return cls
@@ -103,21 +103,21 @@ def method_config(name: str) -> type[ModelConfig]:
 
 
 def method_values(name: str) -> dict[str, Any]:
-    """The section with which method `name` starts. Raises ConfigError for no method's name."""
+    """The initial values of method `name`'s section. Raises ConfigError for an unknown method."""
     if name not in method_names():
         raise ConfigError(_no_method(name, name="model"))
-    from spm.base.yaml_file import read_yaml  # a saved model is loaded without a YAML reader
+    from spm.base.yaml_file import read_yaml  # loading a saved model needs no YAML reader
 
     return read_yaml(method_file(name, VALUES))
 
 
 def method_file(name: str, file: str) -> Path:
-    """A file of method `name`: values.yaml, which all have; paper.yaml, datasets.yaml."""
+    """Path of a file of method `name`: values.yaml, which all have; paper.yaml, datasets.yaml."""
     return _METHODS / name / file
 
 
 def read_values(name: str, **changed: Any) -> ModelConfig:
-    """The section of method `name` with its own values, but for `changed`. Raises ConfigError."""
+    """The section of method `name`: initial values with `changed` set. Raises ConfigError."""
     values = method_values(name)
     return validate(method_config(name), values | changed, name=name)
 
@@ -128,6 +128,6 @@ def _no_method(method: Any, *, name: str) -> str:
 
 
 def _owners(keys: set[str]) -> str:
-    """The method all whose values these are, or ""."""
+    """The method that has all of these keys, or ""."""
     fields = ((name, method_config(name).model_fields) for name in method_names())
     return next((name for name, known in fields if keys and keys <= known.keys()), "")

@@ -1,9 +1,9 @@
-"""What pydantic finds wrong in a section, in the words of the file that it was read from.
+"""Pydantic's errors about a section, in the words of the file that the section was read from.
 
     split: str | DrawnSplit          split: {seed: 0, trian: 30, val: 6, test: 12}
 
-pydantic's `loc`                     said
-split, str                           nothing: a mapping is no attempt at a string
+pydantic's `loc`                     our line
+split, str                           none: a mapping is no attempt at a string
 split, DrawnSplit, train             split.train is missing
 split, DrawnSplit, trian             split.trian is not a parameter. Did you mean 'train'?
 """
@@ -23,7 +23,7 @@ Keys = tuple[int | str, ...]
 def explain(section: type[BaseModel], problems: Sequence[ErrorDetails], *, name: str) -> list[str]:
     """A line for each problem of the section `name`.
 
-    Of a union's types only that is spoken of which the value is an attempt at, if there is one.
+    Of a union, only the type that the value is an attempt at is mentioned, if there is one.
     """
     places = [_place(section, problem["loc"]) for problem in problems]
     pairs = list(zip(problems, places, strict=True))
@@ -37,22 +37,22 @@ def explain(section: type[BaseModel], problems: Sequence[ErrorDetails], *, name:
 
 
 def no_section(section: type[BaseModel], value: Any, *, name: str) -> str:
-    """The line for a value that is no mapping."""
+    """The line for a value that is not a mapping."""
     keys = ", ".join(section.model_fields)
     return f"{name}: expected a section with the keys {keys}; got {value!r}"
 
 
 class _Place(NamedTuple):
     keys: Keys
-    """As they stand in the file."""
+    """The keys as they stand in the file."""
     section: type[BaseModel]
-    """The innermost on the way there."""
+    """The innermost section that contains the keys."""
     is_member: bool
-    """`loc` ends with one of a union's types."""
+    """Whether `loc` ends with a type of a union."""
 
 
 def _place(section: type[BaseModel], loc: Keys) -> _Place:
-    """Follows `loc` through fields, items and values, and unions, of which it names a type."""
+    """Follows `loc` through fields, items, values and unions; for a union, `loc` names the type."""
     keys: Keys = ()
     kind: Any = section
     is_member = False
@@ -62,7 +62,7 @@ def _place(section: type[BaseModel], loc: Keys) -> _Place:
         if is_member:
             kind = next((each for each in members if _tag(each) == part), None)
         elif not _is_section(kind) and not get_args(kind):
-            break  # at a mapping's wrong key: `[key]` comes after it
+            break  # a mapping's wrong key: `loc` goes on with `[key]`
         else:
             keys, kind = (*keys, part), _below(kind, part)
         section = kind if _is_section(kind) else section
@@ -74,19 +74,19 @@ def _is_section(kind: Any) -> bool:
 
 
 def _members(kind: Any) -> list[Any]:
-    """The types of a union. None is none of them, nor is it in `loc`."""
+    """The types of a union but NoneType, which `loc` never names; [] if `kind` is no union."""
     if get_origin(kind) not in (Union, UnionType):
         return []
     return [each for each in get_args(kind) if each is not NoneType]
 
 
 def _tag(member: Any) -> str:
-    """What pydantic calls it in `loc`: DrawnSplit, str, list[int]."""
+    """Pydantic's name in `loc` for a type of a union: DrawnSplit, str, list[int]."""
     return member.__name__ if isinstance(member, type) else str(member)
 
 
 def _below(kind: Any, part: int | str) -> Any:
-    """The type of a section's field, a list's item or a mapping's value; None: there is none."""
+    """The type of a section's field, a list's item or a mapping's value; None: no such field."""
     if _is_section(kind):
         field = kind.model_fields.get(part)
         found = field.annotation if field else None
@@ -97,7 +97,8 @@ def _below(kind: Any, part: int | str) -> Any:
 
 
 def _is_other_kind(problem: ErrorDetails, place: _Place) -> bool:
-    """string_type, model_type, … of a union's type: the value may be meant as another of them."""
+    """Whether the value has the wrong type for this member of a union, so that another may be
+    meant."""
     return place.is_member and problem["type"].endswith("_type")
 
 

@@ -17,7 +17,7 @@ class PromptsConfig(Section):
     num_templates: int = Field(ge=1)
     """R: the first R templates are used."""
     text_ensemble: Literal["sum", "mean"]
-    """Over the R templates, when a class's text is used: Eq. 2 sums."""
+    """How the R texts of a class become one: Eq. 2 sums their features."""
 
     @field_validator("templates")
     @classmethod

@@ -11,4 +11,4 @@ class ReportConfig(Section):
     queries: int = Field(ge=0)
     """Query clips shown with their alignment."""
     seed: int = Field(ge=0)
-    """Of the episode that they come from."""
+    """Seed of the episode that the clips come from."""

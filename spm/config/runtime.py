@@ -1,8 +1,9 @@
-"""`runtime`: how the work is done. No stage is rerun when it changes.
+"""`runtime`: how the work is done. A change of this section reruns no stage.
 
-What comes out is the same to rounding: another device, another number of ranks or of threads adds
-up in another order. MLflow has these beside each training and evaluation, as tags. More than that
-comes of `allow_transient` alone, which leaves clips out; their number stands beside the accuracy.
+Results stay the same up to rounding: another device, or another number of ranks or threads, sums in
+another order. MLflow records these values with each training and evaluation, as tags. Only
+`allow_transient` changes more than rounding: it leaves clips out, and their number is reported
+beside the accuracy.
 """
 
 from typing import Literal
@@ -13,22 +14,23 @@ from spm.config.base import Section
 
 
 class RuntimeConfig(Section):
-    """This machine."""
+    """How this machine does the work."""
 
     root: str | None
     """Folder that holds the data sets; null: $CLIP_SPM_DATA, else data/raw."""
     workers: int = Field(ge=1)
-    """Clips decoded, and points of a grid run, at the same time. A Dask cluster has its own."""
+    """Clips decoded at the same time; points of a grid run at the same time. A Dask cluster has its
+    own number."""
     runner: Literal["local", "dask"]
     """Where clips are decoded: on this machine, or in a Dask cluster that shares its storage."""
     dask_scheduler: str | None
     """Address of the cluster's scheduler, as tcp://host:8786."""
     loader_workers: int = Field(ge=0)
-    """Processes that read training episodes ahead; 0: none, read in the training process."""
+    """Processes that read training episodes ahead; 0: the training process reads them itself."""
     clip_seconds: float = Field(gt=0)
     """Time that reading one clip may take. A clip that takes longer is tried once more, alone."""
     clip_memory_mb: int = Field(ge=256)
-    """Memory that the process that reads a clip may take; without a clip it has 90 MB."""
+    """Memory that the process that reads a clip may take. Without a clip it takes 90 MB."""
     allow_transient: bool
     """Go on without clips that ran out of time or memory twice, instead of ending the stage."""
     device: Literal["auto", "cpu", "cuda"]
@@ -38,8 +40,8 @@ class RuntimeConfig(Section):
     (docs/scaling.md)."""
     activation_checkpointing: bool
     """Compute the visual tower's activations again in the backward pass instead of keeping them:
-    of CLIP a tenth of the memory, a quarter more time, the same bits. An error for a tower without
-    known blocks."""
+    for CLIP this takes a tenth of the memory and a quarter more time, and gives the same bits. An
+    error for a tower without known blocks."""
     checkpoint_seconds: float = Field(ge=0)
     """Time between two training checkpoints; 0: at every optimizer step."""
     tracking: bool

@@ -1,7 +1,7 @@
 """Every section of params.yaml, and the check of the whole file.
 
-Each stage asks for it before it works. It can refuse and do nothing else, so no stage depends on
-this module: what a stage reads of a section it imports from the section's own.
+Each stage runs the check before it works. The check can only refuse, so no stage has this module as
+a dep: a stage imports each section that it reads from the section's own module.
 """
 
 from typing import Any
@@ -35,9 +35,9 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 def check_all(document: dict[str, Any]) -> None:
-    """Whether `document`, the content of params.yaml, has these sections and each of them is right.
+    """Checks that `document`, the content of params.yaml, has every section and each is valid.
 
-    Raises ConfigError that lists every problem, one a line.
+    Raises ConfigError that lists every problem, one per line.
     """
     problems = [_unknown(name) for name in document if name not in SECTIONS]
     for name, section in SECTIONS.items():

@@ -13,30 +13,31 @@ class TrainConfig(Section):
     episodes: int = Field(ge=0)
     """Training episodes in all; 0 saves the initial model unchanged."""
     accumulate: int = Field(ge=1)
-    """Episodes per optimizer step; each one's loss is divided by it."""
+    """Episodes per optimizer step; each episode's loss is divided by this number."""
     episodes_per_forward: int = Field(ge=1)
-    """Episodes that go through the model together; `accumulate` must be a multiple. It changes
-    rounding, dropout (one stream for all of them) and batch statistics, nothing else."""
+    """Episodes that go through the model together; `accumulate` must be a multiple of this number.
+    The number changes rounding, dropout (one random stream for all episodes) and batch statistics
+    only."""
     steps_early: bool
-    """Every step one episode early, as the release does: the first after `accumulate` - 1
-    episodes; gradients that the end leaves over are dropped."""
+    """Take every optimizer step one episode early, as the release does: the first after
+    `accumulate` - 1 episodes. Gradients after the last step are dropped."""
     loss: Literal["mean", "sum"]
-    """An episode's part in a step. `mean`: (L_CE + λ3 L_H + λ4 L_S) / accumulate, L_CE being the
-    mean over queries. `sum`, the release's: L_CE summed over queries / accumulate, and
-    λ3 L_H + λ4 L_S not divided."""
+    """An episode's contribution to a step. `mean`: (L_CE + λ3 L_H + λ4 L_S) / accumulate, with L_CE
+    the mean over queries. `sum`, the release's: L_CE summed over queries / accumulate, and λ3 L_H +
+    λ4 L_S not divided."""
     lr: float = Field(gt=0)
     """Learning rate of all parameters, constant."""
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)
-    """Adam's."""
+    """Adam's β1 and β2."""
     weight_decay: float = Field(ge=0)
     """Coupled L2, as torch.optim.Adam does it."""
     flip: bool
-    """Mirror half of the clips. Off wherever a class names a direction."""
+    """Mirror half of the clips. Turn it off if the name of a class contains a direction."""
     selection: Literal["validation", "test"]
     """The split whose accuracy picks the weights. `test` only to reproduce the release: the
-    accuracy of such a model on the test split is no estimate of anything, and results say so.
-    The episodes are the first of the final number's where `seed`, `validate_query` and
-    episode.shot are evaluate's."""
+    accuracy of such a model on the test split is no estimate of anything, and results say so. With
+    `test`, the validation episodes are the first test episodes if `seed`, `validate_query` and
+    episode.shot equal those of `evaluate`."""
     validate_every: int = Field(ge=1)
     """Episodes between two validations."""
     validate_episodes: int = Field(ge=1)
@@ -44,9 +45,10 @@ class TrainConfig(Section):
     validate_query: int = Field(ge=1)
     """M, query clips per class, in a validation."""
     compile: bool
-    """torch.compile the visual tower: on a GPU faster after minutes, with other rounding."""
+    """Compile the visual tower by torch.compile: faster on a GPU, after minutes of compiling;
+    rounding differs."""
     seed: int = Field(ge=0)
-    """Of episodes, crops, flips and dropout."""
+    """Seed of episodes, crops, flips and dropout."""
 
     @model_validator(mode="after")
     def _has_an_episode_to_be_early_by(self) -> "TrainConfig":
