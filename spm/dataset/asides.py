@@ -1,8 +1,8 @@
-"""What lies in a data set's folder beside its clips: rows of the inventory of the kind `aside`.
+"""Asides: files and folders of a data set that are not clips (inventory rows of the kind `aside`).
 
-run/0.info.json   a file that is no clip by its name
+run/0.info.json   a file that is not a clip by its name
 run/@eaDir/       a folder of a file system or an archive
-docs/             a class folder that has no clips; its files have rows of their own
+docs/             a class folder without clips; its files have rows of their own
 """
 
 from collections import Counter, defaultdict
@@ -16,18 +16,18 @@ from spm.video.clip_files import extension, is_machinery
 
 
 def clips_of(table: pa.Table) -> pa.Table:
-    """The rows of an inventory less what lies beside the clips."""
+    """The rows of an inventory without the asides."""
     return table.filter(pc.not_equal(table["kind"], "aside"))
 
 
 def asides_of(table: pa.Table) -> list[str]:
-    """The paths of what lies beside the clips."""
+    """The paths of the asides."""
     paths: list[str] = table.filter(pc.equal(table["kind"], "aside"))["path"].to_pylist()
     return paths
 
 
 def summary(paths: Iterable[str]) -> str:
-    """What they are, the most frequent first; class folders without clips are left out.
+    """Kinds of the asides at `paths`, the most frequent first; class folders are left out.
 
     >>> summary(["run/0.info.json", "run/1.info.json", "run/Thumbs.db", "run/@eaDir/", "docs/"])
     '2 .json, 1 .db, 1 @eaDir'
@@ -38,9 +38,9 @@ def summary(paths: Iterable[str]) -> str:
 
 
 def class_folder(path: str, *, level: int) -> str:
-    """The class folder that `path` lies in, or is; "" where it is above or beside these.
+    """The class folder that `path` lies in or is; "" for a path outside the class folders.
 
-    `level`: 0, or 1 with dataset.split: folders.
+    `level`: the depth of class folders, 0, or 1 with dataset.split: folders.
 
     >>> class_folder("train/run/monday/a.mp4", level=1)
     'train/run'
@@ -50,7 +50,7 @@ def class_folder(path: str, *, level: int) -> str:
 
 
 def without_clips(paths: Iterable[str], *, clips: Iterable[str], level: int = 0) -> dict[str, str]:
-    """Class folder that has no clips -> what it holds instead, of asides at `paths`."""
+    """Class folder without clips -> summary of its asides. `paths`: all asides; `clips`: clips."""
     with_clips = {class_folder(path, level=level) for path in clips}
     held: dict[str, list[str]] = defaultdict(list)
     for path in paths:

@@ -1,8 +1,8 @@
-"""The five benchmarks of the paper: what spm/dataset/benchmarks.yaml knows of them.
+"""The five benchmarks of the paper, as spm/dataset/benchmarks.yaml describes them.
 
 A *class name* is the benchmark's own: a folder of HMDB51, UCF101 or Kinetics, or a label of
 Something-Something V2 (SSv2) without its brackets. A *variant* is a set of clips that was published
-under the benchmark's name; those with the same class split can differ in their clips.
+under the benchmark's name; variants with the same class split can differ in their clips.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class ListedClip(NamedTuple):
     split: str
     class_name: str
     clip: str
-    """What the clip is called: its file's name without extension and time."""
+    """Name of the clip: its file's name without extension and time."""
     seconds: str = ""
-    """`000012_000022`, where the list says which part of a YouTube video it is."""
+    """`000012_000022`, the part of a YouTube video; "" if the list does not give it."""
 
     @property
     def id(self) -> str:
@@ -44,9 +44,9 @@ class Variant(Section):
 
     name: str
     digest: str
-    """Of its splits, classes and clips: see `variant_of`."""
+    """Digest of the variant's splits, classes and clips: see `variant_of`."""
     says: str
-    """What it is, in words."""
+    """The variant in words."""
 
 
 CUSTOM = Variant(name="custom", digest="", says="none of the published sets of clips")
@@ -57,13 +57,13 @@ class ClassFacts(Section):
 
     name: str
     clips: int | list[int]
-    """How many were published; one number for each variant, where they differ."""
+    """Number of published clips; one number for each variant if they differ."""
     released: str | None = None
     """The class text of the paper's release."""
 
 
 class TrainFacts(Section):
-    """The paper's training."""
+    """The paper's training parameters."""
 
     episodes: int
     lr: float
@@ -75,18 +75,19 @@ class Benchmark(Section):
 
     title: str
     clip_names: Literal["file", "youtube", "number"]
-    """How a clip is known: the file's name in any case; YouTube's id, before the seconds if they
-    are there; SSv2's number."""
+    """What identifies a clip: the file's name in any case; YouTube's id, which the seconds may
+    follow; SSv2's number."""
     lists: Literal["optional", "required", "or_labels"]
-    """`optional`: the class folders hold the benchmark's clips and no others. `or_labels`: SSv2's
-    own label files do as well."""
+    """`optional`: without lists, the class folders hold the benchmark's clips and no others.
+    `or_labels`: SSv2's own label files can replace the lists."""
     number_from: dict[str, int] | None = None
-    """Split -> number of its first class in lists in the style `class/clip`; all 0 if not given."""
+    """Split -> number of its first class in lists in the style `class/clip`; null: 0 for all
+    splits."""
     flip: bool
     """Whether mirroring a clip leaves its class as it is."""
     train: TrainFacts
     variants: list[Variant]
-    """The paper's first."""
+    """The variants; the paper's is the first."""
     classes: dict[str, list[ClassFacts]]
     """Split -> classes."""
 
@@ -99,13 +100,13 @@ class Benchmark(Section):
         return {normalised(name): name for name in self.splits()}
 
     def without_clips(self, clips: Iterable[ListedClip]) -> list[str]:
-        """The classes of which `clips` has none."""
+        """The classes without a clip in `clips`."""
         return sorted(self.splits().keys() - {clip.class_name for clip in clips})
 
     def counts(self, variant: Variant) -> dict[str, dict[str, int]]:
-        """Published clips of a variant, split -> class name -> number.
+        """Numbers of a variant's published clips, split -> class name -> number.
 
-        Of the paper's where `variant` is none of the published ones.
+        For a variant that is not a published one, the numbers of the paper's variant.
         """
         place = self.variants.index(variant) if variant in self.variants else 0
         return {
@@ -117,7 +118,7 @@ class Benchmark(Section):
         }
 
     def clip_of(self, name: str) -> tuple[str, str]:
-        """What a file's name says: the clip, and which seconds of a YouTube video, if it does.
+        """The clip that a file's name names, and the seconds of a YouTube video ("" without).
 
         -VtLx-mcPds_000012_000022  ->  -VtLx-mcPds, 000012_000022
         """
@@ -135,19 +136,19 @@ class Benchmark(Section):
         }
 
     def variant_of(self, clips: Iterable[ListedClip], *, otherwise: Variant) -> Variant:
-        """The published set that `clips` are, whatever their order."""
+        """The variant that consists of `clips`, in any order; `otherwise` if no variant does."""
         digest = digest_of(clips)
         return next((each for each in self.variants if each.digest == digest), otherwise)
 
 
 def digest_of(clips: Iterable[ListedClip]) -> str:
-    """Names a set of clips with their classes and splits."""
+    """A digest of a set of clips with their classes and splits."""
     lines = sorted(f"{each.split}/{each.id}" for each in clips)
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
 
 
 def normalised(name: str) -> str:
-    """A class name less what differs from archive to archive: case, spaces, marks, brackets.
+    """A class name without what differs between archives: case, spaces, marks, brackets.
 
     >>> normalised("Moving [something] up"), normalised("moving_something_up")
     ('movingsomethingup', 'movingsomethingup')
@@ -156,7 +157,7 @@ def normalised(name: str) -> str:
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """Raises ConfigError for a name that is none of the benchmarks'."""
+    """The benchmark `name`. Raises ConfigError for an unknown name."""
     if name not in _facts():
         raise ConfigError(f"there is no benchmark {name!r}.{nearest(name, _facts())}")
     return validate(Benchmark, _facts()[name], name=f"{FACTS.name}: {name}")

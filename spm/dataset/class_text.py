@@ -1,6 +1,6 @@
 """The text of a class, from its name. By these rules, in this order:
 
-1. Brackets go, what they hold stays:   Moving [something] up    moving something up
+1. Brackets go, their content stays:    Moving [something] up    moving something up
 2. Underscores become spaces:           brush_hair               brush hair
 3. CamelCase is split, before a capital
    that follows a small letter or digit,
@@ -10,8 +10,8 @@
 4. All in small letters, with single
    spaces:                              Tai  Chi                 tai chi
 
-Hyphens, apostrophes and commas stay. What the rules get wrong (YoYo becomes "yo yo") is put right
-by `dataset.class_texts`.
+Hyphens, apostrophes and commas stay. `dataset.class_texts` corrects the texts that the rules get
+wrong (YoYo becomes "yo yo").
 """
 
 import re
@@ -26,7 +26,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def class_text(name: str) -> str:
-    """The text of class `name` by the rules above. Raises DataError where nothing is left."""
+    """The text of class `name` by the rules above. Raises DataError if the text is empty."""
     words = _WORD_START.sub(" ", _BRACKETS.sub("", name).replace("_", " "))
     text = " ".join(words.lower().split())
     if not text:
@@ -35,7 +35,7 @@ def class_text(name: str) -> str:
 
 
 def class_texts(names: Iterable[str], *, overrides: Mapping[str, str]) -> dict[str, str]:
-    """Class name -> text; `overrides` win. Raises ConfigError for one that names no class."""
+    """Class name -> text; `overrides` win. Raises ConfigError if one names an unknown class."""
     known = sorted(names)
     overrides = {composed(name): composed(text) for name, text in overrides.items()}
     for name in overrides:

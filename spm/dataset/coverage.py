@@ -1,4 +1,4 @@
-"""What a data set was measured on: the clips that could be used, against those that were published.
+"""Coverage: how many of a data set's published clips could be used.
 
 >>> describe("test", {"published": 2400, "usable": 2310, "share": 0.9625})
 'test clips: 2,310 of the published 2,400 (96.2 %)'
@@ -14,20 +14,20 @@ import pyarrow as pa
 from spm.dataset.splits import SPLITS
 
 _COLUMNS = ["split", "class", "status"]
-"""All that is read of a table."""
+"""The columns of a table that are read."""
 _ABOUT = ("benchmark", "variant", "says")
 
 Coverage = dict[str, dict[str, Any]]
-"""Split -> published, usable, missing, rejected, duplicates, share; `classes`: class -> these; and
-`line`, the same in words.
+"""Split -> numbers of published, usable, missing and rejected clips and of duplicates, and `share`.
 
-`published` is None where no numbers were published. `share` is that of the usable among the
-published, else among those that are there.
+`classes`: class -> the same numbers; `line`: the split's numbers in words. `published` is None if
+no numbers were published. `share` is the usable clips' share of the published ones; without
+published numbers, their share of the usable and rejected ones.
 """
 
 
 def coverage(clips: pa.Table) -> Coverage:
-    """Of a manifest, or of the index of the frames, with the metadata of its schema."""
+    """The coverage by the rows and the metadata of a manifest, or of the index of data/frames."""
     published = json.loads((clips.schema.metadata or {}).get(b"published", b"{}"))
     found = _statuses(clips)
     splits = {split: _of_split(found[split], published.get(split, {})) for split in SPLITS}
@@ -35,22 +35,22 @@ def coverage(clips: pa.Table) -> Coverage:
 
 
 def about(clips: pa.Table) -> dict[str, str | None]:
-    """Benchmark, variant and what that is, from the metadata, None for another data set; and
-    `line`, the same in words."""
+    """`benchmark`, `variant` and `says` from the metadata, None for data sets that are no
+    benchmark; and `line`, the three in words."""
     metadata = clips.schema.metadata or {}
     said = {name: metadata.get(name.encode(), b"").decode() or None for name in _ABOUT}
     return said | {"line": name_data(said)}
 
 
 def name_data(said: Mapping[str, Any]) -> str:
-    """`kinetics100, cmn: as CMN published it`; "" where it is no benchmark."""
+    """`kinetics100, cmn: as CMN published it`; "" for a data set that is no benchmark."""
     if not said.get("benchmark"):
         return ""
     return f"{said['benchmark']}, {said['variant']}: {said['says']}"
 
 
 def describe(split: str, counts: Mapping[str, Any]) -> str:
-    """One line, as above."""
+    """The numbers of a split in one line, as in the module's example."""
     usable, share = counts["usable"], f"({100 * counts['share']:.1f} %)"
     if counts["published"] is not None:
         return f"{split} clips: {usable:,} of the published {counts['published']:,} {share}"
@@ -58,7 +58,7 @@ def describe(split: str, counts: Mapping[str, Any]) -> str:
 
 
 def metrics(found: Coverage) -> dict[str, float]:
-    """Numbers to track: test_share (percent), test_usable, test_missing, …"""
+    """The coverage as metrics: test_share (percent), test_usable, test_missing, …"""
     values: dict[str, float] = {}
     for split, counts in found.items():
         values[f"{split}_share"] = 100 * counts["share"]
@@ -88,7 +88,8 @@ def _of_split(found: Mapping[str, Counter[str]], published: Mapping[str, int]) -
 
 
 def _counts(found: Counter[str], *, published: int | None) -> dict[str, Any]:
-    """Where clips were published, those that are neither usable nor rejected are missing."""
+    """The numbers of a split or class. Published clips that are neither usable nor rejected are
+    missing."""
     usable, rejected = found["ok"], found["rejected"]
     of = usable + rejected if published is None else published
     return {

@@ -1,7 +1,7 @@
-"""What a data set's folder looks like where the folders in it are not its classes.
+"""Layouts of a data set's folder in which the top folders are not the classes.
 
 mine/class/clip.mp4           as it should be
-mine/train/class/clip.mp4     splits: dataset.split: folders takes them as they are
+mine/train/class/clip.mp4     splits: right for dataset.split: folders
 mine/train/clip.mp4           splits without classes
 mine/videos/class/clip.mp4    wrapped: one folder too many
 mine/clip.mp4                 loose: no folders
@@ -25,11 +25,11 @@ class Layout(NamedTuple):
     says: str
     """What the folder holds: "the folders test and train, with …"."""
     inside: str = ""
-    """Of `splits` and `wrapped`: the folder, or the first one, that has class folders."""
+    """For `splits` and `wrapped`: the folder, or the first one, that contains class folders."""
 
 
 def split_of(folder: str) -> str:
-    """The split that a folder of this name holds; "" where the name says none.
+    """The split that a folder of this name holds; "" if the name names no split.
 
     >>> split_of("Training"), split_of("val_256"), split_of("testing the water")
     ('train', 'val', '')
@@ -42,7 +42,7 @@ def split_of(folder: str) -> str:
 
 
 def look(paths: Collection[str]) -> Layout | None:
-    """Of a folder with clips at `paths`; None where its folders may be classes."""
+    """The layout of a folder with clips at `paths`; None if its top folders may be classes."""
     places = [place.split("/") for place in {path.rpartition("/")[0] for path in paths}]
     folders = sorted({place[0] for place in places} - {""})
     if paths and not folders:
@@ -58,7 +58,7 @@ def look(paths: Collection[str]) -> Layout | None:
 
 
 def _are_splits(folders: Collection[str]) -> bool:
-    """At least two splits, and hardly anything else."""
+    """Whether the folders name at least two splits, and more than half of them name one."""
     named = [split_of(folder) for folder in folders if split_of(folder)]
     return len(set(named)) > 1 and len(folders) - len(named) < len(named)
 

@@ -4,11 +4,10 @@ Nothing is decoded and no file is read to its end. A table of four columns, sort
 
     path  string  relative to the folder, with /
     size  int64   bytes; -1 where the file cannot be read (a broken link, say)
-    key   string  spm.base.hashing.cheap_key; "" where the file cannot be read. Of a folder of
-    frames:
-                  of all names and sizes and of the contents of three frames
-    kind  string  file: a video; folder: of frames; stray: a video that is in no folder of frames;
-                  aside: no clip by its name, and not looked at further (spm.dataset.inventory_walk)
+    key   string  spm.base.hashing.cheap_key; "" where the file cannot be read. A folder of frames
+                  has a hash of all names and sizes and of the contents of three frames
+    kind  string  file: a video; folder: a folder of frames; stray: a video in no such folder;
+                  aside: not a clip by its name, and not read (spm.dataset.inventory_walk)
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -34,11 +33,11 @@ _CACHE_COLUMNS = ["path", "size", "modified", "inode", "key"]
 
 
 def scan(folder: Path, *, kind: ClipKind = "videos", cache: Path | None = None) -> pa.Table:
-    """The clips of `kind` below `folder`, and what lies beside them.
+    """The inventory of `folder`: its clips of `kind`, and its asides.
 
     `cache` remembers the keys of clips whose size, time and inode stay the same, so that a second
-    scan of 80,000 videos reads none of them. Raises DataError for a name that is not UTF-8, and
-    where the folder holds clips of the other kind only, or videos that are not read.
+    scan of 80,000 videos reads none of them. Raises DataError for a name that is not UTF-8, for a
+    folder with clips of the other kind only, and for one with videos only that are not read.
     """
     found = sorted(walk(folder, kind=kind))
     _check_kind(found, kind=kind, folder=folder)
@@ -68,7 +67,7 @@ def _table(rows: list[tuple[str, Stamp, str, str]]) -> pa.Table:
 
 
 def _check_kind(found: list[Found], *, kind: ClipKind, folder: Path) -> None:
-    """Before a million images are opened as if each were a clip."""
+    """Raises DataError for clips of the other kind, before a million images are opened as clips."""
     if kind == "videos":
         clips = any(is_video(each.path) for each in found)
     else:
@@ -99,7 +98,7 @@ def _other_kind(others: list[str], *, kind: ClipKind, folder: Path) -> str:
 
 
 def _key(path: Path, *, kind: str) -> str:
-    """Empty where the file cannot be read: the manifest rejects the clip and says so."""
+    """The content key; "" if the file cannot be read: then the manifest rejects the clip."""
     try:
         return _frames_key(path) if kind == "folder" else cheap_key(path)
     except OSError:
@@ -107,7 +106,7 @@ def _key(path: Path, *, kind: str) -> str:
 
 
 def _frames_key(folder: Path) -> str:
-    """Of all names and sizes, and of the first, the middle and the last frame by name."""
+    """A hash of all names and sizes, and of the first, the middle and the last frame by name."""
     frames = sorted(frames_in(folder), key=lambda frame: frame.name)
     sizes = [[frame.name, frame.stat().st_size] for frame in frames]
     read = [frames[place] for place in (0, len(frames) // 2, -1)] if frames else []
@@ -115,7 +114,8 @@ def _frames_key(folder: Path) -> str:
 
 
 def _read_cache(cache: Path | None) -> dict[tuple[str, Stamp], str]:
-    """Nothing where there is none. An unreadable key is tried again: rights can change."""
+    """The keys in the cache, {} without one. A clip without a key is tried again: rights can
+    change."""
     if cache is None or not cache.exists():
         return {}
     table = pq.read_table(cache)

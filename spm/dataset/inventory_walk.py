@@ -1,4 +1,4 @@
-"""Finding the clips of a data set's folder: by names and what the file system notes, none is read.
+"""Finding the clips of a data set's folder by their names and stamps; no file is read.
 
 dataset.kind: videos                    dataset.kind: frame_folders
 
@@ -24,7 +24,7 @@ from spm.video.clip_files import is_image, is_machinery, may_be_clip
 
 UNREADABLE = Stamp(size=-1, modified=0, inode=0)
 UNSEEN = Stamp(size=-1, modified=0, inode=0)
-"""Of what lies beside the clips: its changes are none of the data set."""
+"""The stamp of every aside: a change of an aside is no change of the data set."""
 
 
 class Found(NamedTuple):
@@ -32,21 +32,23 @@ class Found(NamedTuple):
     """Relative to the data set's folder, with /."""
     stamp: Stamp
     kind: str
-    """file, folder or stray; or aside: what is no clip by its name (spm.video.clip_files), and a
-    class folder that has no clips. The path of an aside that is a folder ends with /."""
+    """file, folder, stray or aside. Asides are files that are not clips by their names
+    (spm.video.clip_files), and class folders without clips. The path of an aside that is a folder
+    ends with /."""
 
 
 def walk(folder: Path, *, kind: ClipKind) -> Iterator[Found]:
-    """Hidden files and hidden folders are skipped, links followed, broken ones listed.
+    """The clips and asides below `folder`; hidden files and hidden folders are skipped.
 
-    A link to a folder that it lies in is not followed: it would show itself again, without end.
-    Raises DataError for a name that is not UTF-8, and for a folder that cannot be read.
+    Links are followed, and broken links listed. A link to a folder that contains the link is not
+    followed, because the walk would never end. Raises DataError for a name that is not UTF-8, and
+    for a folder that cannot be read.
     """
     return _walk(folder, below="", depth=0, kind=kind, way=(os.path.realpath(folder),))
 
 
 def frames_in(folder: Path | str) -> list[os.DirEntry[str]]:
-    """The images in `folder` itself, in no order."""
+    """The images directly in `folder`, in no order."""
     return [entry for entry in _listing(folder)[0] if is_image(entry.name)]
 
 
@@ -65,7 +67,7 @@ def _walk(
     if kind == "frame_folders" and depth:
         frames = [entry for entry in files if is_image(entry.name)]
         videos = any(may_be_clip(entry.name) for entry in files)
-        # A class that has no clips is one; a clip that has no frames has lost them.
+        # At depth 1, an empty folder is a class without clips; below, a clip that lost its frames.
         if frames or (depth > 1 and not videos and not folders):
             yield Found(_utf8(below), _stamp_of_all(frames), "folder")
             files = []
@@ -92,12 +94,12 @@ def _file(entry: os.DirEntry[str], *, path: str, kind: ClipKind) -> Found:
 
 
 def _aside(path: str) -> Found:
-    """Its name only has to be shown, in UTF-8 or not."""
+    """An aside. Its name is only printed, so it need not be UTF-8."""
     return Found(path.encode(errors="replace").decode(), UNSEEN, "aside")
 
 
 def _with_its_folder(inside: Iterator[Found], *, name: str) -> Iterator[Found]:
-    """What a class folder holds; and the folder itself where there are no clips among that."""
+    """Passes on the content of a class folder, and the folder itself as an aside without clips."""
     has_clips = False
     for each in inside:
         has_clips = has_clips or each.kind != "aside"
@@ -112,7 +114,7 @@ def _holds_one_of(folder: str, others: tuple[str, ...]) -> bool:
 
 
 def _listing(folder: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
-    """Its files, broken links among them, and its folders."""
+    """The files of `folder`, broken links included, and its sub-folders."""
     files, folders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -126,7 +128,8 @@ def _listing(folder: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEnt
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Not where a link leads to itself or into a folder that is closed: it is a broken one."""
+    """Whether `entry` is a folder; False for a link to itself or into a closed folder: it is
+    broken."""
     try:
         return entry.is_dir()
     except OSError:
@@ -141,10 +144,10 @@ def _stamp(entry: os.DirEntry[str]) -> Stamp:
 
 
 def _stamp_of_all(frames: list[os.DirEntry[str]]) -> Stamp:
-    """Of a folder by its frames: an edit in place of any of them shows.
+    """The stamp of a folder of frames, which changes when any frame is edited in place.
 
-    The bytes of all, the time of the frame that changed last, and in place of an inode a digest of
-    the names, sizes, times and inodes of all.
+    It has the bytes of all frames, the time of the frame that changed last, and in place of an
+    inode a digest of all frames' names, sizes, times and inodes.
     """
     stamps = sorted((_utf8(frame.name), _stamp(frame)) for frame in frames)
     if any(stamp == UNREADABLE for _, stamp in stamps):

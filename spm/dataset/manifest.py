@@ -1,21 +1,21 @@
 """The manifest: which clip belongs to which class and split, and which cannot be used and why.
 
-One folder per class: the first folder of a path is the class, whatever lies below. A benchmark's
-clips lie in whatever folders (spm.dataset.published_clips). All columns are strings, rows sorted
-by id:
+One folder per class: the first folder of a path is the class; deeper folders do not count. A
+benchmark's clips may lie in any folders (spm.dataset.published_clips). All columns are strings;
+rows are sorted by id:
 
-    id          the path; of a benchmark's clip class/name, the same wherever its file lies
+    id          the path; for a benchmark's clip class/name, wherever its file lies
     path        of the file, relative to the data set's folder; "" for a missing one
     key         content key of the inventory
     class       name of the folder, in composed Unicode; "" for a clip beside the class folders
     class_text  see spm.dataset.class_text
     split       train, val or test; "" where the file is in none
     status      ok; rejected; missing: a list names the clip, but there is no file;
-                duplicate: a further file of a clip that is there
-    reason      of all but ok, else ""
+                duplicate: a further file of a clip that has a file
+    reason      why the status is not ok; "" for ok
 
-The schema's metadata: `dataset`, its name; of a benchmark also `benchmark`, `variant` (which set of
-clips: see spm.dataset.benchmarks), `says` (what that is) and `published`, as JSON:
+The schema's metadata: `dataset`, the data set's name; for a benchmark also `benchmark`, `variant`
+(see spm.dataset.benchmarks), `says` (the variant in words) and `published`, as JSON:
 {split: {class: clips}}.
 """
 
@@ -42,15 +42,15 @@ COLUMNS = ("id", "path", "key", "class", "class_text", "split", "status", "reaso
 def build(
     inventory: pa.Table, *, dataset: DatasetConfig, split: ClassLists | Published | None
 ) -> pa.Table:
-    """The manifest of the clips in `inventory`, less what lies beside them.
+    """The manifest of the clips in `inventory`, without asides.
 
-    `split`: what `dataset.split` names; None where it is drawn, or that of the folders. Clips that
-    no split asks for are listed as rejected; they, missing clips and duplicates do not count
-    towards `dataset.max_rejected`.
+    `split`: what `dataset.split` names; None if the split is drawn or that of the folders. Clips
+    that no split asks for are listed as rejected. These clips, missing clips and duplicates do not
+    count towards `dataset.max_rejected`.
 
-    Raises ConfigError for an override of a class that does not exist and for a class in two
-    splits; DataError for a folder without class folders, a class without clips, too few classes to
-    draw from, classes of two splits with the same text, and too many unusable clips.
+    Raises ConfigError for an override of a class that does not exist and for a class in two splits;
+    DataError for a folder without class folders, a class without clips, too few classes to draw
+    from, classes of two splits with the same text, and too many unusable clips.
     """
     metadata = {"dataset": dataset.name}
     released: dict[str, str] = {}
@@ -68,7 +68,7 @@ def build(
 
 
 def clip_counts(manifest: pa.Table) -> dict[str, dict[str, int]]:
-    """Usable clips: split -> class -> number. A class of which none can be used counts 0."""
+    """Usable clips: split -> class -> number. A class without usable clips counts 0."""
     counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
     columns = (manifest.column(name).to_pylist() for name in ("split", "class", "status"))
     for split, name, status in zip(*columns, strict=True):
@@ -78,7 +78,7 @@ def clip_counts(manifest: pa.Table) -> dict[str, dict[str, int]]:
 
 
 def same_content(manifest: pa.Table) -> list[list[Row]]:
-    """Usable clips that are probably one: groups of rows with the same content key."""
+    """Groups of usable clips with the same content key: probably copies of one clip."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in manifest.to_pylist():
         if row["status"] == "ok":
@@ -87,7 +87,7 @@ def same_content(manifest: pa.Table) -> list[list[Row]]:
 
 
 def same_text(manifest: pa.Table) -> list[str]:
-    """A warning for each group of classes that one split has under the same text."""
+    """A warning for each group of classes of one split with the same text."""
     rows = manifest.filter(pc.not_equal(manifest["split"], ""))
     columns = (rows[name].to_pylist() for name in ("class", "class_text", "split"))
     classes = {name: (text, split) for name, text, split in zip(*columns, strict=True)}

@@ -1,7 +1,7 @@
 """Names as people see them, whatever their form in Unicode.
 
-A Mac may write é as e and an accent of its own (decomposed), a keyboard writes one letter
-(composed). Class names and the names of clips are composed here; paths stay as they are on disk
+A Mac may store é as two characters, e and an accent (decomposed); a keyboard types one character
+(composed). Class names and clip names are composed here; paths stay as they are on disk
 (spm.base.on_disk).
 """
 
@@ -16,7 +16,7 @@ def composed(name: str) -> str:
 
 
 def look_alikes(names: Iterable[str]) -> list[list[str]]:
-    """Groups of different names that are one when composed."""
+    """Groups of different names that are equal once composed."""
     groups: dict[str, set[str]] = defaultdict(set)
     for name in names:
         groups[composed(name)].add(name)

@@ -27,10 +27,10 @@ ClassLists = Mapping[str, Sequence[str]]
 def own_rows(
     inventory: pa.Table, *, dataset: DatasetConfig, class_lists: ClassLists | None
 ) -> list[Row]:
-    """The manifest's rows, less the class texts.
+    """The manifest's rows, without the class texts.
 
-    `class_lists`: those of the file that `dataset.split` names. Raises DataError where the folder
-    is laid out otherwise, and as spm.dataset.splits does.
+    `class_lists`: the lists in the file that `dataset.split` names. Raises DataError if the folder
+    has another layout, and the errors of spm.dataset.splits.
     """
     files = clips_of(inventory).to_pylist()
     level = 1 if dataset.split == FOLDERS else 0
@@ -55,7 +55,8 @@ def _folder_of(file: File) -> str:
 
 
 def _class_of(folder: str, *, level: int) -> str:
-    """The name of the folder at `level`, at 1 below that of a split; "" where there is none."""
+    """The class of clips in `folder`: its part at `level`, at 1 below a split's folder; "" without
+    one."""
     names = composed(folder).split("/")
     if len(names) <= level or (level == 1 and not split_of(names[0])):
         return ""
@@ -63,7 +64,7 @@ def _class_of(folder: str, *, level: int) -> str:
 
 
 def _not_in_a_class(row: Row, *, dataset: DatasetConfig) -> str:
-    """The reason, of a clip that lies outside the folders of classes."""
+    """The reason to reject a clip that lies outside the class folders."""
     top, in_a_folder, _ = row["path"].partition("/")
     if dataset.split == FOLDERS and in_a_folder and not split_of(top):
         return f"in {top!r}, which is none of {', '.join(SPLITS)}"

@@ -1,7 +1,7 @@
 """Which files of a folder are which clips of a benchmark.
 
-With video lists a file is found by its name, in whatever folder it lies. Without them the folders
-decide: a video in a folder with a class's name, in any writing, is a clip of that class.
+With video lists, a file is found by its name, in whatever folder it lies. Without lists, the
+folders decide: a video in a folder with a class's name, in any spelling, is a clip of that class.
 """
 
 import posixpath
@@ -28,15 +28,15 @@ class Published(NamedTuple):
     name: str
     benchmark: Benchmark
     clips: Sequence[ListedClip] | None
-    """Of the lists; None where the class folders decide."""
+    """The clips that the lists name; None if the class folders decide."""
 
 
 def published_rows(files: Sequence[File], *, published: Published) -> tuple[list[Row], Variant]:
-    """The manifest's rows, less the class texts; and which published set of clips they are.
+    """The manifest's rows, without the class texts, and the variant that their clips are.
 
-    Every clip has a row whose id is class/clip: ok, rejected, or missing. Every further file of a
-    clip has one with the status duplicate, and every other file one that is rejected, in no split.
-    Raises DataError for a class without videos where the folders decide.
+    Every clip has a row whose id is class/clip, with the status ok, rejected or missing. Every
+    further file of a clip has a row with the status duplicate. Every other file has a rejected row
+    without a split. Raises DataError for a class without videos if the folders decide.
     """
     benchmark, clips = published.benchmark, published.clips
     if clips is None:
@@ -70,7 +70,7 @@ def _in_folders(files: Sequence[File], *, benchmark: Benchmark) -> tuple[Found, 
 def _in_lists(
     files: Sequence[File], *, clips: Sequence[ListedClip], benchmark: Benchmark
 ) -> tuple[Found, list[File]]:
-    """Every listed clip with its files, none or some, and the other files."""
+    """Every listed clip with its files (there may be none), and the other files."""
     wanted = {_key(clip.clip, benchmark): clip for clip in clips}
     found: dict[ListedClip, list[File]] = {clip: [] for clip in clips}
     others = []
@@ -85,12 +85,12 @@ def _in_lists(
 
 
 def _key(clip: str, benchmark: Benchmark) -> str:
-    """A YouTube id tells small letters from capitals; archives of files do not always."""
+    """The key of a clip's name. File names lose their case in archives; YouTube ids need theirs."""
     return clip.casefold() if benchmark.clip_names == "file" else clip
 
 
 def _same(seconds: str, listed: str) -> bool:
-    """Another part of the same video is another clip; who does not say leaves it open."""
+    """Whether both may be one part of a video: they are equal, or one of them is not given."""
     return seconds == listed or not seconds or not listed
 
 

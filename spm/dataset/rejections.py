@@ -1,4 +1,4 @@
-"""Too many clips that cannot be used: when a run stops, and what it says."""
+"""The limit on unusable clips, and the error when it is exceeded."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,11 +9,11 @@ _SHOWN = 5
 
 
 def check_rejected(clips: pa.Table, *, limit: float, called: str = "id", advice: str = "") -> None:
-    """Of a manifest, or of the index of the frames; `limit` is dataset.max_rejected.
+    """Checks the unusable clips of a manifest or of the index of data/frames.
 
-    Files that no split asks for were never meant to be used, missing clips are not there, and
-    duplicates are not needed: they don't count. `called`: the column to name clips by. Raises
-    DataError where too large a share of the clips is unusable.
+    `limit` is dataset.max_rejected; `called`: the column to name clips by. Clips of no split,
+    missing clips and duplicates do not count. Raises DataError if the unusable share of the clips
+    exceeds `limit`.
     """
     there = pc.is_in(clips["status"], pa.array(["ok", "rejected"]))
     counted = clips.filter(pc.and_(there, pc.not_equal(clips["split"], "")))
@@ -27,7 +27,7 @@ def check_rejected(clips: pa.Table, *, limit: float, called: str = "id", advice:
 
 
 def first_of(clips: pa.Table, *, called: str = "id") -> str:
-    """The first few with their reasons, a line each, and how many more there are."""
+    """The first few clips with their reasons, one per line, and the number of further clips."""
     shown = clips.slice(0, _SHOWN).to_pylist()
     lines = [f"  {clip[called]}: {clip['reason']}" for clip in shown]
     more = len(clips) - len(shown)

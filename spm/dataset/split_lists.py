@@ -1,6 +1,6 @@
-"""What `dataset.split` and `dataset.lists` name: files in data/splits, where an edit is noticed.
+"""Loading the files in data/splits that `dataset.split` and `dataset.lists` name.
 
-`folder` is data/splits, which the stage `manifest` depends on.
+`folder` is data/splits. The stage `manifest` depends on it, so that an edit is noticed.
 """
 
 from pathlib import Path
@@ -20,10 +20,10 @@ Split = ClassLists | Published | None
 
 
 def load(dataset: DatasetConfig, *, folder: Path) -> Split:
-    """The class lists of a file as data/splits/motion.yaml, or a benchmark's own split; None where
-    the split is drawn, or that of the folders.
+    """A file's class lists (data/splits/motion.yaml, say), or a benchmark's own split.
 
-    Raises ConfigError for a file or folder that is missing, elsewhere or holds anything else.
+    None if the split is drawn or that of the folders. Raises ConfigError for a file or folder that
+    is missing, lies outside `folder` or holds anything else.
     """
     if dataset.benchmark is not None:
         return _published(dataset.benchmark, lists=dataset.lists, folder=folder)

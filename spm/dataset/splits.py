@@ -17,7 +17,7 @@ _SHOWN = 5
 def splits_of_lists(
     class_lists: Mapping[str, Sequence[str]], *, present: Collection[str], bare: Mapping[str, str]
 ) -> dict[str, str]:
-    """Class -> split. `present`: the class folders that hold clips; `bare`: what the others hold.
+    """Class -> split. `present`: class folders with clips; `bare`: those without -> their content.
 
     Raises ConfigError for a class that is listed twice, DataError for one that is not present.
     """
@@ -37,7 +37,7 @@ def splits_of_lists(
 
 
 def splits_of_folders(found: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Class -> split, of pairs of a class and the split that a clip of it lies in.
+    """Class -> split. `found`: for each clip its class and the split that it lies in.
 
     Raises DataError for classes that lie in more than one split.
     """
@@ -51,9 +51,9 @@ def splits_of_folders(found: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def draw_splits(classes: Collection[str], *, how: DrawnSplit) -> dict[str, str]:
-    """Class -> split, dealt at random by `how.seed`; classes that are left over are in none.
+    """Class -> split, dealt at random by `how.seed`; the classes left over are in no split.
 
-    Raises DataError where there are too few.
+    Raises DataError if there are too few classes.
     """
     sizes = {"train": how.train, "val": how.val, "test": how.test}
     needed = sum(sizes.values())

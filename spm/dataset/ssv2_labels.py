@@ -1,9 +1,9 @@
 """Something-Something V2's own label files: JSON lists of {id, label, template, …}.
 
 The training classes of SSv2-Full take the clips of both files, its validation and test classes
-those of the validation file: 77,500, 1,926 and 2,857 clips, as in the paper. (Others train on the
-67,013 of the training file alone; the published lists of these are read by
-spm.dataset.video_lists.)
+those of the validation file: 77,500, 1,926 and 2,857 clips, as in the paper. (Other variants train
+on the 67,013 clips of the training file alone; spm.dataset.video_lists reads their published
+lists.)
 """
 
 import json
@@ -21,7 +21,7 @@ LABEL_FILES = {
 
 
 def label_files(folder: Path) -> dict[str, list[Path]]:
-    """Part -> its files; nothing where there are none at all."""
+    """Part (train, validation) -> its label files; {} if there are none at all."""
     found = {
         part: [folder / name for name in names if (folder / name).is_file()]
         for part, names in LABEL_FILES.items()

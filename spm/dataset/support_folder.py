@@ -1,11 +1,11 @@
-"""The examples that clips are classified by: a folder with one folder for each class.
+"""The support set of `predict`: a folder with one folder for each class.
 
     my_classes/pouring_water/a.mp4
-    my_classes/pouring_water/monday/b.mp4        further folders do not matter
+    my_classes/pouring_water/monday/b.mp4        sub-folders of a class do not matter
     my_classes/opening_a_door/c/img_00001.jpg    a folder of frames
 
-What is a clip, and what only lies beside the clips, is decided as in a data set
-(spm.dataset.inventory_walk); but both kinds of clips may lie side by side.
+Clips and asides are told apart as in a data set (spm.dataset.inventory_walk), but videos and
+folders of frames may lie side by side.
 """
 
 import os
@@ -24,7 +24,7 @@ from spm.video.clip_files import EXTENSIONS, is_video, not_read
 
 
 def find_support(folder: Path) -> dict[str, list[Path]]:
-    """Class name -> its clips, both sorted. Raises DataError for what cannot be a support set."""
+    """Class name -> its clips, both sorted. Raises DataError if `folder` is no support set."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: --support takes one with a folder a class")
     _check_names(folder)
@@ -48,7 +48,7 @@ def find_support(folder: Path) -> dict[str, list[Path]]:
 
 
 def passed_over(folder: Path) -> list[str]:
-    """Lines on what lies in the support folder and is none of the examples."""
+    """Lines about the files in the support folder that are not used."""
     held = _look_into(folder)
     notes = [f"no clips by their names: {summary(held.asides)}"] if summary(held.asides) else []
     loose = [path for path in held.clips if "/" not in path]
@@ -60,9 +60,9 @@ class _Held(NamedTuple):
     """Paths below the support folder."""
 
     videos: list[str]
-    """Those of kinds that are not read among them."""
+    """Videos, also of kinds that are not read."""
     frames: list[str]
-    """Folders."""
+    """Folders of frames."""
     asides: list[str]
     """See spm.dataset.asides."""
 
@@ -72,7 +72,10 @@ class _Held(NamedTuple):
 
 
 def _look_into(folder: Path) -> _Held:
-    """Where videos lie in a folder, it is none of frames: images in it lie beside the videos."""
+    """Videos, folders of frames and asides below `folder`.
+
+    A folder that contains videos is no folder of frames: the images in it are asides.
+    """
     files = list(walk(folder, kind="videos"))
     videos = [each.path for each in files if each.kind == "file"]
     with_videos = {path.rpartition("/")[0] for path in videos}
@@ -84,7 +87,7 @@ def _look_into(folder: Path) -> _Held:
 
 
 def _is_folder_of_frames(found: Found) -> bool:
-    """A class folder is none: images in it lie beside its clips."""
+    """Whether `found` is a clip. A class folder is no folder of frames: its images are asides."""
     return found.kind == "folder" and found.stamp.size != 0 and "/" in found.path
 
 
@@ -98,7 +101,7 @@ def _classes(clips: Iterable[str], *, folder: Path) -> dict[str, list[Path]]:
 
 
 def _check_names(folder: Path) -> None:
-    """Also of folders without clips: the error that there are none shall name them."""
+    """Checks folders without clips too: the error about missing clips prints their names."""
     for path in sorted(folder.iterdir()):
         if not path.name.startswith(".") and not _is_utf8(path.name) and path.is_dir():
             raise DataError(

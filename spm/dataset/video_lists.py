@@ -7,8 +7,8 @@ Lists are in circulation in two styles, with one file for each split:
     train_few_shot.txt   number/…/class/file  train0//train_256/air_drumming/VtLx_000012_000022.mp4
                                               train0/51958
 
-SSv2's classes are numbers in both: the places in spm/dataset/benchmarks.yaml, unless a
-`cls2realC.json` beside lists of the first style says which label each stands for.
+In both styles SSv2's classes are numbers: places in spm/dataset/benchmarks.yaml, unless a
+`cls2realC.json` beside lists of the first style gives the label of each number.
 """
 
 from collections.abc import Collection, Iterator
@@ -28,11 +28,11 @@ _FEW_SHOT = "{split}_few_shot.txt"
 
 
 def read_clips(folder: Path, *, benchmark: Benchmark) -> list[ListedClip]:
-    """The clips that the lists in `folder` name, or SSv2's label files there.
+    """The clips that the lists, or SSv2's label files, in `folder` name.
 
-    Raises ConfigError, with file and line, for what is no list, no UTF-8 or not whole, for two
-    kinds of lists in one folder, a class that is not the benchmark's or is in another split, a clip
-    that is listed twice, and a class that nothing is listed of.
+    Raises ConfigError, with file and line, for a file that is not a list, not UTF-8 or not
+    complete, for lists of two kinds in one folder, a class that is not the benchmark's or is in
+    another split, a clip that is listed twice, and a class without clips.
     """
     styles = [style for style in (_CLASS_CLIP, _FEW_SHOT) if _lists(folder, style)]
     labels = label_files(folder) if benchmark.lists == "or_labels" else {}
@@ -49,7 +49,7 @@ def read_clips(folder: Path, *, benchmark: Benchmark) -> list[ListedClip]:
 
 
 def _lists(folder: Path, style: str) -> dict[str, list[Path]]:
-    """Split -> its files; nothing where there are none at all."""
+    """Split -> its lists in this style; {} if there are none at all."""
     found = {split: sorted(folder.glob(style.format(split=split))) for split in SPLITS}
     return found if any(found.values()) else {}
 
@@ -95,7 +95,7 @@ def _read(path: Path) -> str:
 
 
 def _parts(line: str, *, style: str, benchmark: Benchmark, where: str) -> tuple[str, str]:
-    """The label of the class, as it is written, and the name of the clip."""
+    """The class's label as the list writes it, and the name of the clip."""
     label, slash, name = line.rpartition("/")
     if not slash or not label or not name:
         raise ConfigError(f"{where}: expected class/clip; got {line!r}")
