@@ -1,4 +1,4 @@
-"""A clip: what reading a video gives and a shard keeps."""
+"""A clip: frames as a reader takes them from a video and a shard keeps them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spm.base.arrays import Frames
 
 Pick = Callable[[int], npt.NDArray[np.int64]]
-"""Number of frames that there are -> [n], the places of those that are wanted."""
+"""Number of frames of a video -> [n], the indices of the wanted frames."""
 
 
 class Resize(Protocol):
@@ -26,6 +26,7 @@ class Clip:
     frames: Frames
     """[n, H, W, 3], in the order of the indices picked."""
     reader: str
-    """Which reader served them: pyav-seek, pyav (all was decoded), decord, torchcodec, pillow."""
+    """The reader that decoded them: pyav-seek, pyav (decoded every frame), decord, torchcodec,
+    pillow."""
     video_frames: int
-    """Frames that the video has."""
+    """Number of frames of the video."""

@@ -1,11 +1,11 @@
-"""What a name says of a file or folder: a clip, a frame of one, or something that lies beside them.
+"""Whether a file or folder is a clip, a frame of a clip, or neither (an aside), by its name.
 
     a.mp4        a video that is read
-    a.wmv        a video of a kind that is not read: told, and counted as unusable
-    a.info.json  no clip, by its name: passed over, and listed apart (spm.dataset.asides)
-    @eaDir/      written by a file system or an archive: passed over with all that it holds
+    a.wmv        a video of a kind that is not read: reported, and counted as unusable
+    a.info.json  not a clip, by its name: ignored, and listed apart (spm.dataset.asides)
+    @eaDir/      written by a file system or an archive: ignored with all that it holds
 
-Asked of every file at every `dvc repro`, so without a Path for each.
+Every `dvc repro` calls these functions for every file, so they create no Path objects.
 """
 
 import posixpath
@@ -20,8 +20,8 @@ _OTHER_VIDEOS = (
     *("wmv", "asf", "flv", "f4v", "gif", "ogv", "ogm", "rm", "rmvb", "divx", "xvid"),
     *("3g2", "dv", "mxf", "ivf", "y4m", "yuv", "264", "h264", "265", "h265", "hevc"),
 )
-"""Not read: most of their containers do not say how long they are, so that one that is cut off
-would pass for a shorter clip."""
+"""Videos that are not read: most of their containers do not store their length, so that a truncated
+file would pass for a shorter clip."""
 _ALL_VIDEOS = frozenset((*EXTENSIONS, *_OTHER_VIDEOS))
 _MACHINERY = (
     *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),  # a NAS's
@@ -36,17 +36,17 @@ File = Mapping[str, Any]
 
 
 def is_video(path: str) -> bool:
-    """By its extension, in any case."""
+    """Whether `path` has the extension of a video that is read, in any case."""
     return extension(path) in EXTENSIONS
 
 
 def is_image(path: str) -> bool:
-    """By its extension, in any case."""
+    """Whether `path` has the extension of an image, in any case."""
     return extension(path) in IMAGES
 
 
 def may_be_clip(path: str) -> bool:
-    """Whether a file is a video by its extension, be it of a kind that is not read."""
+    """Whether a file has the extension of a video, be it of a kind that is not read."""
     return extension(path) in _ALL_VIDEOS
 
 
@@ -56,7 +56,7 @@ def is_machinery(folder: str) -> bool:
 
 
 def is_clip(file: File) -> bool:
-    """Whether it is of the data set's kind: a video file, or a folder of frames."""
+    """Whether an inventory's row is a clip: a video file that is read, or a folder of frames."""
     return file["kind"] == "folder" or (file["kind"] == "file" and is_video(file["path"]))
 
 
@@ -71,7 +71,7 @@ def clip_name(path: str) -> str:
 
 
 def unusable(path: str, *, size: int, key: str, kind: str) -> str:
-    """Why the file is no usable clip, as far as the inventory shows; "" where it may be one."""
+    """Why the file is no usable clip, as far as the inventory shows; "" if it may be one."""
     if kind == "stray":
         return "a video file beside the folders of frames (dataset.kind: frame_folders)"
     if kind == "file" and not is_video(path):
@@ -82,10 +82,10 @@ def unusable(path: str, *, size: int, key: str, kind: str) -> str:
 
 
 def not_read(path: str) -> str:
-    """What is said of a video of a kind that is not read."""
+    """The message about a video of a kind that is not read."""
     return f".{extension(path)} is not read, {', '.join(EXTENSIONS)} are: turn it into one of these"
 
 
 def extension(path: str) -> str:
-    """In small letters, without its dot; "" where there is none."""
+    """The extension in small letters, without its dot; "" if there is none."""
     return posixpath.splitext(path)[1].lower().removeprefix(".")

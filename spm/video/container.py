@@ -1,7 +1,7 @@
-"""Whether a video file is whole, as far as its container tells: all that it declares must be there.
+"""Whether a video file is complete, by the sizes that its container declares.
 
 PyAV reads a file that lost its end, or a webm with a hole, as a shorter video and raises nothing,
-so the sizes that the container declares are compared with the file first. Nothing is decoded.
+so the declared sizes are compared with the file first. Nothing is decoded.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ _MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
-    """PyAV's container and its video stream; what goes wrong inside is raised as DataError."""
+    """PyAV's container and its video stream. An FFmpeg error in the block becomes a DataError."""
     import av
 
-    name = str(path.absolute())  # 00:12.mp4 would be a protocol's
+    name = str(path.absolute())  # FFmpeg would take 00: of 00:12.mp4 for a protocol
     try:
-        with av.open(name, metadata_errors="replace") as container:  # titles are in any encoding
+        with av.open(name, metadata_errors="replace") as container:  # titles may have any encoding
             yield container, _video_stream(container)
     except av.error.FFmpegError as error:
         raise DataError(f"unreadable: {error.strerror}") from error
@@ -41,7 +41,7 @@ def _video_stream(container: Any) -> Any:
     from av.stream import Disposition
 
     stream = container.streams.best("video")
-    if stream is None or stream.disposition & Disposition.attached_pic:  # the cover of a song
+    if stream is None or stream.disposition & Disposition.attached_pic:  # a song's cover
         raise DataError("no video stream")
     if stream.codec_context is None:
         raise DataError("unreadable: no decoder for its kind of video")
@@ -50,7 +50,7 @@ def _video_stream(container: Any) -> Any:
 
 
 def check_whole(path: Path) -> None:
-    """Raises DataError for a file that is empty, or that lacks what its container declares."""
+    """Raises DataError for a file that is empty, too large or lacks what its container declares."""
     size = path.stat().st_size
     if size == 0:
         raise DataError("the file is empty")
@@ -65,15 +65,17 @@ def check_whole(path: Path) -> None:
 
 
 def is_live(path: Path) -> bool:
-    """Whether an avi or Matroska file has no size, since nobody came back to write it: a recording
-    that was piped somewhere, or was killed. Then nothing true is said of its length either.
+    """Whether an avi or Matroska file has no size: a recording that was piped, or was killed.
+
+    The recorder writes the size last. The length in such a file's header is not valid either.
     """
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         return has_no_size(data) if data[:4] == b"RIFF" else data[:4] == _EBML and is_endless(data)
 
 
 def crop_of(path: Path, *, track: int) -> Crop:
-    """What the container crops in video track number `track`, which FFmpeg leaves to its user."""
+    """The crop that the container declares for video track number `track`; FFmpeg does not apply
+    it."""
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         crops: list[Crop] = []
         if data[:4] == _EBML:
@@ -84,7 +86,7 @@ def crop_of(path: Path, *, track: int) -> Crop:
 
 
 def _declared_size(data: mmap) -> int:
-    """Bytes that the file should have at least; 0 where the container does not say."""
+    """Bytes that the file should have at least; 0 if the container does not say."""
     if data[:4] == b"RIFF":
         return 0 if has_no_size(data) else 8 + int.from_bytes(data[4:8], "little") - _RIFF_SLACK
     return mp4_boxes.declared_size(data) if data[4:8] in _MP4 else 0

@@ -1,7 +1,7 @@
-"""decord and torchcodec: libraries that find frame k by themselves, for who wants them.
+"""Optional readers: decord and torchcodec, libraries that find frame k themselves.
 
-They are right on what most data sets hold, and return other frames, silently, on what `limit`
-names; such files are refused. Neither notices damage that its decoder can paint over.
+They are right on what most data sets hold, but silently return other frames for the files that
+`limit` describes; such files are refused. Neither notices damage that its decoder conceals.
 """
 
 import re
@@ -19,9 +19,9 @@ from spm.video.shown import Turn
 
 Library = Literal["decord", "torchcodec"]
 LIBRARIES = {"decord": "decord", "torchcodec": "torchcodec.decoders"}
-"""Reader -> the module that it needs. Its package has its name."""
+"""Reader -> the module that it needs. The package has the reader's name."""
 _WHERE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
-"""How decord's errors begin: the time of day, and a line of its source."""
+"""The beginning of decord's errors: the time of day, and a line of its source."""
 _CONTAINERS = ("mov", "matroska", "avi", "flv")
 
 
@@ -31,7 +31,7 @@ def check_installed(reader: str) -> None:
         return
     try:
         import_module(LIBRARIES[reader])
-    except (ImportError, OSError, RuntimeError) as error:  # torchcodec: no FFmpeg that it knows
+    except (ImportError, OSError, RuntimeError) as error:  # torchcodec without an FFmpeg
         raise ConfigError(
             f"frames.reader = {reader!r} cannot be imported ({str(error).strip().splitlines()[0]})."
             f" Install it (torchcodec needs FFmpeg's shared libraries as well), or use "
@@ -40,7 +40,7 @@ def check_installed(reader: str) -> None:
 
 
 def limit(video: Video, *, turn: Turn, library: Library) -> str:
-    """Why `library` would return other frames than asked for; empty where it would not."""
+    """Why `library` would return other frames than asked for; "" if it would not."""
     if video.trap:
         return video.trap
     if not video.container.startswith(_CONTAINERS):

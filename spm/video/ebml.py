@@ -1,8 +1,7 @@
-"""Matroska and webm: whether the elements of a file follow one another up to its end.
+"""Matroska and webm: whether the elements of a file follow one another up to the file's end.
 
-A file is EBML header, segment, and in the segment elements of {id, size, content}. Where a size or
-an id is damaged, FFmpeg looks for the next thing that it knows and skips what lies between, or ends
-there, without an error.
+A file is an EBML header and a segment; the segment is elements of {id, size, content}. At a damaged
+size or id, FFmpeg skips to the next element that it knows, or stops, without an error.
 """
 
 from collections.abc import Iterator
@@ -26,11 +25,10 @@ _KNOWN = _IN_SEGMENT | _IN_CLUSTER | _ANYWHERE
 
 
 def check_matroska(data: mmap | bytes) -> None:
-    """Raises DataError where an element of the segment is unknown or reaches beyond its end.
+    """Raises DataError if an element of the segment is unknown or reaches beyond the segment's end.
 
-    Clusters are entered, so that it makes no difference whether a live recording knows their size.
-    Where nobody came back to write the segment's size, the last element may be unfinished: the
-    recording ended there.
+    Clusters are entered, so that their size may be unknown, as in a live recording. If the
+    segment's size was never written, the last element may be unfinished: the recording ended there.
     """
     kind, size, at = _segment(data)
     if kind != _SEGMENT:
@@ -48,12 +46,12 @@ def check_matroska(data: mmap | bytes) -> None:
 
 
 def is_endless(data: mmap | bytes) -> bool:
-    """Whether nobody came back to write the segment's size."""
+    """Whether the segment's size was never written."""
     return _segment(data)[1] is None
 
 
 def pixel_crops(data: mmap | bytes) -> list[Crop]:
-    """What the container crops in each video track of a file that `check_matroska` let pass."""
+    """The crop of each video track, in a file that `check_matroska` has let pass."""
     _, size, at = _segment(data)
     return [
         _crop(data, *video)
@@ -68,7 +66,7 @@ def _crop(data: mmap | bytes, at: int, end: int) -> Crop:
 
 
 def _inside(data: mmap | bytes, at: int, end: int, *, kind: int) -> Iterator[tuple[int, int]]:
-    """Start and end of the content of each element of `kind`, up to one of unknown size."""
+    """Start and end of the content of each element of `kind`, up to an element of unknown size."""
     while at < min(end, len(data)):
         found, size, at = _element(data, at)
         if size is None:
@@ -79,7 +77,7 @@ def _inside(data: mmap | bytes, at: int, end: int, *, kind: int) -> Iterator[tup
 
 
 def _segment(data: mmap | bytes) -> tuple[int, int | None, int]:
-    """The element behind the header, which should be the segment."""
+    """Id, size and content's start of the element after the header, which should be the segment."""
     _, size, at = _element(data, 0)
     return _element(data, at + (size or 0))
 
@@ -93,9 +91,10 @@ def _check_live(data: mmap | bytes, at: int) -> None:
 
 
 def _places(data: mmap | bytes, at: int, *, end: int) -> Iterator[int]:
-    """Where elements begin, from `at` on; the last is where one would that lies behind `end`.
+    """The start of each element from `at` on, then the start of an element that would follow `end`.
 
-    Raises DataError for what is no element; the first bytes of one, which the file cuts short, are.
+    Raises DataError for bytes that are not an element; the beginning of an element that the end of
+    the file cuts off is allowed.
     """
     while at < end:
         yield at
@@ -110,8 +109,9 @@ def _places(data: mmap | bytes, at: int, *, end: int) -> Iterator[int]:
 
 
 def _check_blocks(data: mmap | bytes, places: list[int]) -> None:
-    """Raises DataError for a block of no track, and for one of a video that claims to hold several
-    frames, which no video has: FFmpeg passes over either, and all that follow in their cluster.
+    """Raises DataError for a block of an unknown track, and for a video's block of several frames.
+
+    No video has blocks of several frames. FFmpeg skips such blocks and the rest of their cluster.
     """
     tracks = _tracks(data)
     for place in places if tracks else ():
@@ -124,7 +124,7 @@ def _check_blocks(data: mmap | bytes, places: list[int]) -> None:
 
 
 def _tracks(data: mmap | bytes) -> dict[int, bool]:
-    """The number of each track: whether it is a video."""
+    """Track number -> whether the track is a video."""
     _, size, at = _segment(data)
     found = {}
     for tracks in _inside(data, at, len(data) if size is None else at + size, kind=_TRACKS):
@@ -137,7 +137,7 @@ def _tracks(data: mmap | bytes) -> dict[int, bool]:
 
 
 def _value(data: mmap | bytes, at: int, end: int, *, kind: int) -> int:
-    """The number in the element of `kind`; 0 where there is none."""
+    """The number in the first element of `kind`; 0 without such an element."""
     start, stop = next(_inside(data, at, end, kind=kind), (0, 0))
     return int.from_bytes(data[start:stop], "big")
 
@@ -149,7 +149,7 @@ def _is_begun(rest: bytes) -> bool:
 
 
 def _go_on(data: mmap | bytes, at: int) -> bool:
-    """Whether blocks follow one another somewhere behind byte `at`: no recording ended there."""
+    """Whether blocks follow one another after byte `at`: then no recording ended there."""
     while (at := data.find(b"\xa3", at)) >= 0:
         if _are_blocks(data, at):
             return True
@@ -170,7 +170,7 @@ def _are_blocks(data: mmap | bytes, at: int) -> bool:
 def _element(data: mmap | bytes, at: int) -> tuple[int, int | None, int]:
     """Id, size (None: unknown) and start of the content of the element at byte `at`.
 
-    Both are numbers whose leading zero bits give their length; an id keeps its marker.
+    Id and size are numbers whose leading zero bits give their length; an id keeps its marker bit.
     """
     length = _length(data, at)
     kind = int.from_bytes(data[at : at + length], "big")
@@ -179,7 +179,7 @@ def _element(data: mmap | bytes, at: int) -> tuple[int, int | None, int]:
 
 
 def _number(data: mmap | bytes, at: int) -> tuple[int | None, int]:
-    """The number at byte `at`, None where all its bits are set, and its end."""
+    """The number at byte `at` (None if all its bits are set), and the byte after it."""
     length = _length(data, at)
     largest = (1 << (7 * length)) - 1
     number = int.from_bytes(data[at : at + length], "big") & largest
@@ -187,6 +187,6 @@ def _number(data: mmap | bytes, at: int) -> tuple[int | None, int]:
 
 
 def _length(data: mmap | bytes, at: int) -> int:
-    """1 to 8 bytes; of no byte, and of one that begins no number, 8."""
+    """The length of the number at byte `at`, 1 to 8 bytes; 8 for a zero byte or the file's end."""
     first = data[at : at + 1]
     return 9 - first[0].bit_length() if first and first[0] else 8

@@ -1,9 +1,9 @@
-"""Reading a clip that is a folder of its frames: numbered images, as most benchmarks' users keep.
+"""Reading a clip that is a folder of frames: numbered images, as most users keep benchmarks.
 
     clip/img_00001.jpg  clip/img_00002.jpg  …
 
-The last number in a name places the frame, with zeros in front or not. Only the frames that are
-asked for are opened; whatever else lies beside them is passed over.
+The last number in a name, with leading zeros or not, is the frame's position. Only the wanted
+frames are opened; other files in the folder are ignored.
 """
 
 import io
@@ -18,16 +18,16 @@ from spm.video.clip import Clip, Pick, Resize
 from spm.video.clip_files import IMAGES, is_image
 
 _PNG, _DEPTH = b"\x89PNG", 24
-"""How a PNG begins, and where it says how many bits a channel has. A JPEG here has 8."""
+"""The first bytes of a PNG, and the place of its bits per channel. A JPEG here has 8."""
 
 
 def read_folder(folder: Path, *, pick: Pick, resize: Resize) -> Clip:
-    """The frames at the places `pick(number of frames)` -> int64 [n], resized.
+    """The frames at the indices `pick(number of frames)` -> int64 [n], resized.
 
     Grey, CMYK and palette images become RGB, transparency is dropped, and a picture is turned as
-    its EXIF orientation says. Raises DataError with the reason for a folder that cannot be used:
-    no frames, frames that are missing, twice there or of another series, an image that is damaged
-    or has more than 8 bits a channel, images of different sizes. OSError for one that cannot be
+    its EXIF orientation says. Raises DataError with the reason for a folder that cannot be used: it
+    has no frames; frames are missing, repeated or of another series; an image is damaged or has
+    more than 8 bits a channel; images differ in size. Raises OSError for an image that cannot be
     opened.
     """
     files = ordered_frames(folder)
@@ -65,7 +65,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _number(path: Path) -> tuple[int, str]:
-    """The last number of the name, and the name without it."""
+    """The last number in the name, and the name without this number."""
     match = re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.stem, re.DOTALL)
     if match is None:
         raise DataError(f"{path.name} has no number in its name, which would place the frame")
@@ -85,13 +85,13 @@ def _read_image(path: Path) -> Frames:
     """[H, W, 3] RGB."""
     from PIL import Image, ImageOps
 
-    data = path.read_bytes()  # what fails here is the machine's fault; below, the file's
+    data = path.read_bytes()  # an error here is the machine's fault; below, the file's
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if data.startswith(_PNG) and data[_DEPTH] > 8:  # PIL would cut some of them to 8
+            if data.startswith(_PNG) and data[_DEPTH] > 8:  # PIL would reduce some to 8
                 raise DataError(f"{path.name} has more than 8 bits a channel ({data[_DEPTH]})")
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (DataError, MemoryError):
         raise
-    except Exception as error:  # PIL raises whatever its parsers come upon
+    except Exception as error:  # PIL's parsers raise errors of any class
         raise DataError(f"{path.name} cannot be decoded: {error}") from error

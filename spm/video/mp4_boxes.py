@@ -20,9 +20,9 @@ _DESCRIPTIONS, _ENTRY = 8, 78
 
 
 def declared_size(data: mmap) -> int:
-    """End of the last box that holds the index or the frames.
+    """End of the last box that holds the index or frames.
 
-    Raises DataError where something else than a box follows the first fragment: FFmpeg ends there.
+    Raises DataError if anything but a box follows the first fragment: FFmpeg stops reading there.
     """
     end, has_fragments = 0, False
     for kind, content, box_end in _boxes(data, 0, len(data)):
@@ -34,7 +34,7 @@ def declared_size(data: mmap) -> int:
 
 
 def clean_apertures(data: mmap) -> list[Crop]:
-    """What the container crops in each video track."""
+    """The crop of each video track."""
     return [
         _clean_aperture(data, media, end)
         for _, track, track_end in _find(data, 0, len(data), b"moov", b"trak")
@@ -55,7 +55,7 @@ def _clean_aperture(data: mmap, media: int, end: int) -> Crop:
 
 
 def _as_crop(clap: tuple[int, ...], *, size: tuple[int, int]) -> Crop:
-    """`clap`: width, height and the centre's distance from the picture's, as fractions."""
+    """`clap`: width, height, and offset of the crop's centre from the picture's, as fractions."""
     if 0 in clap[1::2]:
         return UNCROPPED
     width, height, x, y = (a / b for a, b in zip(clap[::2], clap[1::2], strict=True))
@@ -64,7 +64,7 @@ def _as_crop(clap: tuple[int, ...], *, size: tuple[int, int]) -> Crop:
 
 
 def _find(data: mmap, at: int, end: int, *kinds: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Boxes of the last of `kinds`, each in one of the kind before it."""
+    """Boxes of the last of `kinds`, each inside a box of the kind before it."""
     for kind, content, box_end in _boxes(data, at, end):
         if kind == kinds[0] and kinds[1:]:
             yield from _find(data, content, box_end, *kinds[1:])
@@ -73,7 +73,7 @@ def _find(data: mmap, at: int, end: int, *kinds: bytes) -> Iterator[tuple[bytes,
 
 
 def _boxes(data: mmap, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start of the content and end of each box; the end may lie behind the file's."""
+    """Name, start of the content and end of each box; the end may lie beyond the file's end."""
     while at + 8 <= min(end, len(data)):
         length, kind, content = _number(data, at), data[at + 4 : at + 8], at + 8
         if length == 1:

@@ -2,22 +2,23 @@
 
     | length | unit | length | unit | ...
 
-The decoders take zeros in a unit for a picture, and find only some of what is damaged there. That
-units fill their packet exactly, and that no unit holds three zero bytes (the standards forbid it,
-an encoder puts a 3 between), shows lost parts of a file at once, in all packets.
+Decoders take zeros in a unit for a picture, and notice only some of the damage. Two properties of
+every undamaged packet show at once whether a file has lost parts: the units fill the packet
+exactly, and no unit contains three zero bytes in a row (the standards forbid it: encoders insert a
+3).
 """
 
 import re
 from typing import Any
 
-_KINDS = {"h264": rb"[\x25\x45\x65]", "hevc": rb"[\x20-\x2b]"}  # first byte of such a unit
+_KINDS = {"h264": rb"[\x25\x45\x65]", "hevc": rb"[\x20-\x2b]"}  # first byte of a unit to start from
 _FIRST_BYTE = {codec: re.compile(kinds) for codec, kinds in _KINDS.items()}
 _AFTER_START_CODE = {codec: re.compile(b"\0\0\\x01" + kinds) for codec, kinds in _KINDS.items()}
 _CONFIG_AT = {"h264": 4, "hevc": 21}
 
 
 def length_size(codec: Any) -> int:
-    """Bytes of the lengths; 0 where `codec` is another, or its units have start codes instead."""
+    """Bytes of each length; 0 for another codec, and for units that have start codes instead."""
     config = codec.extradata or b""
     if config[:1] != b"\1":
         return 0
@@ -37,7 +38,7 @@ def are_whole(packet: bytes, *, length_size: int) -> bool:
 
 
 def begins_anew(packet: bytes, *, codec: str, length_size: int) -> bool:
-    """Whether a packet has a picture to start from: H.264's IDR, HEVC's random access picture.
+    """Whether decoding can start at a packet: it has an H.264 IDR or HEVC random access picture.
 
     `length_size` 0: units have start codes instead of lengths.
     """

@@ -1,4 +1,4 @@
-"""Whether all packets are there that a file lists, and whether any has visibly lost a part."""
+"""Whether all packets that a file lists are there, and whether any has visibly lost a part."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,14 @@ from spm.video import nal_units
 from spm.video.riff import num_empty_chunks
 
 TOLERANCE = 2
-"""Frames that may be missing at the end of a file that is whole."""
+"""Frames that may be missing at the end of a complete file."""
 
 
 def check_complete(found: int, *, container: Any, stream: Any, is_live: bool) -> None:
-    """Raises DataError where the container has an index of all frames, and lists more than `found`.
+    """Raises DataError if the container's index lists more frames than the `found` ones.
 
-    Chunks of an avi and samples of an mp4 may be empty: nothing new is shown. They are no frames.
+    Empty chunks of an avi and empty samples of an mp4 show nothing new; they do not count as
+    frames.
     """
     listed = 0
     if container.format.name == "avi":
@@ -32,7 +33,7 @@ def _num_indexed(stream: Any) -> int:
 
 
 def _num_declared_by_avi(container: Any, *, stream: Any) -> int:
-    """By its header, less those that are empty."""
+    """Frames that the avi's header declares, without empty chunks."""
     declared = int(stream.frames)
     if declared == _num_indexed(stream):
         return declared
@@ -48,7 +49,7 @@ def _num_listed_in_mp4(container: Any, *, stream: Any) -> int:
 
 
 def _are_left_out_by_an_edit_list(container: Any, *, stream: Any) -> bool:
-    """Whether the index has all frames that the file declares, if nothing is cut out of it."""
+    """Whether the index lists all declared frames once the edit list is ignored."""
     import av
 
     options = {"ignore_editlist": "1"}
@@ -58,7 +59,7 @@ def _are_left_out_by_an_edit_list(container: Any, *, stream: Any) -> bool:
 
 
 def check_undamaged(packets: list[Any], *, codec: Any) -> None:
-    """Raises DataError for packets that are incomplete, or that cannot be what an encoder wrote."""
+    """Raises DataError for packets that are incomplete, or that no encoder can have written."""
     if any(packet.is_corrupt for packet in packets):
         raise DataError("damaged: a packet of the video stream is incomplete")
     size = nal_units.length_size(codec)

@@ -1,12 +1,12 @@
-"""The packets of a video: which frames it has, and in what order, before any is decoded.
+"""The packets of a video: which frames it has, and in what order, before any frame is decoded.
 
 Packets lie in the order of decoding, and each says when its frame is presented (pts):
 
     stored   I0  P3  B1  B2  I6  B4  B5  P9       keyframes I0, I6
-    starts    0   0   0   0   4   0   0   4       decode from there: B4 and B5 need more than I6
+    starts    0   0   0   0   4   0   0   4       packet to decode from: B4, B5 need more than I6
 
-A reader that wants frame 5 decodes from packet 0, and knows it by its pts when it comes out. What
-packets cannot tell is a trap: then only decoding all frames in sequence is right.
+A reader that wants frame 5 decodes from packet 0, and recognises the frame by its pts. Where the
+packets do not tell enough (`Video.trap`), only decoding all frames in sequence is right.
 """
 
 from collections.abc import Iterator
@@ -26,43 +26,43 @@ _VOP = b"\0\0\1\xb6"
 """MPEG-4's start code of a picture."""
 _PLACEHOLDER = 20
 """MPEG-4 packets shorter than this (bytes) stand for a frame that was dropped, or that DivX packed
-into another packet: they may have no picture."""
+into another packet: such packets may have no picture."""
 
 
 @dataclass(frozen=True)
 class Video:
-    """A video that is open."""
+    """An open video."""
 
     codec: Any
-    """PyAV's decoder. One at a time may use it."""
+    """PyAV's decoder. Only one reader at a time may use it."""
     container: str
     """FFmpeg's name of the format."""
     packets: list[Any]
-    """In the order of storing."""
+    """Packets in the order of storage."""
     is_live: bool = False
-    """Nobody came back to write the file's size."""
+    """Whether the file's size was never written: a live recording."""
     crop: Crop = UNCROPPED
     pixel_aspect: float = 1
     """Width to height of a stored pixel."""
 
     @cached_property
     def shown(self) -> list[Any]:
-        """The packets whose frames are on show, in the order of storing."""
+        """The packets whose frames are shown, in the order of storage."""
         return [packet for packet in self.packets if _is_shown(packet, codec=self.codec.name)]
 
     @cached_property
     def presentation(self) -> list[int]:
-        """The pts of all frames on show, in order: frame k is the one with presentation[k]."""
+        """The pts of all shown frames, in order: frame k is the one with presentation[k]."""
         return sorted(packet.pts for packet in self.shown)
 
     @property
     def num_frames(self) -> int:
-        """Frames to expect."""
+        """The expected number of frames."""
         return len(self.shown)
 
     @property
     def may_lack(self) -> int:
-        """So many fewer may be decoded from a file that is whole."""
+        """How many frames fewer than `num_frames` a complete file may give."""
         cut_off = sum(start < 0 for start in self.starts) if self.packets[0].is_keyframe else 0
         return TOLERANCE + self._num_placeholders + cut_off
 
@@ -76,7 +76,8 @@ class Video:
 
     @cached_property
     def starts(self) -> list[int]:
-        """For each packet the keyframe to decode from; -1: it lies before the file's beginning."""
+        """For each packet the number of the keyframe's packet to decode from; -1 if the file lacks
+        it."""
         starts, last, previous = [], -1, -1
         for number, packet in enumerate(self.packets):
             if packet.is_keyframe:
@@ -87,15 +88,15 @@ class Video:
 
     @property
     def has_open_gops(self) -> bool:
-        """Some frame lies before its keyframe in time."""
+        """Whether some frame is presented before the keyframe that is stored before it."""
         return self.starts != sorted(self.starts)
 
     @cached_property
     def trap(self) -> str:
-        """Why seeking by these packets could go wrong; empty where it cannot.
+        """Why seeking by these packets could return wrong frames; "" if it cannot.
 
-        An avi stores no times. For MPEG-4 FFmpeg infers them from the kinds of pictures, exactly
-        where each packet has one picture; for H.264 it cannot.
+        An avi stores no times. FFmpeg infers them for MPEG-4 from the kinds of pictures, which is
+        exact if each packet has one picture; for H.264 it cannot infer them.
         """
         times = [packet.pts for packet in self.packets]
         if None in times:
@@ -129,7 +130,7 @@ def open_packets(path: Path) -> Iterator[Video]:
         live = is_live(path)
         check_complete(len(packets), container=container, stream=stream, is_live=live)
         if live and packets and packets[-1].is_corrupt:
-            del packets[-1]  # what was being written when the recording ended
+            del packets[-1]  # the recording ended within this packet
         track = list(container.streams.video).index(stream)
         video = Video(
             stream.codec_context,
@@ -143,12 +144,12 @@ def open_packets(path: Path) -> Iterator[Video]:
             raise DataError("no frames: the video stream is empty")
         check_undamaged(video.packets, codec=video.codec)
         if video.packets[0].is_keyframe and _begins_anew(video.packets[0], codec=video.codec):
-            video.codec.options = {"err_detect": "explode"}  # no made-up pixels for damaged ones
+            video.codec.options = {"err_detect": "explode"}  # an error instead of made-up pixels
         yield video
 
 
 def _is_shown(packet: Any, *, codec: str) -> bool:
-    """Not hidden by an edit list, and no alt-ref frame of VP8 or VP9 in a packet of its own."""
+    """False for frames that an edit list hides, and for VP8's and VP9's separate alt-ref frames."""
     if packet.is_discard:
         return False
     if codec == "vp8":
@@ -157,9 +158,10 @@ def _is_shown(packet: Any, *, codec: str) -> bool:
 
 
 def _is_shown_by_vp9(data: memoryview) -> bool:
-    """By the bits of its header: show an existing frame, or kind of frame and then: show this one.
+    """Whether a VP9 packet has a frame that is shown.
 
-    A superframe (which ends with its own table) has hidden frames and the one on show.
+    The header's bits say so: show_existing_frame, or the kind of frame and then show_frame. A
+    superframe (which ends with an index of its own) has hidden frames and one that is shown.
     """
     if data[-1] >> 5 == 0b110:
         return True
@@ -168,8 +170,10 @@ def _is_shown_by_vp9(data: memoryview) -> bool:
 
 
 def _begins_anew(packet: Any, *, codec: Any) -> bool:
-    """False for a keyframe that is none, and for one of H.264 that refers to frames before it: in
-    an open GOP, or where pictures are refreshed bit by bit. Its decoder takes that for damage.
+    """False for a keyframe that decoding cannot start from; True for every other packet.
+
+    Such a packet is wrongly marked as a keyframe, or refers to frames before it (H.264 with open
+    GOPs or gradual refresh). The H.264 decoder takes such references for damage.
     """
     if codec.name not in ("h264", "hevc") or not packet.is_keyframe:
         return True

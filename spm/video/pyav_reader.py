@@ -1,7 +1,7 @@
-"""Frames by PyAV: from the keyframe before each where that is exact, in sequence elsewhere.
+"""Reading frames with PyAV: by seeking to keyframes where that is exact, in sequence elsewhere.
 
-Frames are known by their time (pts), never counted from a keyframe. If seeking does not give the
-frames that the packets promise, all is decoded in sequence, whose word is final.
+Frames are identified by their time (pts), never counted from a keyframe. If seeking does not give
+the frames that the packets promise, the whole video is decoded in sequence, and this result counts.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ from spm.video.packets import Video, open_packets
 from spm.video.shown import turn_of
 
 _SKIPPABLE = ("h264", "mpeg4", "vp8", "vp9")
-"""Decoders that leave out what nothing refers to. HEVC's does too, but takes frames for such that
-a higher temporal layer needs."""
+"""Codecs whose decoders can skip frames that no other frame refers to. HEVC's can too, but would
+also skip frames that a higher temporal layer needs."""
 
 
 def read_with_pyav(path: Path, *, pick: Pick, resize: Resize, seek: bool) -> Clip:
-    """The frames at `pick(video_frames)`, resized. `seek`: where that is exact.
+    """The frames at `pick(video_frames)`, resized. `seek`: whether to seek where seeking is exact.
 
     Raises DataError with the reason for a file that cannot be decoded to its end.
     """
@@ -38,7 +38,7 @@ def read_with_pyav(path: Path, *, pick: Pick, resize: Resize, seek: bool) -> Cli
 
 
 def _seek(video: Video, *, times: list[int], resize: Resize) -> list[Frames] | None:
-    """The frames presented at `times` (sorted); None where one does not come as it should."""
+    """The frames presented at `times` (sorted); None if decoding does not give each as promised."""
     import av
 
     wanted, found, show = set(times), {}, _shower(video, resize=resize)
@@ -53,7 +53,7 @@ def _seek(video: Video, *, times: list[int], resize: Resize) -> list[Frames] | N
 
 
 def _runs(video: Video, wanted: set[int]) -> list[range]:
-    """The packets to decode without a break: each run begins with a keyframe."""
+    """Runs of packets to decode without a break; each run begins with a keyframe."""
     runs: list[range] = []
     for number, packet in enumerate(video.packets):
         if packet.pts in wanted:
@@ -65,7 +65,7 @@ def _runs(video: Video, wanted: set[int]) -> list[range]:
 
 
 class _UnexpectedFrameError(Exception):
-    """The decoder returned something else than the packets promise."""
+    """The decoder returned another frame than the packets promise."""
 
 
 def _decode_run(video: Video, run: range, wanted: set[int]) -> Iterator[Any]:
@@ -76,7 +76,7 @@ def _decode_run(video: Video, run: range, wanted: set[int]) -> Iterator[Any]:
     for frame in _decode(codec, _needed(video, run, wanted)):
         if last_pts is None and not first.is_discard:
             if frame.pts != first.pts or not frame.key_frame:
-                raise _UnexpectedFrameError  # no keyframe, whatever the container says
+                raise _UnexpectedFrameError  # `first` is no keyframe, whatever the container says
         elif last_pts is not None and frame.pts <= last_pts:
             raise _UnexpectedFrameError
         last_pts = frame.pts
@@ -84,8 +84,8 @@ def _decode_run(video: Video, run: range, wanted: set[int]) -> Iterator[Any]:
 
 
 def _needed(video: Video, run: range, wanted: set[int]) -> Iterator[Any]:
-    """The packets of `run`, less those before its keyframe in time; the decoder is told to leave
-    out what is neither wanted nor referred to."""
+    """The packets of `run` without those presented before its keyframe. The decoder is told to skip
+    frames that are neither wanted nor referred to."""
     for number in run:
         packet = video.packets[number]
         if video.starts[number] >= run.start:
@@ -135,10 +135,10 @@ def _decode_all(
 
 
 def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
-    """Decoded frame -> RGB [H, W, 3] as the file says that it is to be shown (spm.video.shown),
-    resized.
+    """A function: decoded frame -> RGB [H, W, 3], cropped and turned as the file says, and resized.
 
-    The file's matrix and range (BT.601 where it names none), chroma as swscale repeats it.
+    Colours follow the file's matrix and range (BT.601 if it names none), chroma as swscale repeats
+    it.
     """
     from av.video.reformatter import VideoReformatter
 
@@ -153,7 +153,7 @@ def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
 
 
 def first_frame(video: Video) -> Any:
-    """As it is decoded: only that tells how it is to be turned."""
+    """The first decoded frame, which alone tells how the video is to be turned."""
     import av
 
     try:

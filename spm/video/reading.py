@@ -1,6 +1,6 @@
 """Reading frames of a video file: by PyAV, or by a library that the configuration names.
 
-Frames are uint8 RGB [n, H, W, 3], as the file says that they are to be shown (spm.video.shown). One
+Frames are uint8 RGB [n, H, W, 3], cropped and turned as the file says (spm.video.shown). One
 function resizes for all readers, so that they return the same bytes wherever they convert colours
 alike (docs/data.md).
 """
@@ -74,9 +74,9 @@ def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
 def resize(frame: Frames, *, short_side: int, keep_aspect: bool, pixel_aspect: float = 1) -> Frames:
     """[H, W, 3] with the shorter side at `short_side` pixels: PIL's antialiased bilinear filter.
 
-    The longer side keeps the aspect ratio, rounded to the nearest pixel, .5 to the even one; or
-    else is `short_side` pixels as well. Pixels of `frame` are `pixel_aspect` times as wide as high,
-    those that are returned are square. A frame of that size already is returned as it is.
+    With `keep_aspect` the longer side is rounded to the nearest pixel, .5 to the even one; without,
+    it has `short_side` pixels too. Pixels of `frame` are `pixel_aspect` times as wide as high;
+    returned pixels are square. A frame that has the new size already is returned unchanged.
     """
     from PIL import Image
 
@@ -93,7 +93,7 @@ def resize(frame: Frames, *, short_side: int, keep_aspect: bool, pixel_aspect: f
 
 
 def _read_with_library(path: Path, *, pick: Pick, resize: Resize, library: Library) -> Clip:
-    """The library turns frames, and neither crops nor stretches them."""
+    """Reads with `library`, which turns frames but neither crops nor stretches them."""
     with open_packets(path) as video:
         num_frames, first, aspect = video.num_frames, first_frame(video), video.pixel_aspect
         turn = turn_of(first)

@@ -1,8 +1,8 @@
-"""An avi: whether it was finished, and how many of its chunks are empty.
+"""An avi: whether its recording was finished, and how many of its chunks are empty.
 
     RIFF AVI  [ LIST hdrl […], LIST movi [ 00dc 01wb LIST rec  [ 00dc ] … ], idx1 ]  RIFF AVIX …
 
-A chunk is {name, size, content}; 00dc is a frame of stream 0. Where nothing new is to be shown,
+A chunk is {name, size, content}; 00dc is a frame of stream 0. If the picture does not change,
 webcams and screen recorders store a chunk of no bytes, and the header counts it as a frame.
 """
 
@@ -15,7 +15,7 @@ _ENTERED = {b"AVI ", b"AVIX", b"movi", b"rec "}
 
 
 def has_no_size(data: mmap) -> bool:
-    """Whether nobody came back to write the size of a RIFF file."""
+    """Whether the size of a RIFF file was never written."""
     return int.from_bytes(data[4:8], "little") in _UNKNOWN
 
 
@@ -27,7 +27,7 @@ def num_empty_chunks(path: Path, *, stream: int) -> int:
 
 
 def _chunks(data: mmap) -> Iterator[tuple[bytes, int]]:
-    """Name and size of each, in the order of storing; lists of chunks are entered."""
+    """Name and size of each chunk in the order of storage; lists of chunks are entered."""
     at = 0
     while at + 8 <= len(data):
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")

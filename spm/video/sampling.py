@@ -26,10 +26,10 @@ def segment_frames(
         |0 1 2|3 4 5|6 7 8|9 10 11|       |0 1 2 : 3 4 5|6 7 8 : 9 10 11|
            1     4     7    10                1     4        7     10
 
-    With P = 1 that is the middle frame of each segment; the later one of two middle frames.
+    With P = 1, sample k is the middle frame of segment k; of two middle frames, the later one.
 
-    A clip with fewer than T·P frames repeats frames by the same formula, none is made up and the
-    order stays:
+    For a clip with fewer than T·P frames, the same formula repeats frames. No frame is made up and
+    the order stays:
 
         V = 3, T = 8, P = 1:   0 0 0 1 1 2 2 2
 

@@ -2,7 +2,7 @@
 
     stored -> cropped -> each pixel as wide as the file says -> turned, mirrored
 
-Pixels are not stretched here: whoever resizes a picture is told the aspect of its pixels.
+This module stretches no pixels: the function that resizes a picture gets its pixel aspect.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from spm.base.arrays import Frames
 from spm.base.errors import DataError
 
 _WIDEST = 8
-"""Width to height of a pixel. Anamorphic films have 2.25 at most."""
+"""Largest ratio of a pixel's width to its height. Anamorphic films have 2.25 at most."""
 
 
 class Crop(NamedTuple):
@@ -38,7 +38,7 @@ UNCROPPED = Crop()
 
 @dataclass(frozen=True)
 class Turn:
-    """One of the eight ways to put a picture: rows and columns exchanged, then either reversed."""
+    """One of a picture's eight orientations: rows and columns exchanged, then either reversed."""
 
     transposed: bool = False
     rows_reversed: bool = False
@@ -55,18 +55,19 @@ class Turn:
         return np.ascontiguousarray(picture[::rows, ::columns])
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Of a picture that has these before."""
+        """Height and width after the turn of a picture that is `height` × `width` before."""
         return (width, height) if self.transposed else (height, width)
 
     def aspect(self, pixel_aspect: float) -> float:
-        """Of the turned picture's pixels."""
+        """The pixel aspect after the turn."""
         return 1 / pixel_aspect if self.transposed else pixel_aspect
 
 
 def turn_of(frame: Any) -> Turn:
-    """By the display matrix of a decoded frame: a pixel (x, y) goes to (a·x + c·y, b·x + d·y).
+    """The turn that a decoded frame's display matrix asks for.
 
-    What is turned by another angle, as by a telephone that measured 91°, gets the nearest of these.
+    The matrix moves pixel (x, y) to (a·x + c·y, b·x + d·y). Other angles, as from a telephone that
+    measured 91°, are rounded to the nearest of the eight turns.
     """
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -78,7 +79,7 @@ def turn_of(frame: Any) -> Turn:
 
 
 def pixel_aspect_of(stream: Any) -> float:
-    """Width to height of a stored pixel. Raises DataError where no picture can be meant."""
+    """Width to height of a stored pixel. Raises DataError for a ratio that no picture has."""
     aspect = float(stream.sample_aspect_ratio or 1)
     if not 1 / _WIDEST <= aspect <= _WIDEST:
         raise DataError(f"damaged: its pixels are {aspect:g} times as wide as high")
