@@ -10,11 +10,11 @@ INTEGRITY = "integrity.json"
 
 
 def measured_on(folder: Path) -> dict[str, Any]:
-    """What is to be said beside an accuracy, as the report in `folder` has it.
+    """The data that an accuracy was measured on, from the report in `folder`.
 
-    `benchmark`, `variant`, `says`, and `line`, these in words ("" for another data set); `splits`:
-    split -> how many clips of it were usable, and `line`, that in words. Raises DataError where
-    there is no report.
+    `benchmark`, `variant`, `says`, and `line`, the three in words ("" for data sets that are no
+    benchmark); `splits`: split -> the numbers of its clips, and `line`, these in words. Raises
+    DataError if there is no report.
     """
     path = folder / INTEGRITY
     if not path.is_file():

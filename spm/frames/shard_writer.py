@@ -1,4 +1,4 @@
-"""Writing one shard (its format: spm.frames.shards)."""
+"""Writing one shard (the format: spm.frames.shards)."""
 
 import tempfile
 import zlib
@@ -28,7 +28,7 @@ def write_shard(
     storage: Storage,
     jpeg_quality: int,
 ) -> None:
-    """Writes clips as they come, each an id with its frames, or with the reason of its rejection.
+    """Writes clips as they come: each is an id with its frames, or with the error that rejects it.
 
     No more than one clip is held in memory. The file appears at the end, or not at all.
     """

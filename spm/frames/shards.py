@@ -28,26 +28,27 @@ from spm.base.errors import DataError
 Storage = Literal["raw", "jpeg"]
 
 REBUILD = "dvc repro -f -s frames"
-"""Of this stage alone: `-f` without `-s` renders the built-in clips anew as well."""
+"""Reruns the stage `frames` alone: `-f` without `-s` would also render the built-in clips again."""
 REBUILD_DAMAGED = "touch {path} && chmod u+w {path} && " + REBUILD
-"""The store and DVC's cache share the damaged file, and would give it back. The stage `frames`
-trusts a file whose time is as it was, DVC one that is read-only."""
+"""The store and DVC's cache share the damaged file, and would restore it. The stage `frames` trusts
+a file whose time is unchanged (hence touch), and DVC trusts a read-only file (hence chmod)."""
 
 FRAME = np.dtype([("end", "<i8"), ("crc32", "<u4")])
 TABLES = ("frames", "clips", "rejected")
 
 
 def new_array(shape: tuple[int, ...]) -> Frames:
-    """Memory of its own for a clip's frames."""
+    """A new array for a clip's frames: the default `scratch` of `Shard.read`."""
     return np.empty(shape, np.uint8)
 
 
 class Shard:
     """A shard opened for reading.
 
-    Frames are taken from the mapped file at the position where HDF5 keeps them, without HDF5: it
-    serves one thread at a time and does not survive a fork. Each frame is checked the first time
-    that it is read. Raises DataError, with the command that rebuilds the shard, for a damaged one.
+    Frames are read from the mapped file at the position where HDF5 keeps them, without HDF5, which
+    serves one thread at a time and does not survive a fork. The first time that a frame is read,
+    its checksum is compared. Raises DataError, with the command that rebuilds it, for a damaged
+    shard.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +81,8 @@ class Shard:
 
     @property
     def is_final(self) -> bool:
-        """Whether decoding the same videos again must give the same: no rejection is transient."""
+        """Whether decoding the same videos again must give the same shard: no rejection is
+        transient."""
         return not self.rejected["transient"].any()
 
     def read(
@@ -90,10 +92,10 @@ class Shard:
         frames: npt.NDArray[np.int64] | None = None,
         scratch: Callable[[tuple[int, ...]], Frames] = new_array,
     ) -> Frames:
-        """[n, H, W, 3] of clip `row`: the frames with these numbers in the clip, or all of them.
+        """Frames of clip `row`, [n, H, W, 3]: those with the numbers `frames` in the clip, or all.
 
-        Raw frames next to each other in the file are a read-only view of it: who crops them copies
-        no other pixel. JPEG is decoded into the array that `scratch` gives for a shape.
+        Raw frames next to each other in the file are a read-only view of it, so that cropping
+        copies only the crop. JPEG is decoded into the array that `scratch` gives for a shape.
         """
         clip = self.clips[row]
         numbers = np.arange(self.frames_per_clip) if frames is None else frames
@@ -121,13 +123,14 @@ class Shard:
         return run.reshape(-1, *shape[1:])
 
     def _stored(self, place: int) -> npt.NDArray[np.uint8]:
-        """The bytes of a frame, by its place in the shard; checked the first time."""
+        """The bytes of the frame at `place` in the shard; their checksum is compared the first
+        time."""
         data = self._data[self._ends[place] : self._ends[place + 1]]
         self._verify(place, data)
         return data
 
     def _read_ahead(self, first: int, last: int) -> None:
-        """Asks for a clip's bytes at once: where they come from a disk, page by page is slow."""
+        """Asks the system for all bytes of a clip at once: from a disk, page by page is slow."""
         start = int(self._ends[first]) // mmap.PAGESIZE * mmap.PAGESIZE
         self._map.madvise(mmap.MADV_WILLNEED, start, int(self._ends[last + 1]) - start)
 
@@ -148,7 +151,7 @@ def tables_crc32(tables: dict[str, Any]) -> int:
 
 
 def _runs(numbers: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Slices of `numbers` in which each is one more than the one before."""
+    """Start and end of the slices of `numbers` that count up by one."""
     breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
     edges = [0, *breaks.tolist(), len(numbers)]
     return list(pairwise(edges))

@@ -2,7 +2,7 @@
 
 T segments, P samples in each. A clip is named by its number: its row in `FrameStore.clips`.
 
-What repeats from clip to clip (class, split, shard) is held once, with a number per clip: a million
+Values that repeat (class, split, shard) are held once, with a number per clip, so that a million
 clips load in about a second (bench/growth.py).
 """
 
@@ -42,7 +42,7 @@ class FrameStore:
     samples_per_segment: int
     """P."""
     identity: str
-    """Names the data: two stores with the same clips and frames have the same."""
+    """A hash of the data: stores with the same clips and frames have the same identity."""
 
     def __init__(self, folder: Path) -> None:
         index = folder / INDEX
@@ -64,7 +64,8 @@ class FrameStore:
     def classes(self, split: str) -> dict[str, npt.NDArray[np.int64]]:
         """Clip numbers of each class of `split`, the classes sorted by name.
 
-        A class that lost all its clips is there, with none: who draws episodes must know of it.
+        A class without usable clips has an empty array, so that drawing episodes can take notice of
+        it.
         """
         clips = np.flatnonzero(pc.equal(self.clips["split"], split).to_numpy())
         labels, label_of = _encoded(self.clips["class"])
@@ -106,7 +107,7 @@ class FrameStore:
 
 
 def _class_names(table: pa.Table) -> dict[str, list[str]]:
-    """Split -> its classes, sorted, whatever became of their clips."""
+    """Split -> its classes, sorted, including classes without usable clips."""
     splits, split_of = _encoded(table["split"])
     labels, label_of = _encoded(table["class"])
     pairs = np.unique(split_of.astype(np.int64) * len(labels) + label_of)

@@ -28,17 +28,17 @@ Action = Callable[[Times], tuple[Pose, ...]]
 
 
 def backwards(action: Action) -> Action:
-    """The same frames, the last one first."""
+    """`action` played backwards."""
     return lambda t: action(1 - t)
 
 
 def and_back(action: Action) -> Action:
-    """All of it in half the time, then backwards."""
+    """All of `action` in half the time, then backwards."""
     return lambda t: action(1 - np.abs(2 * t - 1))
 
 
 def only_half(action: Action) -> Action:
-    """The first half at the usual pace, then nothing."""
+    """The first half of `action` at the usual pace, then a standstill."""
     return lambda t: action(np.minimum(t, 0.5))
 
 
@@ -146,6 +146,6 @@ def putting_behind(t: Times) -> tuple[Pose, ...]:
 
 
 def pushing_right(t: Times) -> tuple[Pose, ...]:
-    """Something flat and tall behind, the pushed object before it."""
+    """A narrow, tall object on the left pushes the other object to the right."""
     x = ramp(t, -0.65, 0.65)
     return Pose(x=x - 0.45, width=0.5, height=1.7), Pose(x=x + 0.4)

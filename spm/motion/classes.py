@@ -1,8 +1,8 @@
 """The action classes of the built-in data set `motion`, worded as Something-Something words them.
 
 An action says where its one or two objects are at each time, and nothing about what they look
-like: `spm.motion.look` draws that for each clip, in the same way whatever the class. Most classes
-have a partner that is the same action backwards (`REVERSED`): the frames are the same, and only
+like: `spm.motion.look` draws this for each clip, in the same way for all classes. Most classes
+have a partner with the same action backwards (`REVERSED`): the frames are the same, and only
 their order in time tells the two apart. Others look alike for half of the clip (`…_and_back`,
 `…_stopping_halfway`).
 
@@ -81,7 +81,7 @@ _UNPAIRED: dict[str, Action] = {
 }
 
 REVERSED: dict[str, str] = {forwards: backwards for forwards, backwards, _ in _PAIRS}
-"""Class -> the class that is the same frames in the opposite order."""
+"""Class -> the class with the same frames in the opposite order."""
 
 ACTIONS: dict[str, Action] = (
     {forwards: action for forwards, _, action in _PAIRS}

@@ -1,7 +1,7 @@
-"""What a clip of the built-in data set looks like, whatever its class shows.
+"""The look of a clip of the built-in data set, whatever the clip's class.
 
-Everything here is drawn from one distribution for all classes, two objects included where the
-action has one, so that nothing but the poses tells a class. RGB colours are in [0, 255].
+Everything here is drawn from one distribution for all classes, with two objects even for an action
+of one, so that only the poses tell the class. RGB colours are in [0, 255].
 """
 
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from spm.motion.shapes import SHAPES
 
 SIDE = 80
-"""Pixels of the square picture."""
+"""Side of the square picture in pixels."""
 FRAMES_PER_SECOND = 12
 SHORTEST, LONGEST = 24, 48
-"""Frames of a clip: 2 to 4 seconds."""
+"""Number of frames of a clip: 2 to 4 seconds."""
 
 Floats = NDArray[np.floating[Any]]
 
 
 class Look(NamedTuple):
-    """One thing: its shape, size and colours."""
+    """The shape, size and colours of one object."""
 
     shape: str
     radius: float
@@ -29,7 +29,7 @@ class Look(NamedTuple):
     angle: float
     """Radians, clockwise, in addition to the pose's."""
     colours: Floats
-    """[2, 3]: of its left and its right part."""
+    """[2, 3]: RGB of the object's left and of its right part."""
 
 
 class Nuisance(NamedTuple):
@@ -37,11 +37,11 @@ class Nuisance(NamedTuple):
 
     num_frames: int
     hold: tuple[float, float]
-    """Share of the clip in which nothing has begun yet, and in which all is over."""
+    """Shares of the clip before the action begins, and after the action has ended."""
     warp: float
-    """In [-1, 1]: faster at first (positive) or later."""
+    """In [-1, 1]: the action is faster at first (positive) or later (negative)."""
     reach: float
-    """Pixels that a pose's 1.0 stands for."""
+    """Number of pixels that a pose's 1.0 stands for."""
     centre: Floats
     """[2]: x, y in pixels."""
     background: Floats
@@ -56,7 +56,7 @@ class Nuisance(NamedTuple):
 
 
 def draw_nuisance(rng: np.random.Generator) -> Nuisance:
-    """One clip's."""
+    """Draws the nuisance of one clip."""
     base = rng.uniform(80, 175, size=3)
     return Nuisance(
         num_frames=int(rng.integers(SHORTEST, LONGEST, endpoint=True)),
@@ -82,7 +82,7 @@ def times(nuisance: Nuisance) -> Floats:
 
 
 def _object(rng: np.random.Generator, *, base: Floats) -> Look:
-    """Well apart from the background, as often brighter as darker than it."""
+    """An object that contrasts with the background, brighter or darker than it equally often."""
     offset = rng.choice([-1, 1]) * rng.uniform(60, 90) + rng.uniform(-35, 35, size=3)
     first = base + offset
     second = base + offset * rng.uniform(0.9, 1.5) + rng.uniform(-30, 30, size=3)
@@ -105,7 +105,7 @@ def _distractor(rng: np.random.Generator, *, base: Floats) -> Look:
 
 
 def _distractor_path(rng: np.random.Generator) -> Floats:
-    """A drift that begins somewhere on a ring around the middle and crosses what happens there."""
+    """A drift that begins on a ring around the middle of the picture and crosses the action."""
     direction = rng.uniform(0, 2 * np.pi)
     start = SIDE * (0.5 + rng.uniform(0.2, 0.4) * np.array([np.cos(direction), np.sin(direction)]))
     return np.stack([start, start + SIDE * rng.uniform(-0.25, 0.25, size=2)])

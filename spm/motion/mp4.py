@@ -1,4 +1,4 @@
-"""Frames to an H.264 mp4 file, the same bytes each time."""
+"""Writing frames to an H.264 mp4 file, with the same bytes each time."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,13 +11,14 @@ from spm.base.atomic import atomic_path
 
 _X264 = {"preset": "veryfast", "crf": "26", "g": "12", "threads": "1", "mbtree": "0"}
 """One thread: with more, x264 may divide its bits differently. No macroblock tree: on pictures this
-small it reads memory that nobody wrote, and the bytes depend on what the process did before."""
+small x264 reads uninitialised memory for it, and the bytes depend on what the process did before.
+"""
 _BIT_EXACT = {"fflags": "+bitexact"}
-"""No version of the muxer in the file."""
+"""Leaves the muxer's version out of the file."""
 
 
 def write_mp4(frames: NDArray[np.uint8], path: Path, *, frames_per_second: int) -> None:
-    """[F, H, W, 3] RGB with even sides, as yuv420p. The file is there whole or not at all."""
+    """Writes [F, H, W, 3] RGB frames with even sides as yuv420p. The file is complete or absent."""
     with (
         atomic_path(path) as temporary,
         av.open(str(temporary), "w", format="mp4", container_options=_BIT_EXACT) as container,

@@ -1,4 +1,4 @@
-"""One clip of the built-in data set: from a class and a seed to frames.
+"""Rendering one clip of the built-in data set from a class and a seed.
 
 frames = render_clip(name, seed=0, number=3)      # [F, SIDE, SIDE, 3] uint8, RGB
 """
@@ -18,7 +18,7 @@ from spm.motion.shapes import SHAPES
 Floats = NDArray[np.floating[Any]]
 
 _STRETCH = np.float32(1.2)
-"""Things are wider than high, so that a turn shows on every shape."""
+"""Objects are wider than high, so that a turn shows on every shape."""
 _ROWS, _COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32) + np.float32(0.5)
 
 
@@ -50,7 +50,7 @@ def _in_pixels(pose: Pose, nuisance: Nuisance) -> Pose:
 
 
 def _paint(frames: Floats, look: Look, pose: Pose) -> None:
-    """Draws one thing over the frames, its edge smoothed over one pixel."""
+    """Draws one object over the frames, its edge smoothed over one pixel."""
     u, v = _own_coordinates(look, pose, num_frames=len(frames))
     size = _column(look.radius * np.minimum(pose.width, pose.height), num_frames=len(frames))
     cover = np.clip((1 - SHAPES[look.shape](u, v)) * size + 0.5, 0, 1)
@@ -61,7 +61,7 @@ def _paint(frames: Floats, look: Look, pose: Pose) -> None:
 
 
 def _own_coordinates(look: Look, pose: Pose, *, num_frames: int) -> tuple[Floats, Floats]:
-    """Each pixel as the thing sees it, in radii: two of [F, SIDE, SIDE]."""
+    """Each pixel's u and v, coordinates in the object's own radii: two of [F, SIDE, SIDE]."""
     x, y, width, height, angle = (_column(value, num_frames=num_frames) for value in pose)
     cos, sin = np.cos(angle + np.float32(look.angle)), np.sin(angle + np.float32(look.angle))
     right, down = _COLUMNS - x, _ROWS - y

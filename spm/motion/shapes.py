@@ -1,7 +1,7 @@
-"""Outlines of the things in the built-in clips.
+"""Outlines of the objects in the built-in clips.
 
-A shape is a function of u and v, a pixel's coordinates in units of the thing's radius: below 1
-inside, 1 on the outline, growing about as fast as the distance.
+A shape is a function of u and v, a pixel's coordinates in units of the object's radius. Its value
+is below 1 inside, 1 on the outline, and grows about as fast as the distance.
 """
 
 from collections.abc import Callable
