@@ -31,9 +31,9 @@ def experiments(
 ) -> int:
     """Runs a grid of experiments, and tabulates it.
 
-    A grid is a file in pipeline/grids, or any other (pipeline.grids.grid says what stands in it).
-    Points that were measured already, by this grid or another, are not run again; run it again
-    after a failure, a kill or an edit, and it does what is missing.
+    A grid is a file in pipeline/grids, or any other YAML file (pipeline.grids.grid explains the
+    format). Points that this or another grid has measured are not run again: after a failure, a
+    kill or an edit, the same command runs only the missing points.
 
     The table is in data/experiments/<name>: table.md, table.parquet, table.png. The name is the
     grid's; for a file elsewhere a hash of its path is added.
@@ -48,7 +48,7 @@ def experiments(
 
 
 def main() -> int:
-    """0; 1 where a point failed."""
+    """Exit status: 0, or 1 if a point failed."""
     return run_app(app, prog="python -m pipeline.experiments")
 
 

@@ -1,9 +1,9 @@
-"""Which shards of a store are sound: each is read whole once, and again when it has changed.
+"""Which shards of a store are sound. Each shard is read whole once, and again when it has changed.
 
 `checked.json` in the store notes the stamps of the shards that were read and found sound. Damage
-that leaves size, time and inode as they were, as a failing disk does, is not noticed here: every
-frame has a checksum, which training and evaluation compare when they read it (spm.frames.shards).
-Without the file, all shards are read again.
+that leaves size, time and inode unchanged, as by a failing disk, is not noticed here: every frame
+has a checksum, which training and evaluation compare when they read it (spm.frames.shards). Without
+`checked.json`, all shards are read again.
 """
 
 import sys
@@ -17,11 +17,11 @@ from spm.frames.shards import Shard
 
 CHECKED = "checked.json"
 _SAVE_SECONDS = 10
-"""So that a check of a large store that is killed goes on where it was."""
+"""The interval of saving the notes: a check that is killed goes on from there."""
 
 
 def sound_shards(names: Iterable[str], *, store: Path) -> set[str]:
-    """Those of `names` that the store has, final and undamaged. Says which ones are damaged."""
+    """Those of `names` whose shards the store has, final and undamaged. Prints the damaged ones."""
     notes, sound, saved = FileNotes(store / CHECKED), set(), time.monotonic()
     for name in names:
         if not (store / name).exists():
@@ -39,12 +39,12 @@ def sound_shards(names: Iterable[str], *, store: Path) -> set[str]:
 
 
 def _is_sound(path: Path) -> bool:
-    """Reads the shard whole, with checksums."""
+    """Whether the shard is undamaged and final; reads it whole and compares its checksums."""
     try:
         shard = Shard(path)
         shard.check()
     except DataError:
         print(f"warning: {path} is damaged: decoding its clips again", file=sys.stderr)
-        path.chmod(0o644)  # DVC's cache may share the file, and checks only what is writable
+        path.chmod(0o644)  # DVC's cache may share the file, and checks writable files only
         return False
     return shard.is_final

@@ -1,4 +1,4 @@
-"""The Dask cluster that a flow is sent to."""
+"""The Dask cluster that decodes shards."""
 
 import socket
 from typing import Any
@@ -11,10 +11,11 @@ _CONNECT_SECONDS = 10
 
 
 def own_address(scheduler: str) -> str:
-    """The address of this machine in the network of the cluster, where its workers reach it.
+    """The address of this machine at which the cluster's workers reach it.
 
-    Says how many workers there are, and has them ask Prefect's server there without a proxy. Raises
-    ConfigError where no scheduler answers, or a worker does not know this project.
+    Prints how many shards the workers can decode at a time, and has the workers ask Prefect's
+    server at this address without a proxy. Raises ConfigError if no scheduler answers, or if a
+    worker cannot import this project.
     """
     from distributed import Client
     from distributed.comm.addressing import get_address_host_port
@@ -45,7 +46,7 @@ def _prepare_workers(client: Any, address: str) -> None:
 
     try:
         client.register_plugin(AskDirectly(*[address, *THIS_MACHINE] if is_near() else []))
-    except Exception as error:  # Dask knows no class for what went wrong in a worker
+    except Exception as error:  # a worker's error may have any class
         raise ConfigError(
             f"a Dask worker cannot run this project's code ({error}): start the workers in the "
             "same checkout and environment as the stage, with PYTHONPATH=. there"

@@ -1,8 +1,8 @@
-"""Filling the shard store: what is missing there is decoded.
+"""Filling the shard store: the shards that it lacks are decoded.
 
 A shard appears in the store whole or not at all, so a run that was killed goes on where it stopped.
-Clips are read in other processes (pipeline.decoding.isolated_reader): whatever a file does to its
-reader, the rest goes on.
+Clips are read in other processes (pipeline.decoding.isolated_reader), so that a file that crashes
+its reader stops nothing else.
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ def fill_store(
     runtime: RuntimeConfig,
     prefect_home: Path,
 ) -> int:
-    """Decodes those of `shards` that `store` lacks, or has damaged; returns how many these were.
+    """Decodes the `shards` that `store` lacks or has damaged; returns the number of these.
 
     `videos` is the data set's folder. Clips that cannot be used are recorded in their shard with
     the reason. A shard with clips that ran out of time or memory is decoded once more, alone, and
-    again at the next call. Raises DataError where videos are missing, before anything is decoded.
+    again at the next call. Raises DataError if videos are missing, before anything is decoded.
     """
     sound = sound_shards([shard.name for shard in shards], store=store)
     missing = [shard for shard in shards if shard.name not in sound]
@@ -64,7 +64,7 @@ def _decode(
 
 
 def _decode_unsure_again(shards: Sequence[PlannedShard], *, job: DecodeJob) -> None:
-    """With nothing beside them, those with clips that ran out of time or memory."""
+    """Decodes shards with clips that ran out of time or memory once more, one shard at a time."""
     unsure = [shard for shard in shards if not Shard(job.store / shard.name).is_final]
     if unsure:
         print(f"clips of {len(unsure)} shards ran out of time or memory: once more, alone")

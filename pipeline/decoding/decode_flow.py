@@ -14,7 +14,7 @@ from spm.base.progress import progress_bar
 
 
 def decode_here(shards: Sequence[PlannedShard], *, job: DecodeJob, workers: int) -> None:
-    """`workers` shards at the same time. The first error of a task is raised."""
+    """Decodes `workers` shards at the same time. Raises the first error of a task."""
     from prefect.task_runners import ThreadPoolTaskRunner
 
     with _progress(shards) as bar, Readers(job.limits) as readers:
@@ -24,7 +24,8 @@ def decode_here(shards: Sequence[PlannedShard], *, job: DecodeJob, workers: int)
 
 
 def decode_in_cluster(shards: Sequence[PlannedShard], *, job: DecodeJob, scheduler: str) -> None:
-    """As many shards at the same time as the cluster has threads. Raises the first error."""
+    """Decodes as many shards at a time as the cluster has threads. Raises the first error of a
+    task."""
     from prefect_dask.task_runners import DaskTaskRunner
 
     with _progress(shards) as bar:
@@ -34,8 +35,8 @@ def decode_in_cluster(shards: Sequence[PlannedShard], *, job: DecodeJob, schedul
 
 
 class _Here:
-    """Something that stays in this process. Prefect sends the flow, and all that its function
-    holds, along with each task."""
+    """A value that stays in this process: its pickled copy is empty. Prefect sends the flow, and
+    all that the flow's function holds, along with each task."""
 
     def __init__(self, value: Any = None) -> None:
         self.value = value
@@ -45,7 +46,7 @@ class _Here:
 
 
 def _fan_out(work: Sequence[tuple[Callable[[], None], int]], *, runner: Any, bar: Any) -> None:
-    """One task for each piece of work, after which the bar advances by so many clips."""
+    """Runs each piece of work as a task, then advances the bar by the piece's number of clips."""
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
     from prefect.futures import as_completed
@@ -65,7 +66,7 @@ def _fan_out(work: Sequence[tuple[Callable[[], None], int]], *, runner: Any, bar
             bar.update(futures[future])
 
     for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is raised
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # failures are raised instead
     with asked_directly():
         decode_all()
 
@@ -76,7 +77,7 @@ def _progress(shards: Sequence[PlannedShard]) -> Any:
 
 
 def _locked(call: Callable[[], Any]) -> Callable[[], None]:
-    """`call`, for several threads."""
+    """`call` behind a lock, so that several threads can call it."""
     lock = threading.Lock()
 
     def locked() -> None:

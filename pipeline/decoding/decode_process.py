@@ -1,7 +1,8 @@
 """Starting, asking and ending one pipeline.decoding.decode_worker.
 
-A plain subprocess and a socket pair, not multiprocessing: nothing of the caller's `__main__` is
-imported, and a Dask worker, which may have no children of multiprocessing, can hold one.
+A plain subprocess and a socket pair replace multiprocessing: the worker does not import the
+caller's `__main__`, and a Dask worker, which may not start children by multiprocessing, can start
+it.
 """
 
 import os
@@ -27,8 +28,8 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 class DecodeProcess:
     """A worker that is ready for requests.
 
-    `channel` ends (EOFError, ConnectionError) when the worker does. Raises RuntimeError where it
-    does not start.
+    When the worker ends, `channel` raises EOFError or ConnectionError. Raises RuntimeError if the
+    worker does not start.
     """
 
     channel: ClipChannel
@@ -46,26 +47,26 @@ class DecodeProcess:
                 stderr=log,
                 env=environment() | _ONE_THREAD,
             )
-            theirs.close()  # or the worker's end would be no end of the connection
+            theirs.close()  # else the connection would outlive the worker
             self._wait(log)
 
     def memory_mb(self) -> float:
-        """What it has in memory now; 0 once it has ended."""
+        """The worker's memory now, in MB; 0 once the worker has ended."""
         try:
             return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
         except psutil.NoSuchProcess:
             return 0.0
 
     def exit_signal(self) -> signal.Signals | None:
-        """What ended the worker, once the channel has ended; None where it was no signal."""
+        """The signal that ended the worker, once the channel has ended; None if no signal did."""
         try:
             status = self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:  # it lost the channel, and lives
+        except subprocess.TimeoutExpired:  # the worker lost the channel, and lives
             return None
         return signal.Signals(-status) if status < 0 else None
 
     def kill(self) -> None:
-        """Ends it, whatever it does. One that waits for a disk goes when the disk answers."""
+        """Kills the worker. A worker that waits for a disk ends when the disk answers."""
         self.channel.connection.close()
         os.close(self.channel.pixels)
         self._process.kill()

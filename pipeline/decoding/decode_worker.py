@@ -1,8 +1,8 @@
-"""The process that reads clips, so that a file that ends it ends nothing else.
+"""The worker: a process that reads clips, so that a file that crashes it crashes nothing else.
 
-Started and watched by pipeline.decoding.decode_process. A request is a path and how to read it;
-the answer is a clip or an exception. It imports what reading needs and no more, because every
-crash starts it anew, and it ends when its parent does.
+pipeline.decoding.decode_process starts and watches it. A request is a path and a FramesConfig; the
+answer is a clip or an exception. The worker imports no more than reading needs, because it is
+started anew after every crash, and it ends when its parent ends.
 """
 
 import os
@@ -26,9 +26,9 @@ _OUT_OF_MEMORY_SCORE = Path("/proc/self/oom_score_adj")
 
 
 def _serve(channel: ClipChannel, *, alarm_seconds: float) -> None:
-    """Answers until the parent closes the connection, or is gone.
+    """Answers requests until the parent closes the connection, or is gone.
 
-    A clip that hangs is the parent's to end. Where the parent is gone, the alarm ends it.
+    If a clip hangs, the parent ends this process; if the parent is gone, the alarm does.
     """
     channel.connection.send(READY)
     while True:
@@ -40,19 +40,19 @@ def _serve(channel: ClipChannel, *, alarm_seconds: float) -> None:
 
 
 def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
-    """The clip, or why there is none: DataError for the file, any other for the machine."""
+    """The clip, or an error: DataError if the file is at fault, any other if the machine is."""
     try:
         return read_clip(path, frames=frames)
     except (DataError, OSError, ImportError) as error:
         return _OUT_OF_MEMORY if isinstance(error.__cause__, MemoryError) else error
     except MemoryError:
         return _OUT_OF_MEMORY
-    except Exception as error:  # of a library that a damaged file has led astray
+    except Exception as error:  # a library's, caused by a damaged file
         return DataError(f"the reader failed: {type(error).__name__}: {error}")
 
 
 def _stand_back() -> None:
-    """The first to go when the machine runs out of memory; silent; a Ctrl-C is for the parent."""
+    """Lets Linux kill this process first if memory runs out; silences stderr, ignores Ctrl-C."""
     if _OUT_OF_MEMORY_SCORE.exists():
         _OUT_OF_MEMORY_SCORE.write_text("1000", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
@@ -61,7 +61,7 @@ def _stand_back() -> None:
 
 
 if __name__ == "__main__":
-    import av  # noqa: F401  now, and not in the first clip's time
+    import av  # noqa: F401  now, not within the first clip's time limit
     import PIL.Image  # noqa: F401
 
     _stand_back()

@@ -28,7 +28,7 @@ def write_folder(
     store: Path,
     frames: FramesConfig,
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """Writes `folder` anew from the store, which has all of `shards`.
+    """Writes `folder` anew from `store`, which must have all of `shards`.
 
     Returns the index and the integrity report.
     """
@@ -44,9 +44,9 @@ def write_folder(
 
 
 def integrity(index: pa.Table) -> dict[str, Any]:
-    """What became of the clips: how many, of which class, who read them, why some are unusable.
+    """The integrity report: clips by status, class, reader and reason, and the unusable clips.
 
-    Files that no split asks for are only counted, among the reasons.
+    Files that no split asks for count only among the reasons.
     """
     asked = index.filter(pc.not_equal(index["split"], ""))
     unusable = asked.filter(pc.not_equal(asked["status"], "ok"))
@@ -67,7 +67,7 @@ def integrity(index: pa.Table) -> dict[str, Any]:
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    """Value -> how often, sorted; "" is none."""
+    """Value -> its number of rows, sorted; "" is not counted."""
     found = pc.value_counts(column.filter(pc.not_equal(column, "")))
     return dict(sorted((entry["values"], entry["counts"]) for entry in found.to_pylist()))
 

@@ -1,6 +1,6 @@
-"""The index of data/frames: a row for every clip of the manifest, with what became of it.
+"""The index of data/frames: a row for every clip of the manifest, with the outcome of decoding it.
 
-Columns are joined by Arrow: a million clips take seconds, and no Python object each.
+Arrow joins the columns: a million clips take seconds, and no Python object each.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ SCHEMA = pa.schema(
     ]
 )
 _OF_CLIPS = (b"benchmark", b"variant", b"says", b"published")
-"""Metadata of the manifest that the index keeps; the data set's name is none of them."""
+"""Keys of the manifest's metadata that the index keeps: all but the data set's name."""
 _ABSENT = {"reader": "", "shard": "", "row": -1, "video_frames": 0, "width": 0, "height": 0}
 _ABSENT["transient"] = False
 
@@ -32,7 +32,7 @@ _ABSENT["transient"] = False
 def build_index(
     manifest: pa.Table, *, shards: Sequence[PlannedShard], store: Path, frames: FramesConfig
 ) -> pa.Table:
-    """Rows sorted by id. `store` has all of `shards`."""
+    """The index, its rows sorted by id. `store` must have all of `shards`."""
     clips = manifest.sort_by("id")
     outcomes = [SCHEMA.empty_table(), *(_outcomes(store / shard.name) for shard in shards)]
     decoded = pa.concat_tables(outcomes, promote_options="default").combine_chunks()
@@ -47,7 +47,8 @@ def build_index(
 
 
 def _outcomes(path: Path) -> pa.Table:
-    """The clips of one shard; null where the shard says nothing."""
+    """The usable and the rejected clips of one shard; columns that the shard does not know are
+    null."""
     shard = Shard(path)
     usable = {
         "id": _text(shard.clips["id"]),
@@ -66,7 +67,7 @@ def _outcomes(path: Path) -> pa.Table:
 
 
 def _column(name: str, *, decoded: pa.Table, clips: pa.Table) -> pa.ChunkedArray:
-    """What decoding says of each clip; or else the manifest; or else that there is nothing."""
+    """A column: each clip's value from decoding, else from the manifest, else from `_ABSENT`."""
     known = [table[name] for table in (decoded, clips) if name in table.column_names]
     absent = [pa.scalar(_ABSENT[name], SCHEMA.field(name).type)] if name in _ABSENT else []
     return pc.coalesce(*known, *absent)

@@ -1,8 +1,9 @@
-"""Reading clips in processes of their own: what a file does to its reader ends that process only.
+"""Reading clips in processes of their own: a file that crashes its reader ends that process only.
 
-A crash is the file's fault, as an error of the decoder is. Time and memory may be this machine's.
-Nothing is denied to a process, it is watched: decoders meet a refused allocation in many ways
-(`Invalid data`, a crash, a short video), and a limit must not change what is said of a file.
+A crash is the file's fault, as an error of the decoder is. Running out of time or memory may be
+this machine's fault. A process is watched but not limited: decoders meet a refused allocation in
+many ways (`Invalid data`, a crash, a short video), and a limit must not change the verdict on a
+file.
 """
 
 import signal
@@ -31,16 +32,16 @@ _CRASHES = {
 
 
 class _CrashError(DataError):
-    """The decoder ended its process, or its connection."""
+    """The decoder ended its process, or closed the connection."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one clip may take."""
+    """The time and memory that reading one clip may take."""
 
     seconds: float
     memory_mb: float
-    """Of the process that reads it; without a clip that has 90."""
+    """Memory of the process that reads the clip; without a clip this process takes 90 MB."""
 
 
 class IsolatedReader:
@@ -51,10 +52,10 @@ class IsolatedReader:
         self._process: DecodeProcess | None = None
 
     def read(self, path: Path, *, frames: FramesConfig) -> Clip:
-        """As spm.video.reading.read_clip; raises TransientError where a limit was reached."""
+        """Like spm.video.reading.read_clip; raises TransientError if a limit was reached."""
         try:
             answer = self._ask(path, frames)
-        except _CrashError:  # or was it a file before, that left the process damaged?
+        except _CrashError:  # an earlier file may have left the process damaged
             answer = self._ask(path, frames)
         if isinstance(answer, Exception):
             raise answer
@@ -66,7 +67,7 @@ class IsolatedReader:
             self._process = None
 
     def _ask(self, *request: Any) -> Clip | Exception:
-        """The worker's answer. Raises DataError in place of one that never comes."""
+        """The worker's answer. Raises DataError if the worker ends without an answer."""
         if self._process is None:
             self._process = DecodeProcess(alarm_seconds=2 * self._limits.seconds)
         process = self._process
@@ -104,7 +105,7 @@ def _reason(ended_by: signal.Signals | None) -> DataError:
 
 
 class Readers:
-    """Readers for as many threads as ask at the same time. Closed at the end of the block."""
+    """A reader for each thread that reads at the same time; all are closed at the block's end."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

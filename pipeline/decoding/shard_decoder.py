@@ -1,4 +1,4 @@
-"""Decoding one shard: on this machine, or on one of a cluster that shares its storage."""
+"""Decoding one shard: on this machine, or on a machine of a cluster that shares its storage."""
 
 import socket
 import sys
@@ -16,10 +16,10 @@ from spm.video.clip import Clip
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """What decoding needs to know beside the clips. It can be sent to another machine."""
+    """Everything that decoding needs besides the clips. It can be sent to another machine."""
 
     store: Path
-    """Absolute, as is `videos`: other machines know both under the same path."""
+    """An absolute path, like `videos`; other machines must have both under the same path."""
     videos: Path
     """The data set's folder."""
     frames: FramesConfig
@@ -33,7 +33,7 @@ def decode_shard(
 ) -> None:
     """Writes the shard into the store. `advance` is called after each clip.
 
-    Clips that cannot be used are recorded with the reason. An error of the machine is raised.
+    Clips that cannot be used are recorded with the reason. Errors of the machine are raised.
     """
 
     def clips(reader: IsolatedReader) -> Iterator[tuple[str, Clip | DataError]]:
@@ -52,11 +52,11 @@ def decode_shard(
 
 
 def decode_shard_in_cluster(shard: PlannedShard, *, job: DecodeJob) -> None:
-    """As decode_shard, with a reader of its own.
+    """Like decode_shard, with readers of its own.
 
-    Raises DataError where this machine has other code or packages than the one that planned the
-    shard: what it would write is not what the shard's name says. Raises it as well where this
-    process would look for the clips under other names.
+    Raises DataError if this machine's code or packages differ from those that planned the shard,
+    because the shard's name is a hash of them. Also raises it if this process does not read file
+    names as UTF-8, because it would not find the clips.
     """
     if sys.getfilesystemencoding() != "utf-8":
         raise DataError(

@@ -1,8 +1,8 @@
-"""Which shards a manifest needs, and what each is called.
+"""Which shards a manifest needs, and their names.
 
-A clip goes to a shard by a hash of its id, so that a new clip changes one shard. A shard is named
-by the fingerprint of all that decides its bytes, so that a store can keep shards of many manifests
-and parameters side by side.
+A clip goes to a shard by a hash of its id, so that a new clip changes one shard. A shard's name is
+a hash of everything that decides its bytes, so that a store can keep shards of many manifests and
+parameters side by side.
 """
 
 import hashlib
@@ -45,12 +45,12 @@ def plan_shards(manifest: pa.Table, *, frames: FramesConfig) -> list[PlannedShar
 
 
 def recipe_hash(frames: FramesConfig) -> str:
-    """Of the parameters, code and packages that decide a shard's bytes besides its clips."""
+    """A hash of the parameters, code and packages that decide a shard's bytes besides its clips."""
     return value_hash(_recipe(frames))
 
 
 def decoding_packages(reader: str) -> dict[str, str]:
-    """Package -> version, of those that decide what `reader` (frames.reader) returns."""
+    """Package -> version, of the packages that decide what `reader` (frames.reader) returns."""
     return versions([*DECODING, *([reader] if reader in LIBRARIES else [])])
 
 
@@ -65,7 +65,7 @@ def _name(clips: list[dict[str, str]], recipe: dict[str, Any]) -> str:
 
 
 def _recipe(frames: FramesConfig) -> dict[str, Any]:
-    """All that decides a shard's bytes besides its clips."""
+    """Everything that decides a shard's bytes besides its clips."""
     values = frames.model_dump(exclude={"num_shards"})
     if frames.storage == "raw":
         del values["jpeg_quality"]
@@ -75,5 +75,6 @@ def _recipe(frames: FramesConfig) -> dict[str, Any]:
 
 @cache
 def _code() -> str:
-    """Read once: a worker that lives long is to say what it runs, not what lies there by now."""
+    """The hash of the code, computed once: a long-lived worker must report the code that it runs,
+    not later edits."""
     return code_hash(*_RECIPE)

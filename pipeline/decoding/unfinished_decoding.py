@@ -1,7 +1,7 @@
-"""Which shards a decoding needs that has not ended: noted in the store, for `make gc`.
+"""Notes in the store on the shards that unfinished decodings need, for `make gc`.
 
-shards/unfinished/<key>.json   {"recipe": "…", "shards": ["….h5", …]}, held while it runs
-shards/unfinished/lock         held while a decoding begins or ends, or gc removes shards
+shards/unfinished/<key>.json   {"recipe": "…", "shards": ["….h5", …]}, locked while decoding runs
+shards/unfinished/lock         locked while a decoding begins or ends, or gc removes shards
 """
 
 import json
@@ -20,15 +20,15 @@ from spm.base.lock import is_sole, locked, share
 class Note:
     path: Path
     recipe: str
-    """Of the shards, as `recipe_hash` gives it."""
+    """`recipe_hash` of the shards."""
     shards: frozenset[str]
     runs: bool
-    """False where it was killed, or ended with an error."""
+    """False if the decoding was killed, or ended with an error."""
 
 
 @contextmanager
 def noted(shards: Sequence[PlannedShard], *, store: Path, recipe: str) -> Iterator[None]:
-    """Notes `shards` while the block runs, and from then on where it does not end well.
+    """Notes `shards` while the block runs. If the block fails or is killed, the note stays.
 
     Of several processes that decode the same shards, the last one removes the note.
     """
@@ -50,9 +50,9 @@ def noted(shards: Sequence[PlannedShard], *, store: Path, recipe: str) -> Iterat
 
 @contextmanager
 def notes(store: Path) -> Iterator[list[Note]]:
-    """Of all decodings that have not ended, whoever runs or ran them.
+    """The notes of all unfinished decodings, by whatever process.
 
-    What would begin or end while the block runs waits for it.
+    Other decodings wait with their beginning or end until the block has ended.
     """
     with _turn(store):
         yield [_read(path) for path in sorted((store / "unfinished").glob("*.json"))]

@@ -1,4 +1,4 @@
-"""Runs what is missing of a grid, and tabulates it: what `clip-spm experiments` does."""
+"""Runs the missing points of a grid, and tabulates it: the work of `clip-spm experiments`."""
 
 import os
 import shlex
@@ -29,9 +29,9 @@ _RUNS_ALREADY = "a grid (or make gc) runs already, in process {process}: wait fo
 
 
 def run_grid(name: str, *, root: Path, jobs: int | None) -> list[Outcome]:
-    """As `experiment`, of the project in `root`; one at a time in a state folder.
+    """Runs `experiment` for the project in `root`; one grid at a time in a state folder.
 
-    Raises InputError where another runs.
+    Raises InputError if another grid runs.
     """
     state = make_writable(state_folder(root=root), named_by="CLIP_SPM_STATE")
     with locked(state / "experiments", message=_RUNS_ALREADY):
@@ -41,8 +41,8 @@ def run_grid(name: str, *, root: Path, jobs: int | None) -> list[Outcome]:
 def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[Outcome]:
     """Runs the points of the grid that are missing, `jobs` at a time; writes and prints the table.
 
-    `jobs` None: as many as runtime.workers; 0: none, the table alone. Raises InputError for what is
-    wrong with the grid, before anything runs.
+    `jobs` None: as many as runtime.workers; 0: none, the table alone. Raises InputError for an
+    error in the grid, before any point runs.
     """
     document = read_yaml(root / "params.yaml")
     grid, snapshot = load_grid(name, document=document), take_snapshot(root)
@@ -84,7 +84,7 @@ def _tasks(
     records: PointRecords,
     logs: Path,
 ) -> list[Task]:
-    """One for each key that has no record: two rows can come to the same point."""
+    """One task for each key that has no record: two rows can have the same key."""
     tasks: dict[str, Task] = {}
     for point in points:
         key = keys[point.row, point.seed]
@@ -121,7 +121,7 @@ def _run(
 
 
 def _share(task: Task, *, runner: Runner) -> None:
-    """No point is given up for it: what ails one need not ail all."""
+    """Runs the stages that the points share. If these fail, each point still runs them itself."""
     log = task.log.parent / "frames.log"
     with interrupts(runner):
         failure = runner.share(task, log=log)
@@ -134,7 +134,8 @@ def _share(task: Task, *, runner: Runner) -> None:
 
 
 def _log_table(grid: Grid, folder: Path, *, root: Path, state: Path) -> None:
-    """The points are measured: an MLflow that went away meanwhile changes nothing about that."""
+    """Logs the table to MLflow. A failure is a warning only, because the points are measured
+    already."""
     try:
         _tracking(grid, "--table", str(folder), root=root, state=state)
     except InputError as error:
@@ -142,7 +143,7 @@ def _log_table(grid: Grid, folder: Path, *, root: Path, state: Path) -> None:
 
 
 def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
-    """Asks the stages' side, which alone talks to MLflow; answers the grid's run, "" for none."""
+    """Asks the package `stages`, which alone talks to MLflow; returns the grid's run or ""."""
     command = [sys.executable, "-m", "stages.commands.grid_run", *options, "--", grid.name]
     environment = {**os.environ, "CLIP_SPM_STATE": str(state)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")

@@ -1,18 +1,18 @@
-"""A grid of experiments: a short YAML file of overrides × seeds, and the points that it comes to.
+"""A grid of experiments: a short YAML file of overrides × seeds, and the points that these make.
 
     title: Component analysis (Table 3)
     baseline: full                        # the row that the others are compared with
-    seeds: [0, 1, 2]                      # of training, head and backbone; test episodes stay
+    seeds: [0, 1, 2]                      # of training, head and backbone, not of test episodes
     common: {train.episodes: 600}         # for every row
     paper: {table: Table 3, columns: [HMDB51 1-shot]}
     rows:
       full: {paper: [77.4]}
       none: {set: {model.hsmr: false, model.spm: false, model.padm: false}, paper: [64.5]}
 
-A row may also name a `preset` (its values come first, then `common`, then `set`), of a benchmark
-with K and backbone: {name: ucf101, shot: 5, backbone: RN50}, or of a method: otam; and a `baseline`
-of its own. Without the grid's and its own baseline a row is compared with nothing. All else is as
-in params.yaml. Files of this project are named without path and suffix.
+A row may also have a `preset`, whose values come first, then `common`, then `set`. The preset is a
+benchmark's, {name: ucf101, shot: 5, backbone: RN50}, or a method's, otam. A row may have its own
+`baseline`. A row without a baseline, its own or the grid's, is compared with nothing. All other
+parameters are params.yaml's. Grids and presets of this project are named without path and suffix.
 """
 
 import re
@@ -42,7 +42,7 @@ _EPISODES = (
 
 
 class PaperColumns(Section):
-    """Where the paper's numbers stand."""
+    """The table and the columns of the paper that a grid's rows quote."""
 
     table: str
     columns: list[str]
@@ -50,7 +50,7 @@ class PaperColumns(Section):
 
 
 class BenchmarkPreset(Section):
-    """As on the command line of pipeline.preset."""
+    """A benchmark's preset, by the options of pipeline.preset."""
 
     name: BenchmarkName
     shot: int
@@ -58,19 +58,19 @@ class BenchmarkPreset(Section):
 
 
 class RowFile(Section):
-    """A row as it is written."""
+    """A row as the file has it."""
 
     preset: str | BenchmarkPreset | None = None
     set: dict[str, Any] = Field(default_factory=dict)
     """Dotted name -> value."""
     baseline: str | None = None
-    """Instead of the grid's."""
+    """The row to compare this row with, instead of the grid's baseline."""
     paper: list[float | None] | None = None
     """The paper's numbers, one for each of the grid's `paper.columns`."""
 
 
 class GridFile(Section):
-    """A grid as it is written."""
+    """A grid as the file has it."""
 
     title: str
     baseline: str | None = None
@@ -84,7 +84,7 @@ class GridFile(Section):
 class Row:
     name: str
     overrides: dict[str, Any]
-    """Dotted name -> value, of preset, grid and row together."""
+    """Dotted name -> value, from preset, grid and row together."""
     baseline: str
     paper: list[float | None]
 
@@ -92,9 +92,9 @@ class Row:
 @dataclass(frozen=True)
 class Grid:
     name: str
-    """Of its MLflow run, table and logs: no other grid has it."""
+    """Name of the grid's MLflow run, table and logs: no other grid has the same."""
     given: str
-    """The name or the path that it was asked for by."""
+    """The name or the path that the user gave for the grid."""
     title: str
     seeds: list[int]
     rows: dict[str, Row]
@@ -108,7 +108,7 @@ class Point:
     row: str
     seed: int
     overrides: dict[str, Any]
-    """Dotted name -> value, the seeds among them."""
+    """Dotted name -> value, including the seeds."""
     parameters: dict[str, Any]
     """All sections of params.yaml with the overrides in place."""
 
@@ -131,7 +131,7 @@ def load_grid(name: str, *, document: dict[str, Any], presets: Path = PRESETS) -
 
 
 def points_of(grid: Grid, *, document: dict[str, Any]) -> list[Point]:
-    """All rows with the first seed, then with the next: what is there early can be compared."""
+    """All rows with the first seed, then with the next, so that early results can be compared."""
     return [
         Point(row.name, seed, overrides, apply(document, overrides))
         for seed in grid.seeds
@@ -150,7 +150,7 @@ def _path(name: str) -> Path:
 
 
 def _name(path: Path) -> str:
-    """The project's own grids have the file's name, others a hash of their path with it.
+    """The grid's name: the file's name; for a file outside pipeline/grids with a hash of its path.
 
     The path is taken from the project's folder, so that all clones of a project have the same name.
     """
@@ -217,7 +217,8 @@ def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) ->
 
 
 def _check_paired(row: Row, *, baseline: Row, document: dict[str, Any]) -> None:
-    """The difference from the baseline is taken episode by episode, so these must be the same."""
+    """Raises ConfigError if the baseline has other test episodes: differences are taken per
+    episode."""
     ours = flatten(apply(document, row.overrides))
     theirs = flatten(apply(document, baseline.overrides))
     for name in ours:

@@ -12,7 +12,7 @@ from pipeline.grids.grid_table import Summary
 
 
 def write_figure(path: Path, *, grid: Grid, summaries: Sequence[Summary]) -> None:
-    """Bars: mean and 95 % interval. Dots: one a seed. Crosses: the paper's differences."""
+    """Bars: mean and 95 % interval. Dots: one per seed. Crosses: the paper's differences."""
     shown = [each for each in summaries if each.difference is not None]
     figure = Figure(figsize=(7, 1.4 + 0.45 * max(len(shown), 1)), layout="constrained")
     axes = figure.add_subplot()

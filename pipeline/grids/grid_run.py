@@ -1,7 +1,7 @@
 """Running the points of a grid: a Prefect flow in which one task is one `dvc exp run`.
 
-Points run in copies of the project (pipeline.grids.snapshot), several at a time if wanted. One
-that fails does not stop the others. Whatever ends the flow ends its points as well; training goes
+Points run in copies of the project (pipeline.grids.snapshot), several at a time if wanted. A point
+that fails does not stop the others. If the flow ends, its points end as well; training goes
 on from its checkpoint when the grid is run again.
 """
 
@@ -29,7 +29,7 @@ from pipeline.machine.places import data_root, link_outside, tracking_place
 from pipeline.machine.prefect_server import asked_directly, ensure_server
 from spm.base.errors import InputError
 
-_ERRORS = [  # of a stage or one of its ranks, of Python, of DVC
+_ERRORS = [  # errors of a stage or one of its ranks, of Python, of DVC
     re.compile(r"^[\w ]+: error: (.*)"),
     re.compile(r"^([\w.]*(?:Error|Exception): .*)"),
     re.compile(r"^ERROR: (.*)"),
@@ -38,11 +38,11 @@ _ERRORS = [  # of a stage or one of its ranks, of Python, of DVC
 
 @dataclass(frozen=True)
 class Task:
-    """A point that is to be run, under its key."""
+    """A point to run, with its key."""
 
     key: str
     name: str
-    """Of the DVC experiment."""
+    """Name of the DVC experiment."""
     point: Point
     log: Path
 
@@ -51,7 +51,7 @@ class Task:
 class Outcome:
     task: Task
     failure: str | None
-    """Why it failed; None where it did not."""
+    """Why the task failed; None if it did not."""
 
 
 class Runner:
@@ -73,30 +73,30 @@ class Runner:
         self.stopped = False
 
     def run(self, task: Task) -> Outcome:
-        """One experiment, from a clean copy to its record."""
+        """Runs one experiment in a clean copy, and records its results."""
         return Outcome(task, self._in_a_copy(lambda copy: self._experiment(task, copy=copy)))
 
     def share(self, task: Task, *, log: Path) -> str | None:
-        """Runs the stages up to the frames for one task, so that several need not do it at once.
+        """Runs the stages up to the frames for one task, so that other tasks find them done.
 
-        Returns why they failed, None where they did not.
+        Returns why the stages failed, None if they did not.
         """
         return self._in_a_copy(lambda copy: self._frames(task, copy=copy, log=log))
 
     def stop(self) -> None:
-        """Kills what runs; what waits will not be started."""
+        """Kills the tasks that run; tasks that wait will not be started."""
         self.stopped = True
         for pipe in list(self._running):
             pipe.close()
 
     def _in_a_copy(self, work: Callable[[WorkingCopy], str | None]) -> str | None:
-        """Does `work` in a copy that is free; returns why it failed, None where it did not."""
+        """Does `work` in a copy that is free; returns why the work failed, None if it did not."""
         copy = self._free.get()
         try:
             failure = None if self.stopped else work(copy)
         except InputError as error:
             failure = str(error)
-        except Exception as error:  # a full disk, say: it must not take the other points with it
+        except Exception as error:  # a full disk, say: it must not end the other points
             failure = f"{type(error).__name__}: {error}"
         finally:
             self._free.put(copy)
@@ -125,7 +125,7 @@ class Runner:
         link_outside(point.parameters, copy=copy.folder, root=self._root)
 
     def _execute(self, command: list[str], *, copy: WorkingCopy, log: Path) -> str | None:
-        """Adds what the command prints to `log`; returns why it failed, None where it did not."""
+        """Adds the command's output to `log`; returns why the command failed, or None."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as output:
             output.write(f"--- {datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(command)}\n".encode())
@@ -146,7 +146,7 @@ class Runner:
         )
         assert process.stdin is not None
         self._running.add(process.stdin)
-        if self.stopped:  # meanwhile
+        if self.stopped:  # since the check in `_in_a_copy`
             process.stdin.close()
         try:
             return process.wait()
@@ -158,14 +158,14 @@ class Runner:
 def run_all(
     tasks: Sequence[Task], *, runner: Runner, jobs: int, prefect_home: Path
 ) -> list[Outcome]:
-    """The flow. An interrupt ends the points that run and lets the flow end by itself."""
+    """Runs the flow. An interrupt ends the points that run, and the flow then ends by itself."""
     ensure_server(prefect_home)
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
     from prefect.states import Failed
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    logging.getLogger("prefect.task_runs").setLevel(logging.CRITICAL)  # Progress says what failed
+    logging.getLogger("prefect.task_runs").setLevel(logging.CRITICAL)  # Progress prints failures
     progress = Progress(len(tasks), jobs=jobs)
     outcomes: dict[str, Outcome] = {}
     by_name = {each.name: each for each in tasks}
@@ -192,7 +192,7 @@ def run_all(
 
 
 class Progress:
-    """A line when a point starts, and one when it ends: how it went, how long the rest takes."""
+    """Prints a line when a point starts, and one when it ends: its result, and the time left."""
 
     def __init__(self, total: int, *, jobs: int) -> None:
         self._total, self._jobs = total, jobs
@@ -241,7 +241,7 @@ def duration(seconds: float) -> str:
 
 
 def failure_in(log: Path, *, after: int = 0) -> str:
-    """The stage's own words where it said what is wrong, else Python's, DVC's, or the last line.
+    """The error in a log: the stage's own words, else Python's, else DVC's, else the last line.
 
     `after`: how many bytes of the log are of earlier runs.
     """
@@ -256,7 +256,7 @@ def failure_in(log: Path, *, after: int = 0) -> str:
 
 @contextmanager
 def interrupts(runner: Runner) -> Iterator[None]:
-    """An interrupt stops `runner`, and nothing else, while the block runs."""
+    """While the block runs, an interrupt stops `runner` and nothing else."""
 
     def stop(number: int, frame: object) -> None:
         print("\nstopping the points that run …", file=sys.stderr, flush=True)
@@ -271,10 +271,10 @@ def interrupts(runner: Runner) -> Iterator[None]:
 
 
 def child_environment(root: Path, *, state: Path, parent_run: str) -> dict[str, str]:
-    """Of the points: the project's state and data, wherever they run.
+    """The environment of the points: the project's state and data, wherever the points run.
 
-    One thread each unless the user has said otherwise: the number of threads changes the last bits
-    of what is trained, so that it must not follow from how many points run at the same time.
+    Each point has one thread unless the user has said otherwise. The number of threads changes the
+    last bits of the trained weights, so it must not depend on how many points run at the same time.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     shared = {

@@ -18,7 +18,7 @@ from spm.dataset.coverage import describe, name_data
 from spm.episodes.scores import mean_and_interval
 
 Results = Mapping[tuple[str, int], Measured]
-"""(row, seed) -> what it came to; a point that failed or has not run is not in it."""
+"""(row, seed) -> the point's results; a point that failed or has not run is missing."""
 _INTERVAL = (
     "Interval: 95 % of the mean difference over the test episodes, paired: in each episode the "
     "difference is averaged over the seeds first. It covers which episodes were drawn, for the "
@@ -30,7 +30,7 @@ _INTERVAL = (
 
 @dataclass(frozen=True)
 class Difference:
-    """A row less its baseline, over the seeds that both have."""
+    """A row's accuracy minus its baseline's, over the seeds that both have."""
 
     mean: float
     ci95: float
@@ -40,15 +40,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Summary:
-    """A line of the table."""
+    """A row of the table."""
 
     row: Row
     by_seed: dict[int, float]
     """Seed -> accuracy."""
     inductive: float | None
-    """Mean accuracy with each query classified as if it were alone, where it was measured."""
+    """Mean accuracy with each query classified alone; None if it was not measured."""
     difference: Difference | None
-    """None for a baseline, and where there is nothing to compare."""
+    """None for a baseline, and for a row without a seed to compare."""
 
     @property
     def accuracy(self) -> float:
@@ -68,11 +68,11 @@ def summarize(grid: Grid, results: Results) -> list[Summary]:
 def paired_difference(
     ours: Sequence[NDArray[np.float64]], theirs: Sequence[NDArray[np.float64]]
 ) -> Difference:
-    """ours, theirs: accuracies by episode, one [E] for each seed, in the same order.
+    """The mean of ours - theirs: accuracies by episode, one [E] for each seed, in the same order.
 
-    The difference of an episode is averaged over the seeds; `ci95` is 1.96 · std / √E of these.
-    It is narrower than that of two independent samples, because an episode that is hard is hard
-    for both. What it covers is the draw of episodes, not that of the seeds.
+    An episode's difference is averaged over the seeds; `ci95` is 1.96 · std / √E of these averages.
+    The interval is narrower than that of two independent samples, because a hard episode is hard
+    for both rows. It covers the draw of the episodes, not that of the seeds.
     """
     by_episode = np.mean([a - b for a, b in zip(ours, theirs, strict=True)], axis=0)
     mean, interval = mean_and_interval(by_episode)
@@ -88,9 +88,9 @@ def table(grid: Grid, summaries: Sequence[Summary]) -> pa.Table:
 
 
 def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> str:
-    """The page: table, conditions, what the interval covers, and the command that reruns it.
+    """The page: table, conditions, what the interval covers, and the command that reruns the grid.
 
-    Where no row is compared with another, there are no differences to show.
+    If no row is compared with another, the page has no differences.
     """
     columns = grid.paper.columns if grid.paper else []
     compared = any(each.row.baseline != each.row.name for each in summaries)
@@ -124,10 +124,10 @@ def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
 
 
 def _difference(row: Row, ours: Mapping[int, Measured], *, results: Results) -> Difference | None:
-    """Over the seeds that both rows have, where both were asked the same episodes.
+    """The difference over the seeds that both rows have with the same episodes; None without any.
 
-    How their frames are stored or sampled may differ; if clips that decoding rejected do, there is
-    nothing to compare.
+    The rows may store or sample their frames differently. If decoding rejected different clips, the
+    episodes differ, and the rows cannot be compared.
     """
     pairs = [
         (ours[seed], results[row.baseline, seed])
@@ -171,7 +171,7 @@ def _schema(columns: Sequence[str]) -> pa.Schema:
 def _cells(
     summary: Summary, *, grid: Grid, summaries: Sequence[Summary], shown: Mapping[str, bool]
 ) -> list[str]:
-    """The line's cells as text."""
+    """A row's cells as text."""
     row = summary.row
     papers = {each.row.name: each.row.paper for each in summaries}
     reference = papers[row.baseline] if row.baseline != row.name else [None] * len(row.paper)
@@ -197,7 +197,7 @@ def _difference_cells(summary: Summary) -> list[str]:
 
 
 def _paper(value: float | None, baseline: float | None) -> str:
-    """The paper's number, and its difference from its own baseline."""
+    """The paper's number, and its difference from the paper's number for the baseline."""
     if value is None:
         return "-"
     return f"{value:.1f} ({value - baseline:+.1f})" if baseline is not None else f"{value:.1f}"
@@ -208,7 +208,7 @@ def _number(value: float | None) -> str:
 
 
 def _conditions(results: Results) -> list[str]:
-    """Under which it was measured; all of them, where rows differ."""
+    """The conditions of the measurement; all of them if the rows' conditions differ."""
     if not results:
         return []
     all_results = [measured.results for measured in results.values()]
@@ -227,14 +227,14 @@ def _conditions(results: Results) -> list[str]:
 
 
 def _benchmark(results: Mapping[str, Any]) -> list[str]:
-    """Which set of clips it is, and how much of it there was."""
-    found = results.get("coverage") or {}  # points that were measured before have none
+    """The benchmark's variant, and the coverage of its test split."""
+    found = results.get("coverage") or {}  # older records have no coverage
     name = name_data(found)
     return [f"{name}; {describe('test', found['splits']['test'])}"] if name else []
 
 
 def _aligned(head: list[str], body: Sequence[list[str]]) -> list[str]:
-    """Markdown's table, with columns of one width: readable as plain text as well."""
+    """A Markdown table with columns of constant width, readable as plain text as well."""
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     rule = [
         f"{'-' * width}" if not n else f"{'-' * (width - 1)}:" for n, width in enumerate(widths)

@@ -1,4 +1,4 @@
-"""What the points of a grid read and neither git nor DVC holds: weights, models, videos."""
+"""Files that the points of a grid read and neither git nor DVC holds: weights, models, videos."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -15,10 +15,10 @@ from spm.dataset.inventory import scan
 
 
 class OutsideFiles:
-    """The contents of such files. A data set is scanned once, whatever the number of points.
+    """Content keys of outside files. A data set is scanned once, whatever the number of points.
 
-    `root` is the project's folder, which relative paths start from. In the state folder `state` the
-    keys of clips and the hashes of weights are remembered, for the stage `inventory` as well.
+    `root` is the project's folder, from which relative paths start. The state folder `state` keeps
+    the keys of clips and the hashes of weights, which the stage `inventory` uses as well.
     """
 
     def __init__(self, *, root: Path, state: Path) -> None:
@@ -26,7 +26,7 @@ class OutsideFiles:
         self._videos = cache(self._scan)
 
     def of(self, parameters: Mapping[str, Any]) -> dict[str, str]:
-        """Name -> content key, of all that a point with these parameters reads."""
+        """Name -> content key, of all outside files that a point with these parameters reads."""
         found = {path: self._content(self._root / path) for path in outside_paths(parameters)}
         name, kind = parameters["dataset"]["name"], parameters["dataset"]["kind"]
         if name != BUILT_IN:
@@ -35,7 +35,7 @@ class OutsideFiles:
         return {path: content for path, content in found.items() if content}
 
     def _content(self, path: Path) -> str:
-        """Of a file, or of the files in a folder; "" where there is nothing."""
+        """The content key of a file, or of the files in a folder; "" if `path` does not exist."""
         memory = hash_memory(self._state)
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if file.is_file())

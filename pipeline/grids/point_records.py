@@ -1,10 +1,10 @@
-"""What is kept of each point that was measured, in the state folder, under the name of its content.
+"""Records of measured points in the state folder, each under a hash of all that decides its result.
 
     experiments/points/<key>/   point.json  evaluate.json  episodes.parquet  train.json  …
 
-The key names all that decides the result: every parameter of the sections that are measured, the
-code, the versions of packages, and the files from outside. So an edited grid finds its old points,
-two grids share what they have in common, and a change of anything that matters makes a point new.
+The key covers every parameter of the sections that are measured, the code, the versions of packages
+and the outside files. So an edited grid finds its old points, two grids share common points, and a
+change of anything that matters makes a point new.
 """
 
 import json
@@ -34,18 +34,18 @@ _NOT_MEASURED = ("runtime", "report")
 
 @dataclass(frozen=True)
 class Measured:
-    """What a point came to."""
+    """The results of a point."""
 
     results: dict[str, Any]
     """evaluate.json."""
     accuracies: NDArray[np.float64]
-    """Percent, of each test episode of the headline shot, [E]."""
+    """Accuracy of each test episode of the headline shot in percent, [E]."""
 
 
 def point_key(point: Point, *, code: Mapping[str, str], outside: Mapping[str, str]) -> str:
-    """`code`: path -> git hash; `outside`: as `OutsideFiles.of` gives it.
+    """The key of a point's record. `code`: path -> git hash; `outside`: from `OutsideFiles.of`.
 
-    Raises ConfigError where the library that frames.reader names is not installed.
+    Raises ConfigError if the library that frames.reader names is not installed.
     """
     parameters = {k: v for k, v in point.parameters.items() if k not in _NOT_MEASURED}
     reader = parameters["frames"]["reader"]
@@ -72,7 +72,7 @@ class PointRecords:
         return Measured(results, episodes["accuracy"].to_numpy()[headline])
 
     def keep(self, key: str, *, copy: Path, point: Point) -> None:
-        """Takes the results out of a copy of the project: a record is there whole or not at all."""
+        """Copies the results out of a copy of the project. The record is complete or absent."""
         self._folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
         try:

@@ -2,10 +2,10 @@
 
 A grid takes hours, and all its points must run the same code: so the files of the working tree are
 noted once, as a git tree (committed or not; ignored ones are left out), and each copy is a git
-repository with these files. That also keeps `dvc exp run` away from the working tree itself: it
-stashes uncommitted work while it starts, and a kill at that moment would leave it stashed.
+repository with these files. The copies also keep `dvc exp run` away from the working tree: DVC
+stashes uncommitted work while it starts, and a kill at that moment would leave the work stashed.
 
-Copies share with the project what is expensive: git's objects, DVC's cache, the state folder. The
+Copies share the large parts with the project: git's objects, DVC's cache, the state folder. The
 project may be a sub-folder of its repository: then a copy has the whole repository.
 """
 
@@ -37,13 +37,14 @@ class Snapshot:
     head: str
     """The commit that the experiments belong to."""
     tree: str
-    """The git tree of the repository's files as they are."""
+    """The git tree of the repository's files, committed or not."""
 
     def code(self, parameters: Mapping[str, Any]) -> dict[str, str]:
-        """Path -> git hash of every file that dvc.yaml names as a dep of what is measured.
+        """Path -> git hash of every file that `evaluate` or a stage before it has as a dep.
 
-        Of what it names by a parameter, as spm/methods/${model.method}, that of `parameters`.
-        Raises InputError where one is in a submodule: its files are in another repository.
+        A dep of dvc.yaml with a parameter, as spm/methods/${model.method}, has the value in
+        `parameters`. Raises InputError for a dep in a submodule, whose files are in another
+        repository.
         """
         deps = {_resolved(dep, parameters) for dep in _deps(self.root / "dvc.yaml")}
         found = {}
@@ -73,9 +74,9 @@ class WorkingCopy:
     """A repository with the snapshot's files, in which one experiment runs at a time."""
 
     def __init__(self, place: Path, *, snapshot: Snapshot, cache: Path) -> None:
-        """Creates `place` anew. `cache` is DVC's, of the project."""
+        """Creates `place` anew. `cache` is the project's DVC cache."""
         self.folder = place / snapshot.prefix
-        """The project's, in the copy."""
+        """The project's folder in the copy."""
         self._place, self._snapshot = place, snapshot
         if place.exists():
             shutil.rmtree(place)
@@ -86,9 +87,9 @@ class WorkingCopy:
         self._configure(cache)
 
     def reset(self, overrides: dict[str, object]) -> None:
-        """The snapshot's files, and its params.yaml with `overrides` set.
+        """Restores the snapshot's files, with `overrides` set in params.yaml.
 
-        What the last experiment has left in data stays, so that DVC need not bring it again.
+        The last experiment's files in data stay, so that DVC need not bring them again.
         """
         self._checkout()
         params = self.folder / "params.yaml"
@@ -103,7 +104,8 @@ class WorkingCopy:
         git("fetch", *options, str(self._place), f"+{ref}:{ref}", folder=self._snapshot.root)
 
     def _share_objects(self) -> None:
-        """No `git clone --shared`: of a shallow repository, that has no uncommitted files."""
+        """Shares git's objects. `git clone --shared` of a shallow repository lacks uncommitted
+        files."""
         for name, place in (("objects", "objects/info/alternates"), ("shallow", "shallow")):
             theirs = Path(git("rev-parse", "--git-path", name, folder=self._snapshot.root))
             theirs = self._snapshot.root / theirs
@@ -118,7 +120,7 @@ class WorkingCopy:
         git("read-tree", "-u", "--reset", tree, folder=self._place)
 
     def _configure(self, cache: Path) -> None:
-        """DVC's local configuration is the project's, with the project's cache."""
+        """Copies the project's local configuration of DVC, and sets the project's cache."""
         local = self._snapshot.root / ".dvc/config.local"
         if local.is_file():
             shutil.copy(local, self.folder / ".dvc/config.local")
@@ -126,13 +128,13 @@ class WorkingCopy:
 
 
 def outs_of(stage: Mapping[str, Any]) -> list[str]:
-    """Paths of what a stage of dvc.yaml writes; one with options is written {path: options}."""
+    """Paths that a stage of dvc.yaml writes; a path with options is written {path: options}."""
     outs = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     return [next(iter(out)) if isinstance(out, dict) else out for out in outs]
 
 
 def _deps(dvc_yaml: Path) -> set[str]:
-    """Deps of `evaluate` and of all stages that it needs, less what stages write."""
+    """Deps of `evaluate` and of all stages that it needs, without the paths that stages write."""
     stages = read_yaml(dvc_yaml)["stages"]
     writer = {out: name for name in stages for out in outs_of(stages[name])}
     found: set[str] = set()
@@ -154,10 +156,10 @@ def _resolved(dep: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _head(root: Path) -> str:
-    """The commit that is checked out, where it has the project."""
+    """The commit that is checked out. Raises InputError if there is none with the project."""
     if repository(root) is None:
         raise _no_commit(root, start="git init; ")
-    git("rev-parse", "--git-dir", folder=root)  # a repository of somebody else, say: git's words
+    git("rev-parse", "--git-dir", folder=root)  # git's error on, say, another user's repository
     try:
         head = git("rev-parse", "--verify", "HEAD^{commit}", folder=root)
     except InputError:
@@ -175,7 +177,7 @@ def _no_commit(root: Path, *, start: str = "") -> InputError:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one of two paths is the other, or lies below it."""
+    """Whether two paths are equal, or one of them lies below the other."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 

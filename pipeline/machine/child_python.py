@@ -7,6 +7,6 @@ _ROOT = Path(__file__).parent.parent.parent
 
 
 def environment() -> dict[str, str]:
-    """This process's, with the project first on PYTHONPATH."""
+    """This process's environment, with the project first on PYTHONPATH."""
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, "PYTHONPATH": path}

@@ -1,4 +1,4 @@
-"""Dask workers ask some hosts directly, whatever proxies their machine has."""
+"""Dask workers reach some hosts directly, whatever proxies their machine has."""
 
 import os
 from typing import Any
@@ -12,8 +12,8 @@ from pipeline.machine.proxies import exempting
 class AskDirectly(WorkerPlugin):
     """Exempts `hosts`, if any, from proxies, in every worker that is there or comes later.
 
-    Everything is exempt where one is a SOCKS proxy: HTTPX, with which Prefect asks, wants a package
-    for it even when it asks a host that is exempt.
+    If one of the proxies is a SOCKS proxy, all hosts are exempt: HTTPX, which Prefect uses, needs a
+    package for such a proxy even to reach a host that is exempt.
     """
 
     def __init__(self, *hosts: str) -> None:

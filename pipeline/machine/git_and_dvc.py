@@ -1,4 +1,4 @@
-"""Asking git and DVC. Where one of them refuses, that is one error, in its own words."""
+"""Running git and DVC. If one of them fails, its own message becomes one error."""
 
 import hashlib
 import subprocess
@@ -10,18 +10,18 @@ from spm.base.errors import InputError
 
 
 def git(*arguments: str, folder: Path, environment: Mapping[str, str] | None = None) -> str:
-    """What git prints when it is run in `folder`. Raises InputError."""
+    """The output of git, run in `folder`. Raises InputError if git fails."""
     return _ask("git", ["git", *arguments], folder=folder, environment=environment)
 
 
 def repository(folder: Path) -> Path | None:
-    """The git repository that holds `folder`; None where there is none. Does not ask git."""
+    """The git repository that holds `folder`; None if there is none. Runs no git command."""
     holders = (each for each in (folder, *folder.parents) if (each / ".git").exists())
     return next(holders, None)
 
 
 def dvc(*arguments: str, folder: Path) -> str:
-    """What DVC prints when it is run in `folder`. Raises InputError."""
+    """The output of DVC, run in `folder`. Raises InputError if DVC fails."""
     return _ask("dvc", [*dvc_command(), *arguments], folder=folder)
 
 
@@ -31,7 +31,7 @@ def cache_folder(root: Path) -> Path:
 
 
 def cache_name(path: Path) -> str:
-    """Where DVC keeps a file of these contents, below its cache folder."""
+    """The path, below DVC's cache folder, of a file with the contents of `path`."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
     return f"files/md5/{digest[:2]}/{digest[2:]}"

@@ -1,7 +1,7 @@
-"""Where a machine keeps what is no part of an experiment: data sets, weights, the state folder.
+"""Where a machine keeps files that belong to no experiment: data sets, weights, the state folder.
 
-`root` is the project's folder, absolute. A copy of the project, in which an experiment runs, has
-the same places: `project_of` says which project a copy is of.
+`root` is the project's folder, absolute. An experiment runs in a copy of the project, which uses
+the same places: `project_of` finds the project that a copy is of.
 """
 
 import os
@@ -19,10 +19,11 @@ _SQLITE = "sqlite:///"
 
 
 def project_of(folder: Path) -> Path:
-    """The project that DVC made the copy `folder` of; `folder` itself where it is no copy.
+    """The project that DVC made the copy `folder` of; `folder` itself if it is no copy.
 
     `dvc exp run --temp` and `dvc queue start` clone the project's git repository into its folder
-    .dvc/tmp/exps. Where that is a link to elsewhere, DVC_ROOT, which DVC sets, names the project.
+    .dvc/tmp/exps. If this folder is a link to elsewhere, DVC_ROOT, which DVC sets, names the
+    project.
     """
     here, named = folder.resolve(), os.environ.get("DVC_ROOT")
     for dvc_root in [*reversed(here.parents), *([Path(named)] if named else [])]:
@@ -39,17 +40,18 @@ def data_root(given: str | None, *, root: Path) -> Path:
 
 
 def state_folder(*, root: Path) -> Path:
-    """What outlives the workspace, checkpoints and shards: CLIP_SPM_STATE, else .state."""
+    """The folder of checkpoints and shards, which outlive the workspace: CLIP_SPM_STATE, else
+    .state."""
     return root / (os.environ.get("CLIP_SPM_STATE") or ".state")
 
 
 def hash_memory(state: Path) -> Path:
-    """Where `spm.base.remembered_hash` keeps the hashes of weights files."""
+    """The file in which `spm.base.remembered_hash` keeps the hashes of weights files."""
     return state / "hashes.json"
 
 
 def inventory_cache(folder: Path, *, state: Path) -> Path:
-    """Where `spm.dataset.inventory.scan` of a data set's folder keeps what it has read."""
+    """The cache file of `spm.dataset.inventory.scan` for the data set's folder."""
     return state / "inventory" / f"{value_hash(str(folder))[:16]}.parquet"
 
 
@@ -61,16 +63,16 @@ def tracking_place(uri: str, *, root: Path) -> str:
 
 
 def outside_paths(parameters: Mapping[str, Any]) -> list[str]:
-    """What may be the path of a file or folder that no stage writes: weights can also be a tag."""
+    """Values that may be paths of files or folders that no stage writes; weights may be a tag."""
     named = [(parameters.get("model"), "init_from"), (parameters.get("backbone"), "weights")]
     values = [section.get(key) for section, key in named if isinstance(section, Mapping)]
     return [value for value in values if isinstance(value, str)]
 
 
 def link_outside(parameters: Mapping[str, Any], *, copy: Path, root: Path) -> None:
-    """Links what `outside_paths` finds and git ignores at its place in a copy of the project."""
+    """Links the `outside_paths` that git ignores to their places in a copy of the project."""
     for path in map(Path, outside_paths(parameters)):
         if not path.is_absolute() and not (copy / path).exists() and (root / path).exists():
             (copy / path).parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):  # another copy's, of a path with ..
+            with suppress(FileExistsError):  # made by another copy, for a path with ..
                 (copy / path).symlink_to(root / path)

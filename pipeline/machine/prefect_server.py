@@ -1,7 +1,7 @@
 """The Prefect server that a flow talks to: the user's, or one that lives as long as this process.
 
-Prefect can start a temporary server by itself, but leaves it running, with the output of the stage
-held open, when the stage is killed. This one reads its standard input, which ends with the stage.
+Prefect itself can start a temporary server. But if the stage is killed, that server goes on running
+and holds the stage's output open. Our server ends with its standard input, hence with the stage.
 """
 
 import os
@@ -33,17 +33,17 @@ _START_SECONDS = 180  # 8 s on a quiet machine
 _ANSWER_SECONDS = 10
 
 _own_urls: set[str] = set()
-"""Of the server that this process has started."""
+"""URL of the server that this process has started."""
 
 
 def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
     """Sets Prefect up for the flows of this process; called before Prefect is imported.
 
-    A server named by the environment variable `PREFECT_API_URL` is used, with the user's profile
-    and whatever else the user has set. Raises ConfigError where none answers there. Otherwise one
-    is started: 8 s. It keeps its database in the folder `home`, and is reached at `host`, an
-    address of this machine. Of the user's settings for Prefect (keys, profiles, databases) it heeds
-    those of logging alone.
+    If the environment variable `PREFECT_API_URL` names a server, this server is used, with the
+    user's profile and all other settings of the user. Raises ConfigError if no server answers
+    there. Otherwise a server is started, which takes 8 s. It keeps its database in the folder
+    `home`, and is reached at `host`, an address of this machine. Of the user's settings for Prefect
+    (keys, profiles, databases) only those of logging apply to it.
     """
     url = os.environ.get(_URL)
     if url and url in _own_urls:
@@ -55,15 +55,15 @@ def ensure_server(home: Path, *, host: str = "127.0.0.1") -> None:
     make_writable(home)
     _forget_settings()
     _set({**_SETTINGS, "PREFECT_HOME": str(home.absolute())})
-    with locked(home, message=None):  # two that make or migrate one database at once may both fail
+    with locked(home, message=None):  # two processes that make one database at once may fail
         _start_own(home, host=host)
 
 
 def is_near() -> bool:
-    """Whether the server is, or will be, our own, or is one of the user's on this machine.
+    """Whether the server runs on this machine: it is, or will be, our own, or it is the user's.
 
-    Proxies that the environment names know no way back to this machine. A server of the user's
-    elsewhere may well be behind one.
+    Proxies that the environment names cannot reach this machine. A user's server on another machine
+    may well be behind such a proxy.
     """
     url = os.environ.get(_URL)
     return not url or url in _own_urls or on_this_machine(url)
@@ -71,7 +71,7 @@ def is_near() -> bool:
 
 @contextmanager
 def asked_directly() -> Iterator[None]:
-    """In the block, whatever is asked by HTTP is asked without a proxy, if the server `is_near`."""
+    """In the block, HTTP requests bypass all proxies if the server `is_near`."""
     before = os.environ.get("no_proxy")
     if is_near():
         os.environ["no_proxy"] = "*"
@@ -82,7 +82,7 @@ def asked_directly() -> Iterator[None]:
 
 
 def _set(settings: Mapping[str, str]) -> None:
-    """Leaves what the user has set."""
+    """Sets the variables of the environment that the user has not set."""
     for name, value in settings.items():
         os.environ.setdefault(name, value)
 
@@ -101,9 +101,9 @@ def _forget_settings() -> None:
 
 
 def _check(url: str) -> None:
-    """Asks the user's server as a flow will, with the user's key, and for something that needs it.
+    """Sends the user's server a request that needs the user's key, in the way a flow will.
 
-    Raises ConfigError.
+    Raises ConfigError if the request fails.
     """
     try:
         from prefect.client.orchestration import get_client
@@ -112,7 +112,7 @@ def _check(url: str) -> None:
         with asked_directly(), get_client(sync_client=True, httpx_settings=patience) as client:
             client.raise_for_api_version_mismatch()
             client.request("POST", "/flows/count", json={})
-    except Exception as error:  # whatever a web page, a dead host or a wrong key leads to
+    except Exception as error:  # of any class: a web page, a dead host, a wrong key
         reason = str(error.__cause__ or error).splitlines() or [type(error).__name__]
         raise ConfigError(
             f"{_URL} = {url!r}: no Prefect server can be used there ({reason[0]}). Start it, or "
@@ -125,13 +125,13 @@ def _start_own(home: Path, *, host: str) -> None:
     server = _start(address, log=log)
     os.environ[_URL] = f"http://{host}:{address[1]}/api"
     _own_urls.add(os.environ[_URL])
-    import prefect  # noqa: F401  meanwhile: it takes seconds as well
+    import prefect  # noqa: F401  while the server starts: the import takes seconds too
 
     _wait(server, address=address, log=log, home=home)
 
 
 def _start(address: tuple[str, int], *, log: int) -> "subprocess.Popen[bytes]":
-    """`log` is memory: the disk may be full."""
+    """Starts the server's process. `log` is a file in memory, because the disk may be full."""
     return subprocess.Popen(
         [sys.executable, "-m", __name__, *map(str, address)],
         stdin=subprocess.PIPE,
@@ -154,7 +154,7 @@ def _wait(
 
 
 def _not_up(what: str, *, log: int, home: Path) -> InputError:
-    """The error to raise, with the server's last words; a full disk's is raised here."""
+    """The error to raise, with the server's last words. If `home` is full, raises StorageError."""
     words = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
     check_room(home, words=words)
     last = "\n".join(words.strip().splitlines()[-5:]) or "it said nothing"
@@ -165,7 +165,7 @@ def _not_up(what: str, *, log: int, home: Path) -> InputError:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Asks directly: what the environment says about proxies is not for this machine itself."""
+    """Whether the server answers, asked without a proxy, since it is on this machine."""
     connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/api/health")
@@ -191,7 +191,7 @@ def _serve(host: str, port: int) -> None:
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 1):  # sys.stdin has a lock, over which a server that fails would crash
+    while os.read(0, 1):  # not sys.stdin: a server that fails would crash over its lock
         pass
     os._exit(0)
 

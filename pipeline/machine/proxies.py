@@ -1,4 +1,4 @@
-"""Which servers are asked without a proxy, whatever proxies the environment names."""
+"""Which hosts are reached without a proxy, whatever proxies the environment names."""
 
 import os
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def on_this_machine(url: str) -> bool:
-    """Whether `url` is at one of the names of `THIS_MACHINE`; what is no URL is at none."""
+    """Whether the host of `url` is in `THIS_MACHINE`; False for an invalid URL."""
     try:
         return urlsplit(url).hostname in THIS_MACHINE
     except ValueError:
@@ -15,9 +15,9 @@ def on_this_machine(url: str) -> bool:
 
 
 def exempting(*hosts: str) -> str:
-    """The value of `no_proxy` that exempts `hosts` besides whatever it exempts already.
+    """The value of `no_proxy` that exempts `hosts` besides the hosts that it exempts already.
 
-    `*` exempts everything, but urllib and Requests heed it only where it stands alone.
+    `*` exempts all hosts, but urllib and Requests heed it only where it stands alone.
     """
     given = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")).split(",")
     exempt = [*filter(None, (host.strip() for host in given)), *hosts]

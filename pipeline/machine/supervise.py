@@ -1,8 +1,8 @@
-"""Runs a command that does not outlive who asked for it: `python -m pipeline.machine.supervise
+"""Runs a command that does not outlive its parent process: `python -m pipeline.machine.supervise
 COMMAND …`.
 
-Its standard input is a pipe that its parent holds. When that closes, because the parent wants the
-end or was killed, the command is killed with all that it has started.
+Standard input is a pipe that the parent process holds. When the pipe closes, because the parent
+closed it or was killed, the command is killed with all processes that it has started.
 """
 
 import os

@@ -1,8 +1,9 @@
-"""The preset of a benchmark: what of params.yaml belongs to the data set, to K and to the backbone.
+"""The preset of a benchmark: the parameters that depend on the data set, on K and on the backbone.
 
-Episodes, learning rate and protocol are the paper's (Section 4; spm/dataset/benchmarks.yaml). What
-of `model` belongs to a data set is its method's to say. Whether sums or means are taken, and all
-else in which paper and release differ, belongs to other presets: these leave it as it is.
+Episodes, learning rate and protocol are the paper's (Section 4; spm/dataset/benchmarks.yaml). The
+values of `model` that depend on the data set come from the method's folder. Parameters in which
+paper and release differ (sums or means, say) belong to other presets: this one leaves them as they
+are.
 """
 
 from typing import Any, Literal, get_args
@@ -21,7 +22,7 @@ _VALIDATIONS = 40
 
 
 def benchmark_preset(name: str, *, shot: int = SHOT, backbone: str = BACKBONE) -> dict[str, Any]:
-    """Dotted name -> value. Raises ConfigError for another backbone than the paper's two."""
+    """Dotted name -> value. Raises ConfigError for a backbone other than the paper's two."""
     if backbone not in BACKBONES:
         raise ConfigError(f"backbone = {backbone!r}: the paper has {' and '.join(BACKBONES)}")
     benchmark = load_benchmark(name)
@@ -59,7 +60,7 @@ def _frames(benchmark: Benchmark) -> dict[str, Any]:
 
 
 def _num_shards(benchmark: Benchmark) -> int:
-    """A power of two, so that a shard has at most 200 clips, where that is not too many shards."""
+    """A power of two: a shard has at most 200 clips, unless that takes more than 256 shards."""
     counts = benchmark.counts(benchmark.variants[0])
     clips = sum(sum(classes.values()) for classes in counts.values())
     shards = 1
@@ -69,7 +70,7 @@ def _num_shards(benchmark: Benchmark) -> int:
 
 
 def _backbone(name: str) -> dict[str, Any]:
-    """OpenAI's weights want QuickGELU."""
+    """OpenAI's weights were trained with QuickGELU."""
     return {
         "backbone.name": f"{name}-quickgelu",
         "backbone.weights": "openai",
@@ -80,7 +81,7 @@ def _backbone(name: str) -> dict[str, Any]:
 
 
 def _train(benchmark: Benchmark) -> dict[str, Any]:
-    """Validations are few: each encodes every clip of the split."""
+    """There are 40 validations only: each encodes every clip of the split."""
     train = benchmark.train
     return {
         "train.episodes": train.episodes,

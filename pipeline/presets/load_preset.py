@@ -4,8 +4,8 @@
     hmdb51, …                 a benchmark, with K and a backbone (pipeline.presets.benchmark_preset)
     clip_spm, otam, …         a method: the section `model`, whole (spm/methods/NAME/values.yaml)
 
-With a data set come the values that the method of params.yaml has for it: `datasets.yaml` in the
-method's folder.
+A data set's preset includes the values that the method of params.yaml has for the data set:
+`datasets.yaml` in the method's folder.
 """
 
 from pathlib import Path
@@ -29,10 +29,10 @@ def load_preset(
     backbone: str | None = None,
     presets: Path = PRESETS,
 ) -> dict[str, Any]:
-    """Dotted name -> value. K and backbone are a benchmark's: 1 and ViT-B-16 if not given.
+    """Dotted name -> value. `shot` and `backbone` are for benchmarks: 1 and ViT-B-16 if not given.
 
-    method: the one that the values will meet, `model.method`. Raises ConfigError that lists the
-    presets for an unknown name; and for K or a backbone of another preset.
+    method: the `model.method` that the values will be used with. Raises ConfigError that lists the
+    presets for an unknown name; and for `shot` or `backbone` with another preset.
     """
     files = sorted(found.stem for found in presets.glob("*.yaml"))
     known = [*files, *BENCHMARKS, *method_names()]
@@ -51,7 +51,7 @@ def load_preset(
 
 
 def _of_method(method: str, *, dataset: str) -> dict[str, Any]:
-    """What the method sets for a data set; for most nothing."""
+    """The method's values for a data set; {} for most data sets."""
     path = method_file(method, "datasets.yaml")
     values = read_yaml(path).get(dataset, {}) if path.is_file() else {}
     return flatten({"model": values}) if values else {}

@@ -1,4 +1,4 @@
-"""Setting parameters by their dotted names, naming the nearest."""
+"""Setting parameters by their dotted names; errors suggest the nearest name."""
 
 import copy
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from spm.config.model import METHOD, method_names, method_values
 def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """A copy of params.yaml's content with dotted names set.
 
-    Another `model.method` comes with its own values of the section, which the other overrides
-    change. Raises ConfigError for a name that is no parameter then.
+    If `overrides` change `model.method`, the section first becomes the new method's initial values.
+    Raises ConfigError for a name that is no parameter of the result.
     """
     changed = copy.deepcopy(document)
     method = overrides.get(METHOD, method_of(document))
@@ -32,7 +32,7 @@ def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
 
 
 def method_of(document: dict[str, Any]) -> str:
-    """`model.method` of params.yaml's content. Raises ConfigError where it has none."""
+    """`model.method` of params.yaml's content. Raises ConfigError if it is missing."""
     section = document.get("model")
     if not isinstance(section, dict) or "method" not in section:
         raise ConfigError(f"{METHOD} is missing; there are: {', '.join(method_names())}")
@@ -40,14 +40,14 @@ def method_of(document: dict[str, Any]) -> str:
 
 
 def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> ConfigError:
-    """The error for a name that is none of `known`, with the nearest of them."""
+    """The error for a name that is not in `known`, with the nearest name that is."""
     names = list(known)
     hint = nearest(name, names, otherwise=f"There are: {', '.join(names)}")
     return ConfigError(f"{where} {name!r} is not {kind}.{hint}")
 
 
 def _of_another_method(name: str, method: str) -> ConfigError | None:
-    """The error for a value that another method has; None for a name of no method."""
+    """The error for a parameter of another method; None if no method has it."""
     key = name.removeprefix("model.")
     owners = [each for each in method_names() if key in method_values(each)]
     if key == name or not owners:

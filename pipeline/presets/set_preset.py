@@ -1,8 +1,8 @@
-"""Setting params.yaml to a preset of values, and saying what changed.
+"""Setting params.yaml to a preset of values, and showing what changed.
 
-The preset's values are set, everything else stays as it is, comments and layout included. `motion`
-has every key that any other has: it takes them back. A method's preset replaces the section
-`model`.
+The preset's values are set; everything else stays as it is, comments and layout included. The
+preset `motion` has every key of the other presets, so it undoes them. A method's preset replaces
+the section `model`.
 """
 
 import difflib
@@ -26,10 +26,10 @@ def set_preset(
     path: Path = PARAMS,
     presets: Path = PRESETS,
 ) -> str:
-    """Sets `path` to the preset; returns the difference, "" where there is none.
+    """Sets `path` to the preset; returns the difference, "" if there is none.
 
-    Raises ConfigError for an unknown preset, for one with a key that is no parameter, and where
-    the result would not be valid; nothing is written then.
+    Writes nothing and raises ConfigError for an unknown preset, for a preset with a key that is no
+    parameter, and if the result would not be valid.
     """
     document = read_yaml(path)
     values = load_preset(

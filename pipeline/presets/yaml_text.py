@@ -16,9 +16,9 @@ from spm.config.model import METHOD, VALUES, method_file
 
 
 def with_values(text: str, values: dict[str, Any]) -> str:
-    """The YAML document `text` with dotted names set; all else as it was.
+    """The YAML document `text` with dotted names set; everything else stays as it was.
 
-    Another `model.method` comes with its section, comments included.
+    If `model.method` changes, the new method's section replaces the old one, comments included.
     """
     yaml = _round_trip()
     document = yaml.load(text)
@@ -33,7 +33,8 @@ def with_values(text: str, values: dict[str, Any]) -> str:
 
 
 def _with_section(text: str, name: str, file: Path) -> str:
-    """`text` with the content of `file`, less the comment at its top, as its section `name`."""
+    """`text` with its section `name` replaced by the content of `file`, less the comment at its
+    top."""
     top = r"(?:#.*\n|\n)*"
     values = re.sub(rf"\A{top}", "", file.read_text(encoding="utf-8"))
     section = rf"(?m)^{name}:[^\n]*\n(?:[ \t]+[^\n]*\n|\n(?=[ \t]))*"
@@ -49,8 +50,8 @@ def _round_trip() -> YAML:
 
 
 class _Representer(RoundTripRepresenter):
-    """Writes null as null, where ruamel's own leaves the place empty, and 0.00001 as it is read
-    best: 1e-05 is text to PyYAML."""
+    """Writes null as `null`, where ruamel leaves the place empty, and floats without an exponent,
+    because PyYAML reads 1e-05 as text."""
 
     def represent_none(self, data: None) -> Any:
         return self.represent_scalar("tag:yaml.org,2002:null", "null")
@@ -64,7 +65,7 @@ _Representer.add_representer(float, _Representer.represent_float)
 
 
 def _set(section: dict[str, Any], key: str, value: Any) -> None:
-    """A list is filled in place: it stays in brackets where it was."""
+    """Sets a value. A list is filled in place, so that it stays in brackets where it was."""
     if section[key] == value:
         return
     if isinstance(value, list) and isinstance(section[key], list):
