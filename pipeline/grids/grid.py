@@ -150,7 +150,7 @@ def _path(name: str) -> Path:
 
 
 def _name(path: Path) -> str:
-    """The grid's name: the file's name; for a file outside pipeline/grids with a hash of its path.
+    """The grid's name: the file's name, for a file outside pipeline/grids with a hash of its path.
 
     The path is taken from the project's folder, so that all clones of a project have the same name.
     """

@@ -37,7 +37,7 @@ class Measured:
     """The results of a point."""
 
     results: dict[str, Any]
-    """evaluate.json."""
+    """Content of evaluate.json."""
     accuracies: NDArray[np.float64]
     """Accuracy of each test episode of the headline shot in percent, [E]."""
 

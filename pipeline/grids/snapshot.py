@@ -60,7 +60,7 @@ class Snapshot:
 
 
 def take_snapshot(root: Path) -> Snapshot:
-    """Raises InputError where `root` is in no git repository with a commit of the project."""
+    """The snapshot of `root` now. Raises InputError if no git commit holds the project."""
     head, prefix = _head(root), git("rev-parse", "--show-prefix", folder=root)
     with tempfile.TemporaryDirectory() as folder:
         index = {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")}

@@ -61,7 +61,7 @@ def limit(video: Video, *, turn: Turn, library: Library) -> str:
 
 
 def read_with_decord(path: Path, *, indices: npt.NDArray[np.int64], expected: int) -> Frames:
-    """[n, H, W, 3] in the source's size. `expected`: frames that the video has."""
+    """Frames [n, H, W, 3] in the video's size. `expected`: number of frames that the video has."""
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
@@ -75,7 +75,7 @@ def read_with_decord(path: Path, *, indices: npt.NDArray[np.int64], expected: in
 
 
 def read_with_torchcodec(path: Path, *, indices: npt.NDArray[np.int64], expected: int) -> Frames:
-    """[n, H, W, 3] in the source's size. `expected`: frames that the video has."""
+    """Frames [n, H, W, 3] in the video's size. `expected`: number of frames that the video has."""
     from torchcodec.decoders import VideoDecoder
 
     try:

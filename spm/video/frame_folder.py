@@ -82,7 +82,7 @@ def _check_step(numbers: list[int], found: dict[int, Path]) -> None:
 
 
 def _read_image(path: Path) -> Frames:
-    """[H, W, 3] RGB."""
+    """The image as RGB, [H, W, 3]."""
     from PIL import Image, ImageOps
 
     data = path.read_bytes()  # an error here is the machine's fault; below, the file's
