@@ -17,7 +17,7 @@ from spm.episodes.evaluation import EncodedClips, measure, prepare_clips
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import EpisodePixels
 from spm.model.model import FewShotModel
-from spm.training.loop import Schedule, TrainingInputs, train
+from spm.training.loop import Execution, TrainingInputs, train
 
 _STEP = 8
 """Episodes of an optimizer step."""
@@ -76,10 +76,10 @@ def training_seconds(model: FewShotModel, case: Case, sizes: Sizes, *, compile: 
         class_text=torch.randn(WAY, model.channels),
         validate=note_time,
     )
-    schedule = Schedule(
+    execution = Execution(
         loader_workers=0, checkpoint_seconds=3600, on_validation=lambda history: None
     )
-    train(model, inputs, config, schedule=schedule, checkpoint=None)
+    train(model, inputs, config, execution=execution, checkpoint=None)
     return (seen[-1] - seen[0]) / (_STEP * sizes.steps)
 
 

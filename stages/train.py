@@ -39,7 +39,7 @@ from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec, differences, load_start
 from spm.training.checkpoint import Checkpoint, hold
 from spm.training.history import History
-from spm.training.loop import Schedule, TrainingInputs, train
+from spm.training.loop import Execution, TrainingInputs, train
 from spm.training.validation import validation
 from stages.shared import command, params, paths
 from stages.shared.alone import alone
@@ -97,7 +97,7 @@ def _train(
         if runtime.activation_checkpointing:
             checkpoint_activations(model.backbone.visual)
         if sections["train"].episodes:
-            schedule = Schedule(
+            execution = Execution(
                 loader_workers=runtime.loader_workers,
                 checkpoint_seconds=runtime.checkpoint_seconds,
                 on_validation=reporter(run, sections["model"]) if ranks.first else silence,
@@ -105,7 +105,7 @@ def _train(
             )
             inputs = _inputs(store, texts, sections, size=model.image_size, ranks=ranks)
             history = train(
-                model, inputs, sections["train"], schedule=schedule, checkpoint=checkpoint
+                model, inputs, sections["train"], execution=execution, checkpoint=checkpoint
             )
         if ranks.first:
             _write(model, history)

@@ -5,7 +5,7 @@ steps: a run that was killed and resumed has the same weights, bit for bit on th
 never was. Several ranks split the episodes of each step and sum their gradients: the weights are
 those of one rank, to rounding.
 
-A GPU is waited for once a stretch (spm.training.stretches), when the losses are read.
+The loop waits for a GPU once an interval of spm.training.schedule, when it reads the losses.
 Shapes: `E` episodes that go through the model together, `S` supports.
 """
 
@@ -27,8 +27,8 @@ from spm.model.model import FewShotModel
 from spm.training.batch_statistics import RunningStatistics
 from spm.training.checkpoint import Checkpoint
 from spm.training.history import History
+from spm.training.schedule import Interval, schedule
 from spm.training.state import TrainingState
-from spm.training.stretches import Stretch, stretches
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class TrainingInputs:
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How the loop runs here; nothing in it changes a weight."""
+class Execution:
+    """How this machine runs the loop; no field changes a weight."""
 
     loader_workers: int
     checkpoint_seconds: float
@@ -57,7 +57,7 @@ def train(
     inputs: TrainingInputs,
     config: TrainConfig,
     *,
-    schedule: Schedule,
+    execution: Execution,
     checkpoint: Checkpoint | None,
 ) -> History:
     """Trains `model` in place and leaves it with the weights that validated best.
@@ -65,7 +65,7 @@ def train(
     checkpoint: the first rank's, None on the others. Raises TrainingError, on all ranks, where a
     loss is not finite.
     """
-    ranks, device = schedule.ranks, next(model.parameters()).device
+    ranks, device = execution.ranks, next(model.parameters()).device
     class_text = None if inputs.class_text is None else inputs.class_text.to(device)
     optimizer = _optimizer(model, config, device=device)
     run = TrainingState(model, optimizer)
@@ -73,26 +73,26 @@ def train(
     if config.compile:
         model.backbone.visual.compile()
     if run.history.validations:
-        schedule.on_validation(run.history)
+        execution.on_validation(run.history)
 
     first = len(run.history.episodes)
     if first and checkpoint:
         tqdm.write(f"train: goes on after {first} episodes, from {checkpoint.path}")
-    course = list(stretches(config, first=first))
-    indices = _own_episodes(course, ranks, together=config.episodes_per_forward)
-    loader = load_episodes(inputs.episodes, indices, workers=schedule.loader_workers)
+    intervals = list(schedule(config, first=first))
+    indices = _own_episodes(intervals, ranks, together=config.episodes_per_forward)
+    loader = load_episodes(inputs.episodes, indices, workers=execution.loader_workers)
     saved_at = time.monotonic()
     with progress_bar(
         total=config.episodes, initial=first, desc="train", unit="ep", disable=not ranks.first
     ) as bar:
-        for stretch in course:
+        for interval in intervals:
             model.backbone.validated = bool(run.history.validations)
             model.train()
             statistics = RunningStatistics(model, ranks)
-            begin, done = stretch.episodes.start, stretch.episodes.stop
+            begin, done = interval.episodes.start, interval.episodes.stop
             shape = (done - begin, len(run.history.columns))
             rows = torch.zeros(shape, dtype=torch.float64, device=device)
-            for number, group in enumerate(stretch.groups(config.episodes_per_forward)):
+            for number, group in enumerate(interval.groups(config.episodes_per_forward)):
                 if ranks.mine(number):
                     loaded = islice(loader, len(group))
                     episodes = EpisodePixels.stack(episode.to(device) for episode in loaded)
@@ -112,15 +112,15 @@ def train(
                 refresh=False,
             )
 
-            if stretch.steps:
+            if interval.steps:
                 ranks.sum_gradients(model)
                 optimizer.step()
                 optimizer.zero_grad()
-            if stretch.validates:
+            if interval.validates:
                 run.validated(done, inputs.validate(model))
-                schedule.on_validation(run.history)
-            due = time.monotonic() - saved_at >= schedule.checkpoint_seconds
-            if checkpoint and (done == config.episodes or (stretch.steps and due)):
+                execution.on_validation(run.history)
+            due = time.monotonic() - saved_at >= execution.checkpoint_seconds
+            if checkpoint and (done == config.episodes or (interval.steps and due)):
                 checkpoint.save(run.state())
                 saved_at = time.monotonic()
     if run.best is not None:
@@ -162,12 +162,12 @@ def _optimizer(
     )
 
 
-def _own_episodes(course: list[Stretch], ranks: Ranks, *, together: int) -> list[int]:
+def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> list[int]:
     """The episodes that this rank works on, in order."""
     return [
         index
-        for stretch in course
-        for number, group in enumerate(stretch.groups(together))
+        for interval in intervals
+        for number, group in enumerate(interval.groups(together))
         if ranks.mine(number)
         for index in group
     ]

@@ -25,7 +25,7 @@ from spm.frames.store import FrameStore
 from spm.model.model import FewShotModel, build_model
 from spm.training.checkpoint import hold
 from spm.training.history import History
-from spm.training.loop import Schedule, TrainingInputs, train
+from spm.training.loop import Execution, TrainingInputs, train
 from stages.shared import params
 from stages.shared.launch import launch
 from tests.import_closure import ROOT
@@ -60,14 +60,14 @@ def _train(
     inputs = TrainingInputs(
         episodes, texts.double(), lambda model: time.monotonic()
     )  # later is better
-    schedule = Schedule(
+    execution = Execution(
         loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None, ranks=ranks
     )
     if not ranks.first:
-        train(model, inputs, config, schedule=schedule, checkpoint=None)
+        train(model, inputs, config, execution=execution, checkpoint=None)
         return
     with hold(into) as checkpoint:
-        history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
+        history = train(model, inputs, config, execution=execution, checkpoint=checkpoint)
     torch.save((model.state_dict(), history.episodes, history.validations), into / "end.pt")
 
 
@@ -83,10 +83,10 @@ def _end(folder: Path) -> tuple[dict[str, torch.Tensor], History]:
 def _two_ranks(ranks: Ranks, device: torch.device, *, store: Path, runs: Path) -> None:
     _train(store, ranks, batch_norm="running", loop=LONG, into=runs / "long-two")
     for kind in KINDS:
-        course = partial(_train, store, ranks, batch_norm=kind)
-        course(loop=SHORT, into=runs / f"{kind}-two")
-        course(loop=HALF, into=runs / f"{kind}-two-one")
-        course(loop=SHORT, into=runs / f"{kind}-one-two")
+        training = partial(_train, store, ranks, batch_norm=kind)
+        training(loop=SHORT, into=runs / f"{kind}-two")
+        training(loop=HALF, into=runs / f"{kind}-two-one")
+        training(loop=SHORT, into=runs / f"{kind}-one-two")
 
 
 @pytest.fixture(scope="module")

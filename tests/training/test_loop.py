@@ -12,7 +12,7 @@ from spm.methods.base import Losses
 from spm.model.model import build_model
 from spm.training.checkpoint import hold
 from spm.training.history import History, regularizer_ratios
-from spm.training.loop import Schedule, TrainingInputs, _objective, train
+from spm.training.loop import Execution, TrainingInputs, _objective, train
 from spm.training.state import TrainingError, TrainingState
 from stages.shared import params
 from tests.models import spec
@@ -53,10 +53,10 @@ def _train(
 ):
     model = build_model(spec(**{"attention_dropout": 0.2} | changes))
     model = model.double() if double else model
-    schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
+    execution = Execution(loader_workers=0, checkpoint_seconds=0, on_validation=seen)
     with hold(folder) as checkpoint:
         inputs = _inputs(store, model, validate=validate)
-        history = train(model, inputs, config, schedule=schedule, checkpoint=checkpoint)
+        history = train(model, inputs, config, execution=execution, checkpoint=checkpoint)
     return model, history
 
 
@@ -268,9 +268,11 @@ def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoi
     model = build_model(spec())
     inputs = _inputs(store, model)
     broken = TrainingInputs(inputs.episodes, inputs.class_text * float("nan"), inputs.validate)
-    schedule = Schedule(loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None)
+    execution = Execution(
+        loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None
+    )
     with hold(tmp_path) as checkpoint, pytest.raises(TrainingError, match="episode 4: loss nan"):
-        train(model, broken, _config(), schedule=schedule, checkpoint=checkpoint)
+        train(model, broken, _config(), execution=execution, checkpoint=checkpoint)
     assert (tmp_path / "state.pt").read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""The course of a training, known beforehand: which episodes run between two events.
+"""The schedule of a training: after which episodes the optimizer steps, and validation runs.
 
 accumulate 4, validate_every 6:    0 1 2 3 | 4 5 | 6 7 | 8 9 10 11 | …
                                         step   val  step       step, val
@@ -11,13 +11,14 @@ from spm.config.train import TrainConfig
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Episodes that no step and no validation separates, and what follows them."""
+class Interval:
+    """Episodes without a step or a validation between them, and what follows the last one."""
 
     episodes: range
     steps: bool
-    """The optimizer steps on the gradients so far."""
+    """Whether the optimizer steps on the gradients so far."""
     validates: bool
+    """Whether validation runs."""
 
     def groups(self, size: int) -> list[range]:
         """The episodes that go through the model together, `size` at a time."""
@@ -25,10 +26,10 @@ class Stretch:
         return [range(start, min(start + size, end)) for start in range(first, end, size)]
 
 
-def stretches(config: TrainConfig, *, first: int) -> Iterator[Stretch]:
-    """From episode `first`, which follows a step, to the end.
+def schedule(config: TrainConfig, *, first: int) -> Iterator[Interval]:
+    """The intervals from episode `first`, which follows a step, to the last episode.
 
-    With `steps_early` the end leaves gradients over, and nothing steps on them.
+    With `steps_early` the last episodes leave gradients that no step uses.
     """
     for index in range(first, config.episodes):
         done = index + 1
@@ -37,5 +38,5 @@ def stretches(config: TrainConfig, *, first: int) -> Iterator[Stretch]:
         steps = steps or (last and not config.steps_early)
         validates = done % config.validate_every == 0 or last
         if steps or validates:
-            yield Stretch(range(first, done), steps, validates)
+            yield Interval(range(first, done), steps, validates)
             first = done

@@ -1,4 +1,4 @@
-"""The course of a training: every episode once, in order, with the steps where they belong."""
+"""The schedule of a training: every episode once, in order, with the steps where they belong."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
-from spm.training.stretches import stretches
+from spm.training.schedule import schedule
 from stages.shared import params
 
 
@@ -19,7 +19,7 @@ def _drawn(config: TrainConfig, first: int = 0) -> str:
     marks = {(True, False): "s", (False, True): "v", (True, True): "*"}
     return "".join(
         "-" * (len(each.episodes) - 1) + marks[each.steps, each.validates]
-        for each in stretches(config, first=first)
+        for each in schedule(config, first=first)
     )
 
 
@@ -44,7 +44,7 @@ def test_steps_and_validations(changes, drawn):
     steps_early=st.booleans(),
     size=st.integers(1, 5),
 )
-def test_a_resumed_course_is_the_rest_of_the_whole(
+def test_a_resumed_schedule_is_the_rest_of_the_whole(
     episodes, accumulate, validate_every, steps_early, size
 ):
     config = _config(
@@ -53,10 +53,10 @@ def test_a_resumed_course_is_the_rest_of_the_whole(
         validate_every=validate_every,
         steps_early=steps_early,
     )
-    whole = list(stretches(config, first=0))
+    whole = list(schedule(config, first=0))
     indices = [index for each in whole for group in each.groups(size) for index in group]
     assert indices == list(range(episodes))
     assert all(len(group) <= size for each in whole for group in each.groups(size))
     for number, each in enumerate(whole):
         if each.steps:
-            assert list(stretches(config, first=each.episodes.stop)) == whole[number + 1 :]
+            assert list(schedule(config, first=each.episodes.stop)) == whole[number + 1 :]
