@@ -20,7 +20,7 @@ from spm.motion.look import FRAMES_PER_SECOND
 from spm.motion.mp4 import write_mp4
 from spm.motion.render import render_clip
 from stages.shared import command, params, paths, preflight
-from stages.shared.alone import alone
+from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 
 
@@ -85,4 +85,4 @@ def write_class(name: str, *, folder: Path, motion: MotionConfig) -> None:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

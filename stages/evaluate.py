@@ -47,8 +47,8 @@ from spm.results.document import (
     headline,
 )
 from stages.shared import command, params, paths
-from stages.shared.alone import alone
 from stages.shared.launch import launch
+from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
 
@@ -246,4 +246,4 @@ def _metrics(results: dict[str, Any]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

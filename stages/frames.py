@@ -19,8 +19,8 @@ from spm.dataset.coverage import metrics
 from spm.dataset.rejections import check_rejected, first_of
 from spm.frames.integrity import INTEGRITY
 from stages.shared import command, params, paths
-from stages.shared.alone import alone
 from stages.shared.dataset_folder import dataset_folder
+from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 
 
@@ -104,4 +104,4 @@ def check_transient(index: pa.Table, *, runtime: RuntimeConfig) -> None:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

@@ -27,9 +27,9 @@ from spm.dataset.asides import asides_of, class_folder, clips_of, summary, witho
 from spm.dataset.names import composed, look_alikes
 from spm.episodes.feasibility import VALIDATION_SPLITS, check_feasible
 from stages.shared import command, params, paths, preflight
-from stages.shared.alone import alone
 from stages.shared.dataset_folder import dataset_folder
 from stages.shared.outside_files import outside_files
+from stages.shared.single_instance import single_instance
 from stages.shared.weights_check import check_weights
 
 _SHOWN = 5
@@ -139,4 +139,4 @@ def _write_if_changed(content: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

@@ -10,7 +10,7 @@ from spm.config.dataset import DatasetConfig
 from spm.dataset import manifest, split_lists
 from spm.dataset.coverage import about, coverage, metrics
 from stages.shared import command, params, paths
-from stages.shared.alone import alone
+from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 
 
@@ -58,4 +58,4 @@ def _print_same_content(clips: pa.Table) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

@@ -15,7 +15,7 @@ from spm.config.prompts import PromptsConfig
 from spm.model.text_tower import encode_classes, read_alike
 from spm.model.towers.table import check_weights, doubt
 from stages.shared import command, params, paths
-from stages.shared.alone import alone
+from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
 
@@ -78,4 +78,4 @@ def _same_tokens(_: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

@@ -20,7 +20,7 @@ from spm.report.alignment_figure import alignment_figure
 from spm.report.figures import class_bars, confusion, learning_curve, save
 from spm.report.page import report_page
 from stages.shared import command, params, paths
-from stages.shared.alone import alone
+from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 
 _SPLIT = "test"
@@ -99,4 +99,4 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

@@ -42,8 +42,8 @@ from spm.training.history import History
 from spm.training.loop import Execution, TrainingInputs, train
 from spm.training.validation import validation
 from stages.shared import command, params, paths
-from stages.shared.alone import alone
 from stages.shared.launch import count_ranks, launch
+from stages.shared.single_instance import single_instance
 from stages.shared.training_code import training_code
 from stages.tracking import runs as tracking
 from stages.tracking.learning_curve import reporter, silence
@@ -257,4 +257,4 @@ def _write(model: FewShotModel, history: History) -> None:
 
 
 if __name__ == "__main__":
-    command.run(alone(main))
+    command.run(single_instance(main))

@@ -60,7 +60,7 @@ class Ranks:
                 parameter.grad = torch.zeros_like(parameter)
         self.sum_([parameter.grad for parameter in parameters if parameter.grad is not None])
 
-    def share(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """The first rank's value (tensors on the CPU and plain ones), for all."""
         if self.count == 1:
             return value
@@ -70,7 +70,7 @@ class Ranks:
 
     def check_agree(self, training: str) -> None:
         """Raises ConfigError on a rank whose training, by its fingerprint, is not the first's."""
-        if training != (expected := self.share(training)):
+        if training != (expected := self.broadcast(training)):
             raise ConfigError(
                 f"rank {self.number} has the training {training}, rank 0 {expected}: every machine "
                 "needs the same code, params.yaml and data"

@@ -72,7 +72,7 @@ class Method(nn.Module):
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE",)
     """Names of the terms of its loss; L_CE, the mean cross entropy over queries, is always one."""
-    released_beside: ClassVar[tuple[str, ...]] = ("backbone.",)
+    released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.",)
     """How the tensors of its public release begin that are not the method's own."""
     transductive: bool = False
     """Whether a query's logits depend on the episode's other queries."""

@@ -81,7 +81,7 @@ def load_released(head: "Method", state: Mapping[str, "Tensor"]) -> None:
     given = {
         name: value
         for name, value in unwrapped(state).items()
-        if not name.startswith(head.released_beside)
+        if not name.startswith(head.released_other_prefixes)
     }
     layout = released_layout(head)
     if said := misfit(given, {theirs: shape for theirs, (_, shape) in layout.items()}):

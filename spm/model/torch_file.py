@@ -22,17 +22,17 @@ from spm.base.errors import DataError
 from spm.model.weight_file import form_of
 
 
-class _Beside:
+class _Placeholder:
     """In place of an object beside the weights. It keeps nothing of what the file gives it."""
 
-    def __new__(cls, *args: Any) -> "_Beside":
+    def __new__(cls, *args: Any) -> "_Placeholder":
         return super().__new__(cls)
 
     def __setstate__(self, state: Any) -> None:
         """Nothing is kept."""
 
 
-_BESIDE = (
+_PLACEHOLDERS = (
     *("argparse.Namespace", "numpy.dtype", "numpy.ndarray"),
     *(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core")),  # of NumPy 1 and 2
     *(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")),
@@ -43,7 +43,7 @@ _BESIDE = (
     *(f"builtins.{name}" for name in ("dict", "float", "int", "list")),  # of defaultdicts
 )
 _KNOWN: list[Any] = [
-    *((_Beside, name) for name in _BESIDE),
+    *((_Placeholder, name) for name in _PLACEHOLDERS),
     (lambda *_: {}, "collections.defaultdict"),
     (lambda *_: [], "collections.deque"),
 ]

@@ -45,12 +45,14 @@ class AlignmentTable(torch.autograd.Function):
         table = torch.full_like(skewed, _NEVER)
         _column(table, 0).zero_()
         only_above, entering, diagonals = _beside_padding(scores), skewed.unbind(), table.unbind()
-        ctx.ways, ctx.size = [], (rows, columns)
+        ctx.predecessors, ctx.size = [], (rows, columns)
         for d, here, above in _diagonals(rows, columns):
             before, last = diagonals[d - 2], diagonals[d - 1]
-            ways = _Ways(before[above], last[here], last[above] + only_above[d, here])
-            torch.add(ways.log_sum(), entering[d][here], out=diagonals[d][here])
-            ctx.ways.append(ways)
+            predecessors = _Predecessors(
+                before[above], last[here], last[above] + only_above[d, here]
+            )
+            torch.add(predecessors.log_sum(), entering[d][here], out=diagonals[d][here])
+            ctx.predecessors.append(predecessors)
         return table[-1, -1].clone()
 
     @staticmethod
@@ -60,16 +62,16 @@ class AlignmentTable(torch.autograd.Function):
         shares = gradient.new_zeros(rows + columns + 2, rows + 1, len(gradient))
         shares[-1, -1] = gradient
         diagonals = shares.unbind()
-        walk = zip(_diagonals(rows, columns), ctx.ways, strict=True)
-        for (d, here, above), ways in reversed(list(walk)):
-            share = diagonals[d][here] / ways.total
-            diagonals[d - 2][above].addcmul_(share, ways.corner)
-            diagonals[d - 1][here].addcmul_(share, ways.left)
-            diagonals[d - 1][above].addcmul_(share, ways.above)
+        walk = zip(_diagonals(rows, columns), ctx.predecessors, strict=True)
+        for (d, here, above), predecessors in reversed(list(walk)):
+            share = diagonals[d][here] / predecessors.total
+            diagonals[d - 2][above].addcmul_(share, predecessors.corner)
+            diagonals[d - 1][here].addcmul_(share, predecessors.left)
+            diagonals[d - 1][above].addcmul_(share, predecessors.above)
         return _cells(shares, columns)
 
 
-class _Ways:
+class _Predecessors:
     """exp of the scores that a diagonal's cells are entered with, less the largest of the three."""
 
     def __init__(self, corner: Tensor, left: Tensor, above: Tensor) -> None:

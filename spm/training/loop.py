@@ -69,7 +69,7 @@ def train(
     class_text = None if inputs.class_text is None else inputs.class_text.to(device)
     optimizer = _optimizer(model, config, device=device)
     run = TrainingState(model, optimizer)
-    run.restore(ranks.share(checkpoint.load() if checkpoint else None))
+    run.restore(ranks.broadcast(checkpoint.load() if checkpoint else None))
     if config.compile:
         model.backbone.visual.compile()
     if run.history.validations:

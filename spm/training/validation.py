@@ -50,7 +50,7 @@ def validation(
         model.eval()
         encoded = encode_clips(model, store, clips=clips, ranks=ranks, progress=False)
         if not ranks.first:
-            return ranks.share(0.0)
+            return ranks.broadcast(0.0)
         prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
         measured = measure(
             {"model": model.method.classify},
@@ -62,6 +62,6 @@ def validation(
             progress=False,
         )
         accuracies = episode_accuracies(measured.actual, measured.predicted["model"])
-        return ranks.share(float(accuracies.mean()))
+        return ranks.broadcast(float(accuracies.mean()))
 
     return validate

@@ -44,7 +44,7 @@ def launch(work: Work, runtime: RuntimeConfig) -> None:
     if runtime.devices == 1:
         _run(work, runtime, local=0)
         return
-    with _meeting_point() as address:
+    with _rendezvous() as address:
         try:
             spawn(  # type: ignore[no-untyped-call]
                 _process, args=(work, runtime, address), nprocs=runtime.devices
@@ -89,7 +89,7 @@ def _device(runtime: RuntimeConfig, *, local: int) -> torch.device:
 
 
 @contextmanager
-def _meeting_point() -> Iterator[dict[str, str]]:
+def _rendezvous() -> Iterator[dict[str, str]]:
     """What has to be in the environment for the ranks to find each other."""
     if _from_outside("WORLD_SIZE", 1) > 1:
         yield {}

@@ -33,7 +33,7 @@ from stages.tracking.store import (
 
 _PROJECT = "clip-spm"
 _LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
-_OF_NO_RUN = (paths.INVENTORY, paths.WEIGHTS)
+_UNTRACKED = (paths.INVENTORY, paths.WEIGHTS)
 """The stage that writes them looks at the disk each time, and records nothing."""
 
 
@@ -208,7 +208,7 @@ def _lineage(client: Any, contents: Mapping[Path, str]) -> dict[str, str]:
     for path, content in contents.items():
         key = path_key(path)
         tags[f"dep.{key}"] = content
-        if path not in _OF_NO_RUN:
+        if path not in _UNTRACKED:
             tags[f"upstream.{key}"] = _producer(client, key, content) or "from cache"
     return tags
 

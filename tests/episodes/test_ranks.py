@@ -134,7 +134,7 @@ def _values(ranks: Ranks, device: torch.device, *, folder: Path) -> None:
     ranks.sum_gradients(torch.nn.Sequential(used, unused))
     assert used.weight.grad.item() == 1
     assert unused.weight.grad is None  # or weight decay would move it
-    assert ranks.share({"number": torch.tensor(ranks.number)}) == {"number": torch.tensor(0)}
+    assert ranks.broadcast({"number": torch.tensor(ranks.number)}) == {"number": torch.tensor(0)}
     ranks.check_agree("abc")
     (folder / str(ranks.number)).touch()
 
@@ -176,7 +176,7 @@ def test_all_ranks_know_what_every_episode_came_to(tmp_path):
 
 def _disagrees(ranks: Ranks, device: torch.device) -> None:
     ranks.check_agree(f"fingerprint{ranks.number}")
-    ranks.share(None)
+    ranks.broadcast(None)
 
 
 def test_ranks_that_do_not_train_the_same_stop(capfd):

@@ -43,7 +43,7 @@ class ClipSPM(Method):
     """HSMR (Eq. 7), SPM (Eq. 10-12) and PADM (Eq. 14), each None where it is off."""
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_H", "L_S")
-    released_beside: ClassVar[tuple[str, ...]] = ("backbone.", released.SCALE)
+    released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.", released.SCALE)
 
     def __init__(
         self,

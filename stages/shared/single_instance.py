@@ -18,7 +18,7 @@ _RUNS_ALREADY = (
 )
 
 
-def alone(main: Callable[[], None]) -> Callable[[], None]:
+def single_instance(main: Callable[[], None]) -> Callable[[], None]:
     """`main` of a stage, which raises InputError while another process runs it in this folder.
 
     Of processes that are ranks of one stage (RANK is set, as by torchrun), the first holds it.

@@ -10,7 +10,7 @@ import pytest
 from spm.base.errors import InputError
 from spm.base.lock import locked
 from spm.base.yaml_file import read_yaml
-from stages.shared.alone import alone
+from stages.shared.single_instance import single_instance
 from tests.import_closure import ROOT
 
 
@@ -22,7 +22,7 @@ def project(tmp_path, monkeypatch):
 
 def again() -> None:
     """What a second process would do: the lock is on the file, not on the process."""
-    alone(main)()
+    single_instance(main)()
 
 
 def main(then=lambda: None) -> None:
@@ -33,7 +33,7 @@ def stage(then) -> None:
     def main() -> None:
         then()
 
-    alone(main)()
+    single_instance(main)()
 
 
 def test_a_second_one_is_told_which_process_to_end():
@@ -71,7 +71,7 @@ def test_another_folder_is_another_project(tmp_path, monkeypatch):
 @pytest.mark.parametrize("stage", read_yaml(ROOT / "dvc.yaml")["stages"])
 def test_every_stage_is_started_so(stage):
     text = (ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8")
-    assert text.endswith("    command.run(alone(main))\n")
+    assert text.endswith("    command.run(single_instance(main))\n")
 
 
 def test_from_the_command_line(tmp_path):
