@@ -217,7 +217,7 @@ def _sleeps(ranks: Ranks, device: torch.device) -> None:
 
 
 def test_ranks_do_not_outlive_the_stage():
-    code = "from tests import test_ranks as t; t.launch(t._sleeps, t._runtime())"
+    code = "from tests.episodes import test_ranks as t; t.launch(t._sleeps, t._runtime())"
     stage = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
