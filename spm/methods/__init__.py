@@ -1,4 +1,4 @@
-"""The methods, and the two doors to them in Python: `build` and `load_released`."""
+"""The few-shot methods. `build` makes one, `load_released` fills one from its public release."""
 
 from spm.methods.registry import build, load_released
 

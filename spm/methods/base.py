@@ -1,11 +1,12 @@
-"""What a method is: all that lies behind the visual tower.
+"""The interface of a few-shot method: what follows the visual tower, from features to logits.
 
     clips ─ tower ─ EpisodeFeatures ─ Method ─┬─ logits                     (classify)
                                               └─ Losses, with query labels  (losses: training)
 
-Each method has a folder beside this file: `config.py`, the section `model` of params.yaml;
-`values.yaml`, that section's values; `method.py`, the method and `build`, which makes it of the
-section. Training, evaluation, prediction and the report go through this interface and name none.
+Each method is a folder beside this file. `config.py` declares the section `model` of params.yaml,
+`values.yaml` holds the section's values, and `method.py` holds the method and `build`, which
+makes the method from the section. Training, evaluation, prediction and the report use this
+interface alone and never name a method.
 
 Shapes: `...` episodes, `N` classes (way), `S` support clips, `Q` query clips, `T` frames, `C`
 channels.
@@ -19,84 +20,89 @@ from torch.nn import functional as F
 
 
 class EpisodeFeatures(NamedTuple):
-    """The features of an episode's clips. It holds no label of a query."""
+    """The features of an episode's clips, without the labels of its queries."""
 
     support: Tensor
-    """[..., S, T, C]; [..., S, T, C, H, W] of a method that needs maps."""
+    """[..., S, T, C]; [..., S, T, C, H, W] for a method that needs maps."""
     support_labels: Tensor
     """[..., S] int64 in 0..N-1. Classes may have different numbers of supports."""
     query: Tensor
-    """[..., Q, T, C], or with maps as `support`."""
+    """[..., Q, T, C]; [..., Q, T, C, H, W] for a method that needs maps."""
     class_text: Tensor | None
-    """[..., N, C]; None where the tower has no text."""
+    """[..., N, C]; None if the backbone has no text tower."""
     num_classes: int
     """N"""
     prepared: "Prepared | None" = None
-    """What `Method.prepare` made of these clips; None where nothing was prepared."""
+    """The result of `Method.prepare` for these clips; None if the clips were not prepared."""
 
 
 class Prepared(NamedTuple):
-    """What a method makes of each clip by itself, whatever episode it is in. Evaluation computes it
-    once a clip, and not once for each of its thousands of episodes."""
+    """The part of a method's work that depends on one clip alone, and not on the episode.
+
+    Evaluation computes this part once per clip instead of once per episode.
+    """
 
     support: Tensor
-    """[..., S, …], or [clips, …] of a table of clips: of a clip as a support of its class."""
+    """The clip used as a support of its class: [..., S, …] in an episode, [clips, …] before."""
     query: Tensor
-    """[..., Q, …], or [clips, …]: of a clip as a query."""
+    """The clip used as a query: [..., Q, …] in an episode, [clips, …] before."""
 
 
 class Losses(NamedTuple):
-    """One value an episode, [...] each."""
+    """The losses of each episode: one value per episode [...], except `logits`."""
 
     total: Tensor
-    """L, what training minimises."""
+    """L, the loss that training minimises."""
     regularizers: Tensor
-    """What of L is not L_CE, weighted as in L."""
+    """L − L_CE: the weighted sum of the other terms."""
     terms: dict[str, Tensor]
-    """`Method.terms` by name, not weighted: columns of the learning curves."""
+    """Each of `Method.terms` by name, not weighted: columns of the learning curves."""
     logits: Tensor
     """[..., Q, N]"""
 
 
 class Alignment(NamedTuple):
-    """How the frames of queries and classes were matched: what the report draws."""
+    """How a method matched the frames of queries and classes. The report draws it."""
 
     distance: Tensor
-    """[..., Q, N, T, T']: between frame t of the query and t' of the class's prototype."""
+    """[..., Q, N, T, T']: distance of frame t of the query and frame t' of the class prototype."""
     weights: Tensor
-    """As `distance`: how much the pair counts in the distance of query and class."""
+    """[..., Q, N, T, T']: weight of this pair of frames in the distance of query and class."""
 
 
 class Method(nn.Module):
     """A few-shot classifier over the features of an episode."""
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE",)
-    """Names of the terms of its loss; L_CE, the mean cross entropy over queries, is always one."""
+    """Names of the loss terms. L_CE, the mean cross entropy over queries, is always one of them."""
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.",)
-    """How the tensors of its public release begin that are not the method's own."""
+    """Name prefixes of the tensors in the public release that belong to the tower or to nothing."""
     transductive: bool = False
     """Whether a query's logits depend on the episode's other queries."""
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
-        """Logits [..., Q, N]; the larger, the closer. Their softmax over N is p."""
+        """Logits [..., Q, N]: the closer query and class, the larger. p is their softmax over N."""
         raise NotImplementedError
 
     def classify_each(self, episode: EpisodeFeatures) -> Tensor:
-        """As `classify`, each query as if it were alone in its episode: inductive, [..., Q, N]."""
+        """Inductive logits [..., Q, N]: `classify` of each query as the only one of its episode."""
         if not self.transductive:
             return self.classify(episode)
         alone = torch.split(episode.query, 1, dim=episode.support_labels.dim() - 1)
         return torch.cat([self.classify(episode._replace(query=one)) for one in alone], dim=-2)
 
     def protocol(self, *, queries: int, shot: int) -> str:
-        """How the `queries` of an episode see each other, in words: said beside every accuracy."""
+        """In words, whether an episode's queries influence each other; shown with every accuracy.
+
+        queries: Q; shot: supports per class.
+        """
         return "inductive: each query is classified on its own"
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """Of clips [clips, T, C] and the texts of their classes [clips, C]: see `Prepared`.
+        """Prepares clips: features [clips, T, C], texts [clips, C] of the clips' classes.
 
-        `classify` of an episode with it is `classify` of one without, to rounding. None, for most
-        methods: nothing is worth it.
+        `classify` gives the same logits, to rounding, with and without `EpisodeFeatures.prepared`.
+        The default, None: the method has no work that depends on one clip alone.
         """
         return None
 
@@ -108,23 +114,23 @@ class Method(nn.Module):
         classes: Tensor | None = None,
         all_text: Tensor | None = None,
     ) -> Losses:
-        """The loss of each episode: L_CE alone, unless a method has more terms.
+        """The loss of each episode. The default is L_CE alone.
 
-        The only place that sees query_labels [..., Q]. classes [..., N]: the episode's classes as
-        positions among the training classes, whose texts are all_text [training classes, C]; for
-        methods that learn something of each training class.
+        Only this method sees query_labels [..., Q]. classes [..., N] are positions among the
+        training classes, all_text [training classes, C] holds the texts of the training classes;
+        both serve methods that learn parameters for each training class.
         """
         logits = self.classify(episode)
         loss = cross_entropy(logits, query_labels)
         return Losses(loss, torch.zeros_like(loss), {"L_CE": loss}, logits)
 
     def explain(self, episode: EpisodeFeatures) -> Alignment | None:
-        """None for a method that matches no frames."""
+        """The alignment of frames [..., Q, N, T, T']; None if the method aligns no frames."""
         return None
 
     @staticmethod
     def released_name(name: str) -> str:
-        """What the public release calls the method's tensor `name`."""
+        """The name of the method's tensor `name` in the public release."""
         return name
 
 

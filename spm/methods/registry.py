@@ -1,6 +1,6 @@
-"""Methods by name: building one, and filling it from the checkpoint that its authors published.
+"""Builds a method by its name, and fills a method from the checkpoint that its authors published.
 
-A method is the folder spm/methods/NAME (spm.methods.base says what it holds).
+The method NAME is the folder spm/methods/NAME; spm.methods.base lists the folder's files.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spm.base.errors import DataError
 from spm.config.model import ModelConfig, method_config, method_names, read_values
 
-if TYPE_CHECKING:  # so that looking a method up imports no torch
+if TYPE_CHECKING:  # importing this module must not import torch
     from torch import Size, Tensor
 
     from spm.methods.base import Method
@@ -25,15 +25,16 @@ def build(
     map_size: int | None = None,
     **values: Any,
 ) -> "Method":
-    """Method `name` with its own values but for `values`, its weights random by their `seed`.
+    """Method `name` with the values of its values.yaml, overridden by `values`.
+
+    The weights are random, from the value `seed`.
 
         head = spm.methods.build("otam", channels=512, num_frames=8, otam_lambda=0.5)
         logits = head.classify(EpisodeFeatures(support, labels, query, None, num_classes=5))
 
-    channels: C of the features that it needs; map_size: places along a side of their maps, for a
-    method that needs maps; train_classes: of the training split, for a method that learns one
-    thing for each. Raises ConfigError for a name that is no method's, and for a value that is not
-    allowed or of none of its parameters.
+    channels: C of the features. map_size: H = W of feature maps, for a method that needs maps.
+    train_classes: number of training classes, for a method with parameters for each class. Raises
+    ConfigError for an unknown method, an unknown parameter or a value that is not allowed.
     """
     config = read_values(name, **values)
     return build_method(
@@ -53,7 +54,7 @@ def build_method(
     train_classes: int | None = None,
     map_size: int | None = None,
 ) -> "Method":
-    """As `build`, of a section that was read already."""
+    """As `build`, from the validated section `model`."""
     module = import_module(f"spm.methods.{config.method}.method")
     method: Method = module.build(
         config,
@@ -66,15 +67,15 @@ def build_method(
 
 
 def baselines() -> list[ModelConfig]:
-    """Sections of the methods that are measured beside every model."""
+    """The sections of the baselines, the methods that `evaluate` measures beside every model."""
     return [read_values(name) for name in method_names() if method_config(name).baseline]
 
 
 def load_released(head: "Method", state: Mapping[str, "Tensor"]) -> None:
-    """Fills `head` from its authors' checkpoint: `state` has the tensors by their names.
+    """Fills `head` from the checkpoint of its authors. `state`: tensors by the authors' names.
 
-    Tensors of the visual tower, and those that the release has no use for, are passed over. Raises
-    DataError that counts the tensors which are unknown, missing or of another shape.
+    Tensors whose names begin with one of `head.released_other_prefixes` are ignored. Raises
+    DataError with the number of tensors that are unknown, missing or of another shape.
     """
     from spm.base.state_dicts import misfit, unwrapped
 
@@ -90,7 +91,7 @@ def load_released(head: "Method", state: Mapping[str, "Tensor"]) -> None:
 
 
 def released_layout(head: "Method") -> dict[str, tuple[str, "Size"]]:
-    """What the authors call a tensor -> what it is called here, and its shape."""
+    """The authors' name of each tensor of `head` -> our name of the tensor, and its shape."""
     return {
         head.released_name(name): (name, value.shape) for name, value in head.state_dict().items()
     }

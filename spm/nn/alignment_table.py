@@ -1,8 +1,8 @@
-r"""OTAM's table, forwards and backwards, for many pairs of clips at once.
+r"""OTAM's dynamic-programming table, forward and backward, for many pairs of clips at once.
 
-Everything is a score x = −D / λ, so that the soft minimum is a log-sum-exp, which stays finite
-where a plain exp(−D / λ) underflows. A cell needs the ones above and to its left, so the cells of
-an anti-diagonal are computed together:
+The table holds scores x = −D / λ, so that the soft minimum is a log-sum-exp, which stays finite
+where a plain exp(−D / λ) underflows. A cell depends on the cells above it and to its left, so all
+cells of an anti-diagonal are computed together:
 
     row l, column m           diagonal d = l + m
     0 1 2 3                   d 0  1  2  3  4  5
@@ -13,13 +13,14 @@ an anti-diagonal are computed together:
     c[d, l] = x[d, l] + log(e^c[d-2, l-1] + e^c[d-1, l] + e^c[d-1, l-1])
                             from (l-1, m-1)  from (l, m-1)   from (l-1, m): beside the padding only
 
-The gradient of a table's value by a cell is the share of all alignments that pass through it: each
-cell hands its own on to those that it was entered from, in proportion to e^c.
+The gradient of a table's value with respect to a cell is the share of all alignments that pass
+through the cell. The backward pass splits each cell's share among its predecessors in proportion
+to e^c.
 
-Recorded operation by operation by autograd, a table takes several times as many kernels, and the
-number of kernels is what a training step on a GPU waits for.
+Autograd would record each operation and run several times as many kernels; the number of kernels
+decides how long a training step on a GPU takes.
 
-Shapes: T rows, U columns, B tables; the tables come last, next to each other in memory.
+Shapes: T rows, U columns, B tables. The dimension B comes last, contiguous in memory.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 _NEVER = -1e30
-"""The score of what cannot be; −∞ would give NaN in differences."""
+"""The score of an impossible predecessor. −∞ would give NaN in differences."""
 
 
 class AlignmentTable(torch.autograd.Function):
@@ -39,7 +40,7 @@ class AlignmentTable(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
         rows, columns, tables = scores.shape
-        # A diagonal and a row more than there are: nothing comes from before the first.
+        # One extra diagonal and row of padding, so that the first ones have predecessors too.
         skewed = scores.new_zeros(rows + columns + 2, rows + 1, tables)
         _cells(skewed, columns).copy_(scores)
         table = torch.full_like(skewed, _NEVER)
@@ -72,7 +73,7 @@ class AlignmentTable(torch.autograd.Function):
 
 
 class _Predecessors:
-    """exp of the scores that a diagonal's cells are entered with, less the largest of the three."""
+    """e^(score − largest) of the three predecessors of each cell of a diagonal."""
 
     def __init__(self, corner: Tensor, left: Tensor, above: Tensor) -> None:
         self._largest = torch.maximum(corner, left).maximum(above)
@@ -86,7 +87,7 @@ class _Predecessors:
 
 
 def _diagonals(rows: int, columns: int) -> Iterator[tuple[int, slice, slice]]:
-    """Each diagonal's place in the skewed table, its rows there, and the rows above these."""
+    """For each diagonal: its index in the skewed table, its rows, and the rows above its rows."""
     for d in range(1, rows + columns + 1):
         first, last = max(0, d - columns - 1), min(rows - 1, d - 1)
         yield d + 1, slice(first + 1, last + 2), slice(first, last + 1)
@@ -107,7 +108,7 @@ def _column(skewed: Tensor, column: int) -> Tensor:
 
 
 def _beside_padding(scores: Tensor) -> Tensor:
-    """0 for cells that are entered from above as well, else "never"; skewed, for all tables."""
+    """0 for cells beside the padding, whose predecessor above counts; else _NEVER. Skewed."""
     rows, columns, _ = scores.shape
     skewed = scores.new_full((rows + columns + 2, rows + 1, 1), _NEVER)
     for column in (1, columns + 1):

@@ -1,12 +1,12 @@
 r"""SeqDis, the sequence distance: ordered temporal alignment (OTAM).
 
-    D (frames of one clip down, of the other across), padded with a zero column on both sides:
+    D (rows: frames of one clip; columns: frames of the other), with a zero column on both sides:
 
-        0 | D D D D | 0        row 0 adds up from the left; then each cell adds its D to the soft
-        0 | D D D D | 0        minimum of its predecessors. The alignment may begin at any column
-        0 | D D D D | 0        of the first frame's row and end anywhere: the padding is free.
+        0 | D D D D | 0        Row 0 accumulates D from the left. Every other cell adds its D to the
+        0 | D D D D | 0        soft minimum of its predecessors. Padding costs nothing, so the
+        0 | D D D D | 0        alignment may begin and end at any column.
 
-How the table is filled, and why it has a backward pass of its own: spm.nn.alignment_table.
+spm.nn.alignment_table fills the table and says why it has its own backward pass.
 """
 
 import torch
@@ -20,9 +20,9 @@ EPSILON = 0.01
 
 
 def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
-    """Every clip of x against every clip of y: [..., X, T, C], [..., Y, T', C] -> [..., X, Y].
+    """Distance of every clip of x to every clip of y: the cost of aligning x onto y plus y onto x.
 
-    The alignment of x onto y plus that of y onto x.
+    [..., X, T, C], [..., Y, T', C] -> [..., X, Y].
     """
     with at_least_float32(x, y) as (x, y):
         return otam(frame_distance(x, y), lam=lam)
@@ -30,7 +30,7 @@ def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
 
 def frame_distance(x: Tensor, y: Tensor) -> Tensor:
     """D = 1 − cosine, [..., X, T, C], [..., Y, T', C] -> [..., X, Y, T, T']."""
-    distance = 1 - cosine(x.flatten(-3, -2), y.flatten(-3, -2))  # all pairs, and no clip is copied
+    distance = 1 - cosine(x.flatten(-3, -2), y.flatten(-3, -2))  # all pairs, without copying clips
     return rearrange(distance, "... (x t) (y u) -> ... x y t u", t=x.shape[-2], u=y.shape[-2])
 
 
@@ -41,22 +41,22 @@ def cosine(x: Tensor, y: Tensor) -> Tensor:
 
 
 def otam(distance: Tensor, *, lam: float) -> Tensor:
-    """D [..., T, T'] -> [...]: both directions, added."""
+    """D [..., T, T'] -> [...]: the alignment costs of both directions, added."""
     if distance.shape[-2] != distance.shape[-1]:
         return one_way(distance, lam=lam) + one_way(distance.transpose(-1, -2), lam=lam)
-    both = torch.stack([distance, distance.transpose(-1, -2)])  # one table, half the kernels
+    both = torch.stack([distance, distance.transpose(-1, -2)])  # one call, half the kernels
     return one_way(both, lam=lam).sum(dim=0)
 
 
 def one_way(distance: Tensor, *, lam: float) -> Tensor:
-    """The rows' frames aligned onto the columns' frames, [..., T, T'] -> [...]."""
+    """The cost of aligning the rows' frames onto the columns' frames, [..., T, T'] -> [...]."""
     scores = (distance / -lam).reshape(-1, *distance.shape[-2:])
     best: Tensor = AlignmentTable.apply(scores.permute(1, 2, 0))
     return -lam * best.reshape(distance.shape[:-2])
 
 
 def alignment(distance: Tensor, *, lam: float) -> Tensor:
-    """How much each pair of frames weighs in `otam`: its gradient, [..., T, T'] -> [..., T, T']."""
+    """The gradient of `otam` by D, the weight of each pair of frames: [..., T, T'] both."""
     with torch.enable_grad():
         distance = distance.detach().requires_grad_()
         (weights,) = torch.autograd.grad(otam(distance, lam=lam).sum(), distance)

@@ -1,6 +1,6 @@
-"""Distances in float32 or better, whatever torch.autocast a caller has put around the model.
+"""Keeps distances in float32 or better where a caller runs the model under torch.autocast.
 
-bfloat16 keeps three digits: of a soft minimum over sums of 1 − cos they are not enough.
+bfloat16 keeps three digits, too few for a soft minimum over sums of 1 − cos.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,6 @@ from torch import Tensor
 
 @contextmanager
 def at_least_float32(*tensors: Tensor) -> Iterator[list[Tensor]]:
-    """The tensors, those of half the bits as float32; in the block autocast is off."""
+    """Yields the tensors, half-precision ones as float32. Autocast is off inside the block."""
     with torch.autocast(tensors[0].device.type, enabled=False):
         yield [each.float() if each.dtype.itemsize < 4 else each for each in tensors]

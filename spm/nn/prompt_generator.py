@@ -1,4 +1,4 @@
-"""PG, the prompt generator (Eq. 13): a text for a clip whose class is not known."""
+"""PG, the prompt generator (Eq. 13): makes a text feature for a clip of unknown class."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class PromptGenerator(nn.Module):
     def forward(self, support_text: Tensor, frames: Tensor) -> Tensor:
         """support_text [..., S, 1, C], frames [..., clips, T, C] -> prompts [..., clips, 1, C].
 
-        The text mean runs over supports, so a class counts as often as it has supports.
+        The mean of texts runs over supports: a class with more supports has more weight.
         """
         text = support_text.mean(dim=-3, keepdim=True)
         visual = frames.mean(dim=-2, keepdim=True)

@@ -12,7 +12,7 @@ def class_means(clips: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
 
 
 def class_sums(clips: Tensor, labels: Tensor, *, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Sums [..., N, T, C] and the number of clips of each class [..., N]."""
+    """The sum of each class's clips [..., N, T, C], and their number [..., N]."""
     membership = F.one_hot(labels, num_classes).to(clips.dtype)
     sums = torch.einsum("...sn,...stc->...ntc", membership, clips)
     return sums, membership.sum(dim=-2)

@@ -3,8 +3,8 @@
     prompt p [..., 1, C] ──────────────┬────────────── [p', f''] = Transformer([p, f'])
     frames f [..., T, C] ── f' = Ψ_v(f) ⊙ f + α Ψ_p(p) ⊙ p
 
-The sequence begins with the prompt as it came; only the frames are gated. One SF serves motion
-prompts (HSMR) and text prompts (SPM).
+The first token of the sequence is the prompt itself, not gated. The same SF serves motion prompts
+(HSMR) and text prompts (SPM).
 """
 
 from typing import Literal
@@ -18,7 +18,7 @@ Fusion = Literal["concat", "sum+concat", "gate+sum+concat"]
 
 
 class SemanticFusion(nn.Module):
-    """`fusion` takes parts away (Table 4): no gates, then no sum."""
+    """SF. `fusion` names its parts (Table 4): "sum+concat" has no gates, "concat" also no sum."""
 
     def __init__(
         self,
@@ -40,18 +40,18 @@ class SemanticFusion(nn.Module):
         self.transformer = transformer
 
     def forward(self, prompt: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """prompt [..., 1, C], frames [..., T, C] -> the same shapes, each having seen the other."""
+        """prompt [..., 1, C], frames [..., T, C] -> p' [..., 1, C], f'' [..., T, C]."""
         return self.fuse(prompt, self.gated(frames))
 
     def gated(self, frames: Tensor) -> Tensor:
-        """Ψ_v(f) ⊙ f, which no prompt has a part in; f itself where `fusion` has no gates."""
+        """Ψ_v(f) ⊙ f, the part that does not depend on a prompt; f if `fusion` has no gates."""
         if self.fusion != "gate+sum+concat":
             return frames
         out: Tensor = self.gate_visual(frames) * frames
         return out
 
     def fuse(self, prompt: Tensor, gated: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, from frames that `gated` gave."""
+        """As `forward`, for frames that went through `gated`."""
         out = self.transformer(torch.cat([prompt, self._add(prompt, gated)], dim=-2))
         return out[..., :1, :], out[..., 1:, :]
 
@@ -65,7 +65,7 @@ class SemanticFusion(nn.Module):
 
 
 class Gate(nn.Sequential):
-    """Ψ: a weight in (0, 1) for every channel, from the feature itself."""
+    """Ψ: computes from a feature a weight in (0, 1) for each of the feature's channels."""
 
     def __init__(self, channels: int, *, ratio: float, slope: float) -> None:
         hidden = max(1, round(ratio * channels))

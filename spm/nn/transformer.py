@@ -3,8 +3,8 @@
     x ─┬─ norm ─ attention ─ + ─┬─ feed forward ─ + ─ out
        └─────────────────────┘  └───────────────┘
 
-The paper leaves it open; this is the shape of the public release: LayerNorm before the attention
-only, q, k and v without bias, `heads` of `head_dim` whatever C is.
+The paper does not specify the layer; this is the layer of the public release. LayerNorm precedes
+the attention only, q, k and v have no bias, and `heads` and `head_dim` do not depend on C.
 """
 
 from einops import rearrange
@@ -53,7 +53,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm(x)
-        # With more than four dimensions torch would not take its fused kernels.
+        # Four dimensions: torch has no fused kernel for more.
         q, k, v = (
             rearrange(project(normed), "... l (h d) -> (...) h l d", h=self.heads)
             for project in (self.to_q, self.to_k, self.to_v)

@@ -20,13 +20,13 @@ class Config(ModelConfig):
     }
 
     hsmr: bool
-    """Hierarchical Synergistic Motion Refinement (Eq. 7): a loss term, nothing at test."""
+    """Hierarchical Synergistic Motion Refinement (Eq. 7): adds a loss term, changes no logits."""
     spm: bool
     """Semantic Prototype Modulation (Eq. 10-12)."""
     padm: bool
     """Prototype-Anchor Dual Modulation (Eq. 14)."""
     fusion: Fusion
-    """What SF does before its Transformer (Table 4)."""
+    """How SF combines prompt and frames before its Transformer (Table 4)."""
     consistency: Consistency
     """Which clips L_S sums over (Table 5)."""
 
@@ -37,18 +37,18 @@ class Config(ModelConfig):
     lambda3: float = Field(ge=0)
     """Weight of L_H (Eq. 15)."""
     learn_lambda3: bool
-    """Multiply λ3 by a learnable scalar that starts at 1. As L_H is never negative, it shrinks."""
+    """Multiply λ3 by a learnable scalar that starts at 1. It shrinks, since L_H is not negative."""
     lambda4: float = Field(ge=0)
     """Weight of L_S (Eq. 15)."""
     otam_lambda: float = Field(gt=0)
     """Temperature of OTAM's soft minimum."""
 
     motion_reduction: Literal["sum", "mean"]
-    """MFE over time: Eq. 8 sums m^f + m^b; `mean` averages half of it."""
+    """MFE over time: `sum` of m^f + m^b (Eq. 8), or `mean` of (m^f + m^b) / 2."""
     prompt_visual_mean: Literal["time", "time+channels"]
-    """PG's visual average (Eq. 13): over T; or one scalar a clip."""
+    """PG's visual average (Eq. 13): over T, or over T and C, one scalar per clip."""
     distance: Literal["euclidean", "squared"]
-    """ConDis."""
+    """ConDis, the consistency distance of L_H and L_S."""
     consistency_reduction: Literal["sum", "mean"]
     """L_H and L_S: sum over all clips (Eq. 15), or mean over supports + mean over queries."""
 
@@ -67,16 +67,16 @@ class Config(ModelConfig):
     hidden_dim: int = Field(ge=1)
     """Hidden width of the Transformers' feed-forward layers and of PG."""
     attention_dropout: float = Field(ge=0, lt=1)
-    """After the output projection of the attention."""
+    """Dropout after the output projection of the attention."""
     dropout: float = Field(ge=0, lt=1)
-    """In the feed-forward layers and PG."""
+    """Dropout in the feed-forward layers and in PG."""
 
     @property
     def needs(self) -> Needs:
-        """SPM alone takes class texts: HSMR's prompts are motions, PADM's anchors are clips."""
+        """Class texts, if SPM is on. HSMR's prompts are motions, PADM's anchors are clips."""
         return Needs(text=self.spm)
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:
-        """Of the regularisers (Eq. 15)."""
+        """The weights of the regularisers (Eq. 15)."""
         return {"L_H": ("lambda3", self.lambda3), "L_S": ("lambda4", self.lambda4)}

@@ -1,4 +1,4 @@
-"""ConDis, the consistency distance of HSMR and SPM, and how its values make a loss."""
+"""ConDis, the consistency distance of HSMR and SPM, and its reduction over clips to a loss."""
 
 from typing import Literal
 
@@ -11,9 +11,9 @@ Distance = Literal["euclidean", "squared"]
 
 
 def consistency_distance(x: Tensor, y: Tensor, *, kind: Distance) -> Tensor:
-    """Over the last two dimensions at once: [..., L, C], [..., L, C] -> [...].
+    """‖x − y‖ or its square over the last two dimensions: [..., L, C], [..., L, C] -> [...].
 
-    By `vector_norm`, whose gradient at zero is 0; a square root written out gives NaN there.
+    `vector_norm` has the gradient 0 at x = y, where sqrt(Σ (x − y)²) has the gradient NaN.
     """
     with at_least_float32(x, y) as (x, y):
         norm: Tensor = torch.linalg.vector_norm(x - y, dim=(-2, -1))
@@ -21,7 +21,7 @@ def consistency_distance(x: Tensor, y: Tensor, *, kind: Distance) -> Tensor:
 
 
 def reduce_clips(*distances: Tensor, how: Literal["sum", "mean"]) -> Tensor:
-    """One loss an episode from the distances [..., S] of supports and [..., Q] of queries.
+    """The loss [...] of each episode, from distances [..., S] of supports and [..., Q] of queries.
 
     `sum`: over all clips (Eq. 15). `mean`: mean over supports + mean over queries (the release).
     """

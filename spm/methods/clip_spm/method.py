@@ -1,11 +1,11 @@
-"""CLIP-SPM behind its visual tower, as in the paper's Figure 1.
+"""CLIP-SPM after the visual tower, as in the paper's Figure 1.
 
     f_S, f_Q ─┬─ HSMR ─ d_h ─────────────────────────────────── L_H ┐
               └─ SPM ─┬─ d_spm ──┬─ −(λ1 d_padm + λ2 d_spm) ── L_CE ├─ L = L_CE + λ3 L_H + λ4 L_S
     class texts ──┘   ├─ PADM ─ d_padm                              │
                       └─ d_s ────────────────────────────────── L_S ┘
 
-A component that is switched off has no parameters and costs nothing.
+A component that is switched off has no parameters and computes nothing.
 Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
@@ -40,7 +40,7 @@ from spm.nn.transformer import Transformer
 
 
 class ClipSPM(Method):
-    """HSMR (Eq. 7), SPM (Eq. 10-12) and PADM (Eq. 14), each None where it is off."""
+    """HSMR (Eq. 7), SPM (Eq. 10-12) and PADM (Eq. 14). A component that is off is None."""
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_H", "L_S")
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.", released.SCALE)
@@ -57,9 +57,9 @@ class ClipSPM(Method):
         otam_lambda: float,
         consistency_reduction: Literal["sum", "mean"],
     ) -> None:
-        """fusion: the one SF of HSMR and SPM. lambdas: λ1 to λ4. otam_lambda: OTAM's temperature.
+        """fusion: the SF that HSMR and SPM share. lambdas: λ1 to λ4. otam_lambda: λ of OTAM.
 
-        learn_lambda3: λ3 is multiplied by a scalar that is learned, from 1 on.
+        learn_lambda3: multiply λ3 by a learnable scalar that starts at 1.
         """
         super().__init__()
         self.fusion, self.hsmr, self.spm, self.padm = fusion, hsmr, spm, padm
@@ -76,7 +76,7 @@ class ClipSPM(Method):
         return self.logits(modulated, episode)
 
     def classify_each(self, episode: EpisodeFeatures) -> Tensor:
-        """As `classify`, each query alone. SPM modulates all at once: it keeps queries apart."""
+        """Inductive logits [..., Q, N]. Only PADM mixes queries, so SPM still runs once for all."""
         modulated, _ = self.modulate(episode)
         alone = torch.split(modulated.query, 1, dim=-3)
         each = [self.logits(modulated._replace(query=one), episode) for one in alone]
@@ -90,7 +90,7 @@ class ClipSPM(Method):
         classes: Tensor | None = None,
         all_text: Tensor | None = None,
     ) -> Losses:
-        """L = L_CE + λ3 L_H + λ4 L_S (Eq. 15). L_S alone needs the texts of the queries."""
+        """L = L_CE + λ3 L_H + λ4 L_S (Eq. 15). Only L_S uses the texts of the queries' classes."""
         modulated, prompts = self.modulate(episode)
         logits = self.logits(modulated, episode)
 
@@ -108,7 +108,7 @@ class ClipSPM(Method):
         )
 
     def modulate(self, episode: EpisodeFeatures) -> tuple[Modulated, Prompts | None]:
-        """f^SPM and the prompts (Eq. 10, 11); the features as they came where SPM is off."""
+        """f^SPM and the prompts (Eq. 10, 11). If SPM is off: the features unchanged, no prompts."""
         if self.spm is None:
             return Modulated(episode.support, episode.query), None
         if episode.prepared is not None:
@@ -119,8 +119,11 @@ class ClipSPM(Method):
         return modulated, prompts
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """Of SPM: a support is modulated by its own class's text, whatever else is in the episode,
-        and the visual gate of a query's frame depends on the frame alone. [clips, T, C] each."""
+        """The work of SPM that needs no episode; supports and queries are [clips, T, C] each.
+
+        A support is modulated completely, since its prompt is the text of its own class. A query is
+        gated only, since its prompt depends on the episode's class texts.
+        """
         if self.spm is None or self.fusion is None or texts is None:
             return None
         gated = self.fusion.gated(features)
@@ -128,7 +131,7 @@ class ClipSPM(Method):
         return Prepared(as_support, gated)
 
     def _modulate_prepared(self, episode: EpisodeFeatures, prepared: Prepared) -> Modulated:
-        """Of a query only PG and SF's Transformer are left to do."""
+        """Finishes `prepare`: PG and the rest of SF for the queries; the supports are ready."""
         assert self.spm is not None
         assert self.fusion is not None
         prompts = self.spm.generator(_support_text(episode), episode.query)
@@ -149,7 +152,7 @@ class ClipSPM(Method):
         return -(self.lambda1 * d_padm + self.lambda2 * d_spm)
 
     def motion_loss(self, episode: EpisodeFeatures, *, like: Tensor) -> Tensor:
-        """L_H [...] of all clips' d_h (Eq. 3); zeros as `like` where HSMR is off."""
+        """L_H [...], reduced from d_h of all clips (Eq. 3). Zeros like `like` if HSMR is off."""
         if self.hsmr is None:
             return torch.zeros_like(like)
         clips = torch.cat([episode.support, episode.query], dim=-3)
@@ -166,7 +169,7 @@ class ClipSPM(Method):
         *,
         like: Tensor,
     ) -> Tensor:
-        """L_S [...] of the clips' d_s (Eq. 12); zeros as `like` where there are none."""
+        """L_S [...], reduced from d_s of the clips (Eq. 12). Zeros like `like` if L_S is off."""
         if self.spm is None or prompts is None or self.spm.consistency == "none":
             return torch.zeros_like(like)
         assert self.fusion is not None
@@ -182,7 +185,7 @@ class ClipSPM(Method):
         return reduce_clips(*d_s, how=self.consistency_reduction)
 
     def explain(self, episode: EpisodeFeatures) -> Alignment:
-        """The alignment in d_spm, of f^SPM."""
+        """The alignment behind d_spm: of the frames of f^SPM with the class prototypes."""
         modulated, _ = self.modulate(episode)
         prototypes = class_means(
             modulated.support, episode.support_labels, num_classes=episode.num_classes
@@ -191,7 +194,7 @@ class ClipSPM(Method):
         return Alignment(distance, alignment(distance, lam=self.otam_lambda))
 
     def protocol(self, *, queries: int, shot: int) -> str:
-        """PADM lets queries see each other, and nothing else does."""
+        """Transductive if PADM is on, since only PADM mixes the queries of an episode."""
         if self.padm is None:
             return "inductive: each query is classified on its own (PADM is off)"
         return (
@@ -201,7 +204,7 @@ class ClipSPM(Method):
 
     @staticmethod
     def released_name(name: str) -> str:
-        """What the authors' release calls the tensor `name`."""
+        """The name of the tensor `name` in the authors' release."""
         return released.released_name(name)
 
     def _seq_dis(self, x: Tensor, y: Tensor) -> Tensor:
@@ -209,14 +212,14 @@ class ClipSPM(Method):
 
 
 def _support_text(episode: EpisodeFeatures) -> Tensor:
-    """[..., S, 1, C]. Raises ValueError for an episode without class texts."""
+    """The text of each support's class [..., S, 1, C]. Raises ValueError without class texts."""
     if episode.class_text is None:
         raise ValueError("SPM modulates by class texts; the episode has none (class_text is None)")
     return texts_of(episode.class_text, episode.support_labels)
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipSPM:
-    """The method of `config`, its weights random by config.seed. channels: C."""
+    """CLIP-SPM as `config` describes it, with random weights from config.seed. channels: C."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         fusion = _fusion(config, channels) if config.hsmr or config.spm else None

@@ -1,4 +1,4 @@
-"""MFE and HSMR (Eq. 7, 8): shallow and deep motion of a clip, to be kept consistent."""
+"""MFE and HSMR (Eq. 7, 8): HSMR keeps the shallow and the deep motion of a clip consistent."""
 
 from typing import Literal
 
@@ -13,8 +13,8 @@ class MotionFeatureExtraction(nn.Module):
 
     m^f_t = Φ(f)[t+1] − f[t],  m^b_t = Φ(f)[t] − f[t+1],  m = Σ_t (m^f_t + m^b_t)
 
-    Φ is two convolutions over time with nothing between. `reduction="mean"` is the release's:
-    the mean over t of half of m^f + m^b.
+    Φ is two convolutions over time without an activation between them. `reduction="mean"`, as in
+    the release, gives the mean over t of (m^f + m^b) / 2.
     """
 
     def __init__(self, channels: int, *, reduction: Literal["sum", "mean"]) -> None:
@@ -40,7 +40,7 @@ class MotionFeatureExtraction(nn.Module):
 
 
 class HierarchicalMotionRefinement(nn.Module):
-    """HSMR (Eq. 7). Its features go nowhere else: it acts through L_H alone, in training."""
+    """HSMR (Eq. 7). It acts through L_H alone, in training: no logits depend on its features."""
 
     def __init__(
         self, channels: int, *, reduction: Literal["sum", "mean"], distance: Distance
@@ -50,7 +50,7 @@ class HierarchicalMotionRefinement(nn.Module):
         self.mfe = MotionFeatureExtraction(channels, reduction=reduction)
 
     def forward(self, frames: Tensor, *, fusion: SemanticFusion) -> Tensor:
-        """frames [..., T, C] -> d_h [...], the distance of shallow from deep motion (Eq. 3)."""
+        """frames [..., T, C] -> d_h [...], the distance of shallow and deep motion (Eq. 3)."""
         shallow, modulated = fusion(self.mfe(frames), frames)
         deep = self.mfe(modulated)
         return consistency_distance(shallow, deep, kind=self.distance)

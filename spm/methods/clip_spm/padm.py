@@ -4,8 +4,9 @@
     A   = mean over n of P_n                                      one anchor
     [P', f_S'] = Transformer([P, f_S]),  [A', f_Q'] = Transformer([A, f_Q])
 
-One Transformer, applied twice, across clips at each frame index: T sequences, no attention over
-time. Queries enter the prototypes and attend to each other: PADM is transductive.
+The same Transformer is applied twice. It attends across clips, separately at each frame index: T
+sequences, no attention over time. PADM is transductive: queries enter the prototypes and attend to
+each other.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from spm.nn.transformer import Transformer
 
 @dataclass(frozen=True)
 class DualModulated:
-    """What PADM gives."""
+    """The output of PADM (Eq. 14)."""
 
     support: Tensor
     """[..., S, T, C]"""
@@ -33,7 +34,7 @@ class DualModulated:
 
 
 class DualModulation(nn.Module):
-    """Supports see the class prototypes, queries the anchor."""
+    """Supports attend to the class prototypes P, queries to the anchor A."""
 
     def __init__(self, transformer: Transformer) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the authors' release calls CLIP-SPM's tensors.
+"""The names of CLIP-SPM's tensors in the authors' release.
 
 released                              ours
 motion_conv1, motion_conv2            Φ of MFE (Eq. 8)
@@ -32,7 +32,8 @@ _WITHIN_A_TRANSFORMER = {
 
 
 def released_name(name: str) -> str:
-    """
+    """Our name of a tensor -> its name in the release.
+
     >>> released_name("padm.transformer.attention.to_out.bias")
     'context1.layers.0.0.fn.to_out.0.bias'
     """
@@ -40,7 +41,7 @@ def released_name(name: str) -> str:
 
 
 def _translate(name: str, names: dict[str, str]) -> str:
-    """`name` with the first of `names` that is a part of it replaced."""
+    """Replaces the first key of `names` that occurs in `name` by its value."""
     for ours, theirs in names.items():
         if ours in name:
             return name.replace(ours, theirs)

@@ -6,7 +6,7 @@ from spm.config.model import ModelConfig
 
 
 class Config(ModelConfig):
-    """The baseline has no value of its own."""
+    """The baseline has no hyperparameter."""
 
     title: ClassVar[str] = "mean-pooled cosine"
     short: ClassVar[str] = "cosine"

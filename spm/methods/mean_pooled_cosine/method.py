@@ -1,4 +1,4 @@
-"""The baseline that learns nothing and is blind to order: cosine of mean frames.
+"""A baseline without parameters and without temporal order: cosine of mean frames.
 
     logits[q, n] = cos(mean frame of q, mean over the frames of class n's mean support)
 
@@ -15,7 +15,7 @@ from spm.nn.prototypes import class_means
 
 
 class MeanPooledCosine(Method):
-    """Inductive, without texts."""
+    """Classifies by cosines of mean frames; inductive, uses no texts."""
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]."""
@@ -29,5 +29,5 @@ class MeanPooledCosine(Method):
 
 
 def build(config: Config, **_: object) -> MeanPooledCosine:
-    """The method, whatever the features' size."""
+    """The baseline, for features of any size."""
     return MeanPooledCosine()

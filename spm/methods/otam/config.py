@@ -8,7 +8,7 @@ from spm.config.model import ModelConfig
 
 
 class Config(ModelConfig):
-    """OTAM has one number, and no parameter to learn."""
+    """OTAM has one hyperparameter and no learnable parameter."""
 
     title: ClassVar[str] = "OTAM"
 

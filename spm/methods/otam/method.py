@@ -2,10 +2,10 @@
 
     logits[q, n] = − mean over the supports k of class n of d(q, k)
 
-d adds the soft alignments of q onto k and of k onto q (spm.nn.otam), which may begin and end
-anywhere. Distances are averaged over the supports, and not their features. Nothing is learned but
-the tower. There is no official code; this is the form that later work runs: the cosine has 0.01 in
-its denominator, and the soft minimum is λ log-sum-exp.
+d is the sum of two soft alignment costs, of q onto k and of k onto q (spm.nn.otam). An alignment
+may begin and end at any frame. A class's distance is the mean over its supports; the supports'
+features are not averaged. Only the tower is trained. OTAM has no official code. This is the variant
+that later work runs: 0.01 in the cosine's denominator, and λ log-sum-exp as the soft minimum.
 Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
@@ -18,7 +18,7 @@ from spm.nn.prototypes import mean_over_class
 
 
 class Otam(Method):
-    """Distances of sequences; inductive, without texts."""
+    """Classifies by distances of frame sequences; inductive, uses no texts."""
 
     def __init__(self, *, otam_lambda: float) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class Otam(Method):
         return -mean_over_class(distance, episode.support_labels, num_classes=episode.num_classes)
 
     def explain(self, episode: EpisodeFeatures) -> Alignment:
-        """The alignments of query and supports, [..., Q, S, T, T], as means over a class's."""
+        """Alignments of queries with supports [..., Q, S, T, T], averaged over each class."""
         distance = frame_distance(episode.query, episode.support).double()
         weights = alignment(distance, lam=self.otam_lambda)
         return Alignment(*(_of_classes(each, episode) for each in (distance, weights)))
 
 
 def _of_classes(pairs: Tensor, episode: EpisodeFeatures) -> Tensor:
-    """[..., Q, S, T, T] -> [..., Q, N, T, T]"""
+    """Means over the supports of each class: [..., Q, S, T, T] -> [..., Q, N, T, T]."""
     by_frame = pairs.movedim(-3, -1)  # [..., Q, T, T, S]
     means = mean_over_class(
         by_frame.flatten(-4, -2), episode.support_labels, num_classes=episode.num_classes
@@ -46,5 +46,5 @@ def _of_classes(pairs: Tensor, episode: EpisodeFeatures) -> Tensor:
 
 
 def build(config: Config, **_: object) -> Otam:
-    """The method of `config`, whatever the features' size."""
+    """OTAM as `config` describes it, for features of any size."""
     return Otam(otam_lambda=config.otam_lambda)

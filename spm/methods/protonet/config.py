@@ -6,10 +6,10 @@ from spm.config.model import ModelConfig
 
 
 class Config(ModelConfig):
-    """Prototypical networks have no parameter to learn."""
+    """Prototypical networks have no learnable parameter."""
 
     title: ClassVar[str] = "ProtoNet"
 
     variant: Literal["euclidean", "cosine"]
-    """`euclidean`: the squared distance from the mean of the class's supports. `cosine`: the mean
-    over the class's supports of the cosine, known as TSN in public code."""
+    """`euclidean`: squared distance to the mean of the class's supports. `cosine`: mean cosine with
+    the class's supports; public code calls this variant TSN."""

@@ -1,12 +1,12 @@
-"""Prototypical networks (Snell et al., NeurIPS 2017) on video: frames are averaged first.
+"""Prototypical networks (Snell et al., NeurIPS 2017) on the mean frame of each video.
 
     z = mean over T of the frames
     euclidean    logits[q, n] = −‖z_q − mean of z_k over the supports k of class n‖²
     cosine       logits[q, n] = mean over the supports k of class n of z_q·z_k / (‖z_q‖‖z_k‖ + 0.01)
 
-The order of the frames plays no part, which makes it the control without temporal information.
-Both are public: the first is the paper's distance, the second what is run as "TSN" (its logits lie
-within ±1, and so its cross entropy stays near log N).
+The logits do not depend on the order of frames, so ProtoNet is the control without temporal
+information. Both variants are public: `euclidean` is the paper's distance, and public code runs
+`cosine` as "TSN" (its logits lie within ±1, so its cross entropy stays near log N).
 Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
@@ -21,7 +21,7 @@ from spm.nn.prototypes import class_means, mean_over_class
 
 
 class ProtoNet(Method):
-    """Distances of mean frames; inductive, without texts."""
+    """Classifies by distances of mean frames; inductive, uses no texts."""
 
     def __init__(self, *, variant: Literal["euclidean", "cosine"]) -> None:
         super().__init__()
@@ -38,5 +38,5 @@ class ProtoNet(Method):
 
 
 def build(config: Config, **_: object) -> ProtoNet:
-    """The method of `config`, whatever the features' size."""
+    """ProtoNet as `config` describes it, for features of any size."""
     return ProtoNet(variant=config.variant)

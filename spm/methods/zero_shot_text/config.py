@@ -6,7 +6,7 @@ from spm.config.model import ModelConfig, Needs
 
 
 class Config(ModelConfig):
-    """The baseline has no value of its own."""
+    """The baseline has no hyperparameter."""
 
     title: ClassVar[str] = "zero-shot class text"
     short: ClassVar[str] = "zero_shot"
@@ -14,5 +14,5 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Nothing but texts tells its classes apart."""
+        """Class texts: the method classifies by them alone."""
         return Needs(text=True)

@@ -1,4 +1,4 @@
-"""The baseline that looks at no support: cosine of a query's mean frame with the class texts.
+"""A baseline that uses no supports: cosine of a query's mean frame with the class texts.
 
     logits[q, n] = cos(mean frame of q, text of class n)
 
@@ -14,7 +14,7 @@ from spm.methods.zero_shot_text.config import Config
 
 
 class ZeroShotText(Method):
-    """Inductive; by texts alone."""
+    """Classifies by class texts alone; inductive."""
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]. Raises ValueError for an episode without texts."""
@@ -25,5 +25,5 @@ class ZeroShotText(Method):
 
 
 def build(config: Config, **_: object) -> ZeroShotText:
-    """The method, whatever the features' size."""
+    """The baseline, for features of any size."""
     return ZeroShotText()
