@@ -1,8 +1,8 @@
-"""Less memory for the visual tower: activations computed twice instead of kept.
+"""Activation checkpointing: the visual tower recomputes activations instead of storing them.
 
-Each block keeps its input alone, and runs again when the backward pass gets there: the same
-operations on the same numbers, so gradients are the same, bit for bit. What a second run must not
-do twice is to move BatchNorm's running statistics: it moves copies of them.
+Each block stores only its input, and runs again in the backward pass. Gradients are the same bit
+for bit, since the second run repeats the same operations on the same numbers. Only BatchNorm's
+running statistics must not be updated twice: the second run updates copies of them.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from spm.base.errors import ConfigError
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 _STACKS = ("blocks", "layer1", "layer2", "layer3", "layer4", "layers", "resblocks", "stages")
-"""What open_clip's and timm's towers call a container of blocks that run one after another."""
+"""Attributes of open_clip's and timm's towers that hold blocks which run one after another."""
 
 
 def checkpoint_activations(visual: nn.Module) -> None:
-    """Switches it on for a tower of blocks. Raises ConfigError for one without known blocks."""
+    """Makes each block of the tower recompute. Raises ConfigError for a tower of unknown layout."""
     found = blocks(visual)
     if not found:
         raise ConfigError(
@@ -35,7 +35,7 @@ def checkpoint_activations(visual: nn.Module) -> None:
 
 
 def blocks(visual: nn.Module) -> list[nn.Module]:
-    """What is computed twice, each a block or a stage; none in a tower that is not known."""
+    """The modules to recompute, blocks or stages; an empty list for a tower of unknown layout."""
     found: list[nn.Module] = []
     for name, child in visual.named_children():
         is_stack = name in _STACKS and isinstance(child, _CONTAINERS)
@@ -44,7 +44,7 @@ def blocks(visual: nn.Module) -> list[nn.Module]:
 
 
 def _within(stack: nn.Module) -> list[nn.Module]:
-    """The modules of a container, and of containers in it: those are never called themselves."""
+    """The blocks in a container. Containers in it are opened, since no one calls their forward."""
     return [
         block
         for child in stack.children()
@@ -55,13 +55,13 @@ def _within(stack: nn.Module) -> list[nn.Module]:
 def _contexts(
     norms: list[_BatchNorm],
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """What surrounds the first run, and what the second."""
+    """The contexts of a block's first and second run, as torch's `context_fn` returns them."""
     return nullcontext(), _on_copies(norms)
 
 
 @contextmanager
 def _on_copies(norms: list[_BatchNorm]) -> Iterator[None]:
-    """Their statistics are as they were, whatever a forward pass does within."""
+    """Forward passes inside the block update copies of the BatchNorm statistics."""
     kept = [dict(norm._buffers) for norm in norms]
     for norm in norms:
         for name, value in norm._buffers.items():

@@ -1,7 +1,7 @@
-"""The visual tower that is fine-tuned, from frames as stored to features.
+"""The trainable visual tower with its preprocessing: from stored frames to features.
 
-spm.model.towers has the towers themselves, spm.model.text_tower the frozen one for class texts.
-Shapes: `...` any leading dimensions, `H`, `W` the frame, `C` channels.
+spm.model.towers builds the visual towers, spm.model.text_tower the frozen text tower.
+Shapes: `...` any leading dimensions, `H`, `W` of the frame, `C` channels.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from spm.model.towers.tower import Tower
 
 
 class Backbone(nn.Module):
-    """Frames as stored to features: normalises, then applies the visual tower to each frame."""
+    """Normalises stored frames, then applies the visual tower to each frame."""
 
     mean: Tensor
     std: Tensor
@@ -37,42 +37,44 @@ class Backbone(nn.Module):
         self.precision = precision
         self.batch_norm = batch_norm
         self.validated = False
-        """Whether training has validated yet: `running-then-batch` depends on it."""
+        """Whether training has validated yet; `batch_norm = "running-then-batch"` reads this."""
         self._maps = tower.maps
         mean, std = (tower.mean, tower.std) if normalize else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """pixels [..., H, W, 3] uint8 -> [..., C], not normalised to length one.
+        """pixels [..., H, W, 3] uint8 -> features [..., C], not normalised to length one.
 
-        In the weights' own type, whatever `precision` the tower computes in.
+        Features have the dtype of the weights, whatever `precision` the tower computes in.
         """
         return self._of_each_frame(self.visual, pixels)
 
     def maps(self, pixels: Tensor) -> Tensor:
         """pixels [..., H, W, 3] uint8 -> [..., map_channels, map_size, map_size].
 
-        What the tower has before it pools: its last stage, or the patch tokens of its last block.
-        Layers that pool get no gradient from it. Raises ConfigError for a tower without maps.
+        The maps are the tower's features before pooling: of its last stage, or the patch tokens of
+        its last block. The pooling layers get no gradient from maps. Raises ConfigError for a tower
+        without maps.
         """
         return self._of_each_frame(partial(self._maps, self.visual), pixels)
 
     @property
     def map_channels(self) -> int:
-        """C of `maps`; not always that of the features."""
+        """C of `maps`; may differ from C of the pooled features."""
         return self._map_shape[0]
 
     @property
     def map_size(self) -> int:
-        """Places along a side of `maps`."""
+        """H = W of `maps`."""
         return self._map_shape[1]
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Sets training, and with it whether BatchNorm's statistics move (`batch_norm`).
+        """Sets the training mode. `batch_norm` decides the mode of the BatchNorm layers.
 
-        `running` keeps them as they were loaded, `batch` learns them, `running-then-batch` learns
-        them once training has validated. What keeps them uses them, as in evaluation.
+        `running`: they normalise by the loaded running statistics, as in evaluation. `batch`: they
+        normalise by the batch and update the statistics. `running-then-batch`: `running` until the
+        first validation, then `batch`.
         """
         super().train(mode)
         learns = self.batch_norm == "batch" or (
@@ -99,7 +101,7 @@ class Backbone(nn.Module):
 
     @cached_property
     def _map_shape(self) -> tuple[int, int]:
-        """Of one black frame's maps: no description tells it for every tower."""
+        """(C, H) of the maps, measured on one black frame, since not every tower states them."""
         side = self.image_size
         black = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=self.mean.device)
         was_training = self.training
@@ -111,11 +113,10 @@ class Backbone(nn.Module):
 
 
 def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Backbone:
-    """The visual tower of `config`, random from its seed, then with its pretrained weights.
+    """The visual tower that `config` describes: random from its seed, then the pretrained weights.
 
-    `load_weights=False` leaves the random ones: for a saved model, whose own weights follow.
-    Raises ConfigError for a name, a size or a tag that is not known, a missing file, or weights of
-    another model.
+    `load_weights=False` skips the pretrained weights, for a saved model that has its own. Raises
+    ConfigError for an unknown name, size or tag, a missing file, or weights of another model.
     """
     row = table.row(config)
     with torch.random.fork_rng(devices=[]):

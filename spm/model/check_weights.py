@@ -1,10 +1,11 @@
-"""Whether `backbone` and its weights go together, asked before anything is decoded.
+"""Checks that `backbone` and its weights fit, before the first clip is decoded.
 
     python -m spm.model.check_weights '{"name": "RN50", "weights": "openai", …}'
 
-A process of its own, since it takes torch and open_clip (5 s), which `inventory` never imports.
-It prints what is wrong and ends with status 3, or what is doubtful. A file is read whole and tried
-on the towers; of a tag, open_clip's or timm's own description is asked, and nothing is fetched.
+Runs as a process of its own, since it imports torch and open_clip (5 s), which `inventory` never
+does. Prints an error and exits with status 3, or prints a warning and exits with 0. The check loads
+a file into the towers; for a tag it reads the description in open_clip or timm, and downloads
+nothing.
 """
 
 import json
@@ -22,9 +23,9 @@ REFUSED = 3
 
 
 def check(backbone: BackboneConfig) -> str:
-    """What is doubtful, "" where nothing is (spm.model.weight_facts, for open_clip's models).
+    """A warning about weights that may not fit, or "" (spm.model.weight_facts).
 
-    Raises ConfigError for weights that do not exist, are damaged or are of another model.
+    Raises ConfigError for weights that do not exist, are damaged or belong to another model.
     """
     check_weights(backbone)
     if backbone.weights is not None and Path(backbone.weights).is_file():

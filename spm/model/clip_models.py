@@ -1,6 +1,6 @@
-"""open_clip's models by name: what its own descriptions say, read without importing it (5 s).
+"""Reads open_clip's descriptions of its models without importing open_clip (5 s).
 
-So a name or a crop size that cannot work is found before anything is decoded.
+`inventory` can so refuse an unknown name or crop size before the first clip is decoded.
 """
 
 import difflib
@@ -14,7 +14,10 @@ from spm.config.backbone import CONV, TIMM, BackboneConfig
 
 
 def describe(name: str) -> dict[str, Any]:
-    """embed_dim, vision_cfg, text_cfg, … of model `name`. Raises ConfigError with near names."""
+    """embed_dim, vision_cfg, text_cfg, … of model `name`.
+
+    Raises ConfigError for an unknown name; the error lists similar names.
+    """
     names = _files()
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3)
@@ -27,7 +30,7 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def all_descriptions() -> list[tuple[str, dict[str, Any]]]:
-    """Every model with its description, by name."""
+    """(name, description) of every model, sorted by name."""
     return [(name, _read(path)) for name, path in sorted(_files().items())]
 
 
@@ -41,7 +44,7 @@ def _files() -> dict[str, Path]:
 
 
 def image_size(config: BackboneConfig) -> int:
-    """Side in pixels of the frames that the model takes. Raises ConfigError for another one."""
+    """Side of the model's frames in pixels. Raises ConfigError if the config states another one."""
     own = int(describe(config.name)["vision_cfg"]["image_size"])
     if config.image_size not in (None, own):
         raise ConfigError(

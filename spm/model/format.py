@@ -1,12 +1,12 @@
-"""Model folders of earlier versions: config.json's format number, and the keys that came with each.
+"""Reads model folders of earlier versions: the formats of config.json, and the keys each one added.
 
-    format 0    has no number: what was saved before there was one, at any time
-    format 1    the first number
-    format 2    `model` says its method; the ensemble over templates belongs to `prompts`
+    format 0    config.json without a format number, from before there were numbers
+    format 1    the first format with a number
+    format 2    `model` names its method; the ensemble over templates moved to `prompts`
 
-A new parameter in a section that config.json holds (backbone, model, frames, prompts) needs a row
-in ADDED: the next number, and the value that says what the code did before the parameter was there.
-Saved models then load as what they are.
+A new parameter in a section of config.json (backbone, model, frames, prompts) needs a row in ADDED:
+the next format number, and the value that reproduces the behaviour before the parameter existed.
+Models saved earlier then compute the same as before.
 """
 
 import copy
@@ -27,19 +27,19 @@ ADDED: dict[int, dict[str, Any]] = {
         "train_classes": None,
     },
 }
-"""Format -> the keys that it added, each with the value in effect before."""
+"""Format -> the keys that it added, each with the value that older formats imply."""
 MOVED: dict[int, dict[str, str]] = {2: {"model.text_ensemble": "prompts.text_ensemble"}}
-"""Format -> the keys that have another place in it: where they stood, and where they stand."""
+"""Format -> the keys that it moved: old place -> new place."""
 FORMAT = max(ADDED)
-"""What is written now."""
+"""The format that this version writes."""
 KEY = "format"
 
 
 def as_today(values: dict[str, Any], *, name: str) -> dict[str, Any]:
-    """What config.json would hold had this version written it; its format number left out.
+    """The values of config.json in the current format, without the format number.
 
-    A key that its own format has is never filled in. Raises DataError for a number that this
-    version does not know.
+    Only keys that are newer than the file's format are filled in. Raises DataError for a format
+    number that this version does not know.
     """
     values = copy.deepcopy(values)
     found = _known(values.pop(KEY, 0), name=name)
@@ -64,21 +64,21 @@ def _known(number: Any, *, name: str) -> int:
 
 
 def _fill(values: dict[str, Any], dotted: str, value: Any) -> None:
-    """Where the key is missing. A section that is missing or none is left to be refused."""
+    """Adds the key if it is missing. A missing or invalid section is left for validation."""
     section, key = _section(values, dotted)
     if section is not None:
         section.setdefault(key, value)
 
 
 def _move(values: dict[str, Any], before: str, now: str) -> None:
-    """Where the key stands in its old place. A section that is none is left to be refused."""
+    """Moves the key if it is in its old place. An invalid section is left for validation."""
     section, key = _section(values, before)
     if section is not None and key in section:
         _fill(values, now, section.pop(key))
 
 
 def _section(values: dict[str, Any], dotted: str) -> tuple[dict[str, Any] | None, str]:
-    """The mapping that a dotted key stands in, None where there is none, and its name there."""
+    """The mapping that holds the last part of a dotted key (None: no mapping), and this part."""
     *sections, key = dotted.split(".")
     found: Any = values
     for section in sections:

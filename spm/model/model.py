@@ -1,4 +1,4 @@
-"""A model: a visual tower and a method. Building, saving and loading one.
+"""A few-shot model is a visual tower and a method. Builds, saves and loads models.
 
     pixels ─ backbone ─ f_S, f_Q ─ method ─ logits
     class texts ────────────────────┘
@@ -23,14 +23,14 @@ _TOWER, _METHOD = "backbone.", "method."
 
 
 class FewShotModel(nn.Module):
-    """The tower makes features of clips, the method logits of an episode's features."""
+    """`backbone` encodes clips as features; `method` classifies the features of an episode."""
 
     def __init__(self, backbone: Backbone, method: Method, *, config: ModelSpec) -> None:
         super().__init__()
         self.backbone = backbone
         self.method = method
         self.config = config
-        """What the model was built of, and how its clips and texts are prepared."""
+        """The specification of the model, and of how clips and texts are prepared for it."""
 
     @property
     def image_size(self) -> int:
@@ -38,9 +38,10 @@ class FewShotModel(nn.Module):
         return self.backbone.image_size
 
     def encode_video(self, pixels: Tensor) -> Tensor:
-        """f (Eq. 1): pixels [..., T, H, W, 3] uint8 -> [..., T, *feature_shape], not normalised.
+        """f (Eq. 1): pixels [..., T, H, W, 3] uint8 -> features [..., T, *feature_shape].
 
-        H = W = `image_size`. Raises ValueError for another size or dtype.
+        H = W = `image_size`. Features are not normalised. Raises ValueError for another size or
+        dtype.
         """
         of_frames = self.backbone.maps if self.takes_maps else self.backbone
         features: Tensor = of_frames(pixels)
@@ -48,17 +49,17 @@ class FewShotModel(nn.Module):
 
     @property
     def channels(self) -> int:
-        """C of a frame's vector, and of a class's text."""
+        """C, the channels of a frame's feature and of a class text's feature."""
         return self.backbone.channels
 
     @property
     def takes_maps(self) -> bool:
-        """Whether the method takes feature maps: `encode_video` gives [..., T, C, H, W] then."""
+        """Whether the method takes feature maps; `encode_video` then returns [..., T, C, H, W]."""
         return self.config.model.needs.features == "maps"
 
     @property
     def feature_shape(self) -> tuple[int, ...]:
-        """Of one frame's features: (C,), or (C, H, W) of maps."""
+        """The shape of one frame's features: (C,), or (C, H, W) for maps."""
         size = self.backbone.map_size if self.takes_maps else 0
         return (self.backbone.map_channels, size, size) if size else (self.backbone.channels,)
 
@@ -69,13 +70,13 @@ class FewShotModel(nn.Module):
         query: Tensor,
         class_text: Tensor | None = None,
     ) -> Tensor:
-        """Logits [..., Q, N] of features; their softmax over N is p.
+        """Logits [..., Q, N] of features; p is their softmax over N.
 
         support [..., S, T, C], support_labels [..., S] int64 in 0..N-1, query [..., Q, T, C],
-        class_text [..., N, C], all floats in the model's dtype; without texts, N is the largest
-        label and one. Classes may have different numbers of supports, none may have none. Queries
-        of a transductive method see each other (`classify_each` does not let them). Raises
-        ValueError for shapes or labels that do not fit.
+        class_text [..., N, C], all floats in the model's dtype. Without class_text, N is the
+        largest label plus 1. Classes may have different numbers of supports, but at least one.
+        With a transductive method, queries influence each other; `classify_each` avoids this.
+        Raises ValueError for shapes or labels that do not fit.
         """
         return self.method.classify(_episode(support, support_labels, query, class_text))
 
@@ -86,14 +87,15 @@ class FewShotModel(nn.Module):
         query: Tensor,
         class_text: Tensor | None = None,
     ) -> Tensor:
-        """As `classify`, each query as if it were alone: inductive, [..., Q, N]."""
+        """Inductive logits [..., Q, N]: `classify` of each query as the only one of its episode."""
         return self.method.classify_each(_episode(support, support_labels, query, class_text))
 
 
 def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> FewShotModel:
-    """The model of `config`, the tower with its pretrained weights unless others will follow.
+    """The model that `config` describes.
 
-    Raises ConfigError for weights that the tower cannot take.
+    `load_backbone_weights=False` skips the tower's pretrained weights, for a caller that loads
+    others. Raises ConfigError for weights that do not fit the tower.
     """
     backbone = build_backbone(config.backbone, load_weights=load_backbone_weights)
     maps = config.model.needs.features == "maps"
@@ -108,7 +110,7 @@ def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> Few
 
 
 def save_model(model: FewShotModel, folder: Path) -> None:
-    """Writes model.safetensors and config.json: all that `load_model` needs."""
+    """Writes model.safetensors and config.json, the files that `load_model` reads."""
     from safetensors.torch import save_file
 
     from spm.base.atomic import atomic_path
@@ -121,7 +123,10 @@ def save_model(model: FewShotModel, folder: Path) -> None:
 
 
 def load_model(folder: Path | str) -> FewShotModel:
-    """The model that `save_model` wrote, on the CPU, in evaluation mode. Raises DataError."""
+    """The model that `save_model` wrote, on the CPU, in evaluation mode.
+
+    Raises DataError for a folder that is not a model folder, or whose weights do not fit.
+    """
     folder = Path(folder)
     model = build_model(load_spec(folder), load_backbone_weights=False)
     load_weights(model, folder)
@@ -129,7 +134,7 @@ def load_model(folder: Path | str) -> FewShotModel:
 
 
 def load_weights(model: FewShotModel, folder: Path) -> None:
-    """Fills `model` from a model folder; every parameter must be there, and no other."""
+    """Fills `model` from a model folder. Raises DataError unless exactly its tensors are there."""
     from spm.base.state_dicts import misfit
     from spm.model.weights import read_safetensors
 
@@ -144,9 +149,10 @@ def load_weights(model: FewShotModel, folder: Path) -> None:
 
 
 def stored(model: FewShotModel) -> Mapping[str, Tensor]:
-    """The model's tensors as a model folder names them: the method's without `method.`.
+    """The model's tensors under their names in a model folder.
 
-    So they were named when CLIP-SPM was the only method.
+    The folder leaves out the prefix `method.`, since folders from before there were several
+    methods have no such prefix.
     """
     return {name.removeprefix(_METHOD): value for name, value in model.state_dict().items()}
 
@@ -158,7 +164,7 @@ def _in_memory(name: str) -> str:
 def _episode(
     support: Tensor, support_labels: Tensor, query: Tensor, class_text: Tensor | None
 ) -> EpisodeFeatures:
-    """Raises ValueError where the parts do not fit together."""
+    """The episode of these features. Raises ValueError if shapes or labels do not fit together."""
     clip = support.shape[support_labels.dim() :]
     if support.shape[: support_labels.dim()] != support_labels.shape:
         raise ValueError(

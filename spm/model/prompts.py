@@ -2,8 +2,9 @@
 
     A video of [CLS]  ×  pushing something from left to right  ->  features [R, N, C]
 
-Stored per template; the ensemble over R happens at use. spm.model.text_tower makes them. Of a
-visual tower without a text tower C is 0: the file holds the classes and their texts alone.
+spm.model.text_tower computes the features. The file stores them per template; `ensemble` reduces
+them over the R templates. If the backbone has no text tower, C is 0, and the file holds only the
+classes and their texts.
 """
 
 from dataclasses import dataclass
@@ -32,31 +33,31 @@ class PromptFeatures:
     classes: list[str]
     """Class names, sorted; the second dimension of `features`."""
     texts: list[str]
-    """What each class is called in a sentence."""
+    """The text of each class, as it stands in a sentence."""
     trained: bool
-    """False where the text tower's weights are random, or where there is none."""
+    """Whether the text tower has pretrained weights; False if there is no text tower."""
 
     @property
     def text(self) -> TextState:
-        """Whether the features know what words mean; `none` where there are none."""
+        """Whether a trained or an untrained text tower made the features; `none`: no features."""
         if not self.features.shape[-1]:
             return "none"
         return "trained" if self.trained else "untrained"
 
     def ensemble(self, how: Literal["sum", "mean"]) -> Tensor:
-        """f_tp of every class, [classes, C]: Eq. 2 sums over templates, the release averages."""
+        """f_tp of every class, [classes, C]: the sum (Eq. 2) or mean (release) over templates."""
         features = torch.from_numpy(self.features)
         return features.sum(dim=0) if how == "sum" else features.mean(dim=0)
 
     def of(self, classes: list[str], *, how: Literal["sum", "mean"]) -> Tensor | None:
-        """f_tp of the named classes, in their order, [N, C]; None where the tower has no text."""
+        """f_tp [N, C] of `classes`, in this order; None if the backbone has no text tower."""
         if self.text == "none":
             return None
         rows = [self.classes.index(name) for name in classes]
         return self.ensemble(how)[rows]
 
     def save(self, path: Path) -> None:
-        """Writes an HDF5 file; the same features give the same bytes."""
+        """Writes an HDF5 file. The same features always give the same bytes."""
         text = h5py.string_dtype()
         with atomic_path(path) as temporary, new_hdf5(temporary) as file:
             file.create_dataset("features", data=self.features)
@@ -66,7 +67,7 @@ class PromptFeatures:
 
     @classmethod
     def load(cls, path: Path) -> "PromptFeatures":
-        """Raises DataError where the file is missing or damaged."""
+        """Reads the file that `save` wrote. Raises DataError if it is missing or damaged."""
         try:
             with h5py.File(path) as file:
                 return cls(

@@ -1,7 +1,7 @@
-"""What a saved model folder says about itself: config.json.
+"""config.json, the specification in a saved model folder.
 
-Its keys are those of ModelSpec and the number of its format (spm.model.format, which also says what
-a new parameter needs).
+Its keys are the fields of ModelSpec and the format number. spm.model.format explains the number,
+and what to do when a parameter is added.
 """
 
 import json
@@ -22,22 +22,22 @@ from spm.model.format import FORMAT, KEY, as_today
 FILE = "config.json"
 
 _WITHOUT_EFFECT = {"weights", "batch_norm", "seed"}
-"""Of `backbone`: what only building or training reads, not what given weights make of clips."""
+"""Keys of `backbone` that change no feature once the weights are given."""
 
 
 class ModelSpec(Section):
-    """All that is needed to rebuild a model and to prepare clips and texts as it saw them."""
+    """Rebuilds a model, and prepares clips and texts as in its training."""
 
     backbone: BackboneConfig
     model: SerializeAsAny[ModelConfig]
-    """The section of its method."""
+    """The section `model`, as the model's method declares it."""
     frames: FramesConfig
     prompts: PromptsConfig
     selection: Literal["validation", "test"]
-    """The split on which its weights were selected, or those that it was started from."""
+    """The split that selected the weights: "test" also if it selected the initial weights."""
     train_classes: int | None
-    """How many classes it was trained on, for methods that learn one thing for each; null: unknown,
-    in folders of earlier versions."""
+    """Number of training classes, for methods with parameters for each class; null: unknown, in
+    folders of earlier versions."""
 
     @field_validator("model", mode="before")
     @classmethod
@@ -46,7 +46,7 @@ class ModelSpec(Section):
 
 
 def differences(saved: ModelSpec, used: ModelSpec) -> list[str]:
-    """A line for each value of backbone and model by which the same weights compute otherwise.
+    """A line for each differing value of `backbone` and `model` that changes what weights compute.
 
     ["model.alpha: 0.228 there, 0.2 here"]
     """
@@ -70,10 +70,10 @@ def save_spec(spec: ModelSpec, folder: Path) -> None:
 
 
 def load_spec(folder: Path) -> ModelSpec:
-    """Reads config.json, of any format up to this version's.
+    """Reads config.json in the current or any older format.
 
-    Raises DataError where it is missing, is not JSON or was saved by a newer version, ConfigError
-    for a value that is not allowed.
+    Raises DataError if the file is missing, is not JSON or was saved by a newer version;
+    ConfigError for a value that is not allowed.
     """
     path = folder / FILE
     if not path.is_file():
@@ -90,7 +90,7 @@ def load_spec(folder: Path) -> ModelSpec:
 
 
 def load_start(model: ModelConfig) -> ModelSpec:
-    """What `model.init_from` says about itself. Raises ConfigError where its method is another."""
+    """The specification in the folder `model.init_from`. Raises ConfigError for another method."""
     assert model.init_from is not None
     start = load_spec(Path(model.init_from))
     if start.model.method != model.method:

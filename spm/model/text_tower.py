@@ -1,8 +1,8 @@
-"""The frozen text tower that belongs to a visual one, used once, before training.
+"""Encodes class texts by the frozen text tower of a backbone, once, before training.
 
-`conv` has no text tower of its own; a small one with seeded random weights stands in. Its features
-tell classes apart but know nothing of what words mean, and everything measured with it says
-"text: untrained". timm's towers have none at all.
+The text tower of `conv` is a small one with seeded random weights. Its features tell classes apart
+but carry no meaning, and all results with it say "text: untrained". timm's models have no text
+tower.
 """
 
 from collections import defaultdict
@@ -24,9 +24,9 @@ _BATCH = 256
 def encode_classes(
     class_texts: dict[str, str], *, prompts: PromptsConfig, backbone: BackboneConfig
 ) -> PromptFeatures:
-    """Class name -> text, through the first R templates and the frozen text tower.
+    """Features of the texts (class name -> text) in the first R templates, [R, classes, C].
 
-    Of a visual tower without a text tower the features are [R, classes, 0].
+    C is 0 if the backbone has no text tower.
     """
     classes = sorted(class_texts)
     sentences = _sentences(class_texts, prompts=prompts)
@@ -46,9 +46,9 @@ def encode_classes(
 def read_alike(
     class_texts: dict[str, str], *, prompts: PromptsConfig, backbone: BackboneConfig
 ) -> list[list[str]]:
-    """Groups of classes whose prompts are the same tokens, in every template.
+    """Groups of classes whose prompts have the same tokens in every template.
 
-    A text tower reads so many tokens and no more: long texts that begin alike are one to it.
+    A text tower truncates its input, so long texts with the same beginning have the same tokens.
     """
     if not table.gives_text(backbone):
         return []
@@ -62,12 +62,12 @@ def read_alike(
 
 
 def is_trained(backbone: BackboneConfig) -> bool:
-    """Whether there is a text tower that belongs to `backbone`, and it has learned anything."""
+    """Whether `backbone` has a text tower with pretrained weights."""
     return table.gives_text(backbone) and backbone.weights is not None
 
 
 def encode_sentences(sentences: list[str], *, backbone: BackboneConfig) -> Tensor:
-    """[sentences, C] float32, not normalised. Raises ConfigError for weights that are not there."""
+    """Features [sentences, C] float32, not normalised. Raises ConfigError for missing weights."""
     tower = build_tower(backbone)
     tokens = _tokenizer(backbone)(sentences)
     with torch.inference_mode():
@@ -76,15 +76,15 @@ def encode_sentences(sentences: list[str], *, backbone: BackboneConfig) -> Tenso
 
 
 def build_tower(backbone: BackboneConfig) -> nn.Module:
-    """The text tower, in evaluation mode, with its weights: tokens -> [sentences, C].
+    """The text tower in evaluation mode, with its weights: tokens -> [sentences, C].
 
-    Raises ConfigError for a visual tower without one.
+    Raises ConfigError if the backbone has no text tower.
     """
     return _text_towers(backbone).build(backbone)
 
 
 def _sentences(class_texts: dict[str, str], *, prompts: PromptsConfig) -> list[str]:
-    """Template after template, each with every class, sorted by name."""
+    """The filled templates: R × classes sentences, classes sorted by name within each template."""
     templates = prompts.templates[: prompts.num_templates]
     texts = [text for _, text in sorted(class_texts.items())]
     return [template.replace(PLACEHOLDER, text) for template in templates for text in texts]

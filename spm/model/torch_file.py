@@ -1,12 +1,13 @@
-"""Torch files of other people, read by torch's restricted loader, which runs nothing of a pickle.
+"""Reads untrusted torch files by torch's restricted loader, which runs no code from a pickle.
 
     zip      archive/data.pkl    the objects        archive/data/0, /1, …   the tensors' bytes
-             archive/code/…      of TorchScript alone: its program, which torch.jit.load compiles
-    pickle   as torch wrote before 1.6
+             archive/code/…      TorchScript only: the program, which torch.jit.load compiles
+    pickle   the format of torch before 1.6
 
-The loader knows tensors, numbers, texts and plain containers. What training checkpoints hold beside
-their weights comes as empty stand-ins; a name that is not listed here is refused. TorchScript has
-no such loader: torch.jit.load may run code of the file, and is called for `backbone.weights` alone.
+The loader accepts tensors, numbers, texts and plain containers. Other objects that training
+checkpoints hold, listed below, become empty placeholders; any other class is refused. TorchScript
+has no restricted loader: torch.jit.load may run code from the file, so only `backbone.weights` may
+be TorchScript.
 """
 
 import pickle
@@ -23,13 +24,13 @@ from spm.model.weight_file import form_of
 
 
 class _Placeholder:
-    """In place of an object beside the weights. It keeps nothing of what the file gives it."""
+    """Stands for an object that is not a weight. It drops all state that the file gives it."""
 
     def __new__(cls, *args: Any) -> "_Placeholder":
         return super().__new__(cls)
 
     def __setstate__(self, state: Any) -> None:
-        """Nothing is kept."""
+        """Drops `state`."""
 
 
 _PLACEHOLDERS = (
@@ -47,20 +48,20 @@ _KNOWN: list[Any] = [
     (lambda *_: {}, "collections.defaultdict"),
     (lambda *_: [], "collections.deque"),
 ]
-"""What a name in a file stands for. NumPy's functions and the others are never called."""
+"""(replacement, class name in the file). The named functions and classes are never called."""
 
 
 def read_torch_file(path: Path, *, torchscript: bool = False) -> Any:
-    """What `torch.save` wrote. With `torchscript` also what `torch.jit.save` wrote: of the module
-    its tensors by name. TorchScript may run code when it is loaded (`__setstate__`).
+    """Reads a file from `torch.save`; with `torchscript` also a file from `torch.jit.save`.
 
-    Raises DataError for a file that is damaged, that names anything that is not known here, or that
-    is TorchScript where this was not asked for.
+    TorchScript gives the module's tensors by name, and may run code while it loads
+    (`__setstate__`). Raises DataError for a damaged file, a class that is not listed above, or
+    TorchScript without `torchscript`.
     """
     try:
         if form_of(path) == "zip":
             _check_archive(path)
-        with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated, and in use
+        with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated but in use
             if torchscript_code(path):
                 _check_asked_for(torchscript, path=path)
                 return torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
@@ -72,7 +73,7 @@ def read_torch_file(path: Path, *, torchscript: bool = False) -> Any:
 
 
 def torchscript_code(path: Path) -> str:
-    """The program in a TorchScript archive, which says how the model computes; "": it is none."""
+    """The program in a TorchScript archive; "" for a file that is not TorchScript."""
     if form_of(path) != "zip":
         return ""
     with zipfile.ZipFile(path) as archive:
@@ -90,7 +91,7 @@ def _check_asked_for(torchscript: bool, *, path: Path) -> None:
 
 
 def _check_archive(path: Path) -> None:
-    """Checksums too, which torch does not compare. It can be told to write none, which is 0."""
+    """Compares checksums, as torch does not. 0 means that torch wrote the entry without one."""
     with zipfile.ZipFile(path) as archive:
         if not any(name.endswith("/data.pkl") for name in archive.namelist()):
             raise DataError(f"{path} is an archive without torch's data.pkl: it holds no weights")
@@ -100,14 +101,16 @@ def _check_archive(path: Path) -> None:
 
 
 def _load(path: Path) -> Any:
-    """Torch would believe the ending of a path, so the open file is given. With `mmap` it would
-    take bytes that are compressed or missing for numbers."""
+    """Passes torch an open file, since torch chooses the format of a path by its extension.
+
+    No `mmap`: with it torch would read compressed or missing bytes as numbers.
+    """
     try:
         with open(path, "rb") as file, torch.serialization.safe_globals(_KNOWN):
             return torch.load(file, map_location="cpu", weights_only=True)
     finally:
-        # Torch checks the sparse tensors on this list once a file is read. Of a file that fails
-        # midway they stay on it, and fail the check of the next file.
+        # Torch validates the sparse tensors on this list after it has read a file. If a file fails
+        # midway, its tensors stay on the list and fail the validation of the next file.
         getattr(torch._utils, "_sparse_tensors_to_validate", []).clear()
 
 

@@ -1,7 +1,8 @@
-"""How CLIP's pretrained weights were trained, against what a model of open_clip computes.
+"""Compares how CLIP weights were trained with what a model of open_clip computes.
 
-Shapes do not tell a GELU from a QuickGELU, nor how pixels were normalised, and with the wrong one a
-model runs to a lower accuracy without a word. What is known depends on where the weights are from:
+Tensor shapes tell neither the activation (GELU or QuickGELU) nor the normalisation of pixels. With
+the wrong one a model runs without an error, to a lower accuracy. The facts that are known depend on
+the source of the weights:
 
     a tag of open_clip                      activation, normalisation, sizes
     a file that a tag publishes             the same: OpenAI's and others are known by their SHA-256
@@ -11,7 +12,7 @@ model runs to a lower accuracy without a word. What is known depends on where th
     any other state dict                    nothing. A file that was saved again from OpenAI's
                                             weights cannot be told from one of a GELU model
 
-How frames are resized before the crop is the paper's protocol (`frames`) whatever the weights.
+The resizing of frames before the crop follows the paper's protocol (`frames`), not the weights.
 """
 
 import json
@@ -42,25 +43,25 @@ _HUB_CONFIG = "open_clip_config.json"
 
 @dataclass(frozen=True)
 class Facts:
-    """Of a training, or of a model; None: not known."""
+    """Facts about weights, or about a model. None: not known."""
 
     quick_gelu: bool | None = None
     image_size: int | None = None
     context_length: int | None = None
     normalisation: Normalisation | None = None
-    """Mean and standard deviation of the pixels, from 0 to 1."""
+    """Mean and standard deviation of pixels in 0…1, by channel."""
 
 
 def check_weights(backbone: BackboneConfig) -> None:
-    """Raises ConfigError where weights are known to be of another model than `backbone` describes.
+    """Raises ConfigError if the weights are known to belong to another model than `backbone.name`.
 
-    It names the model that is right. Nothing is fetched.
+    The error names the right model. Downloads nothing.
     """
     if backbone.weights is None:
         return
     known, own = _facts(backbone), _of_description(describe(backbone.name))
     wanted = _names(describe(backbone.name), known)
-    # A tag for which no other model exists is right: open_clip's list leaves its QuickGELU out.
+    # If no model has the facts of a tag, the tag is right: open_clip's list omits its QuickGELU.
     if (said := _say(known, own)) and (wanted or Path(backbone.weights).is_file()):
         raise ConfigError(
             f"backbone.weights = {backbone.weights!r} is of a model with {said}; "
@@ -71,12 +72,12 @@ def check_weights(backbone: BackboneConfig) -> None:
 
 
 def models_of(backbone: BackboneConfig) -> list[str]:
-    """Models such as `backbone.name` that agree with all that is known of its weights."""
+    """Names of open_clip's models like `backbone.name` that agree with the known facts."""
     return _names(describe(backbone.name), _facts(backbone))
 
 
 def doubt(backbone: BackboneConfig) -> str:
-    """A sentence where nothing tells the activation, but it is probably another; or else ""."""
+    """A warning if the file does not tell the activation, but it probably is QuickGELU; else ""."""
     if backbone.weights is None or not Path(backbone.weights).is_file():
         return ""
     known = _facts(backbone)
@@ -115,7 +116,7 @@ def _of_tag(name: str, tag: str) -> Facts:
 
 
 def _published(path: Path) -> Facts | None:
-    """By the SHA-256 that the addresses of OpenAI's files hold, and its start those of others."""
+    """The facts of a published file, found by SHA-256: open_clip's URLs hold it or its start."""
     import open_clip
 
     digest = file_hash(path)
@@ -157,13 +158,13 @@ def _of_content(path: Path) -> Facts:
 
 
 def _number(value: Tensor) -> int | None:
-    """The only element of `value`; None where there are several, or it is no size."""
+    """The only element of `value` as a number; None if it has several, or is not a size."""
     is_one = value.numel() == 1 and value.layout == torch.strided and not value.is_complex()
     return int(value) if is_one and 1 <= value.item() < math.inf else None
 
 
 def _of_description(description: dict[str, Any]) -> Facts:
-    """What open_clip leaves out is its default."""
+    """The facts in a model description of open_clip; missing keys have open_clip's defaults."""
     return Facts(
         quick_gelu=description.get("quick_gelu", False),
         image_size=description["vision_cfg"].get("image_size", 224),
@@ -176,7 +177,7 @@ def _normalisation(about: dict[str, Any]) -> Normalisation:
 
 
 def _names(description: dict[str, Any], known: Facts) -> list[str]:
-    """Models that are described as `description`, but for what is known to be otherwise."""
+    """Names of the models that agree with `known`, and otherwise with `description`."""
     own = _of_description(description)
     wanted = Facts(
         quick_gelu=own.quick_gelu if known.quick_gelu is None else known.quick_gelu,
@@ -191,7 +192,7 @@ def _names(description: dict[str, Any], known: Facts) -> list[str]:
 
 
 def _rest(description: dict[str, Any]) -> dict[str, Any]:
-    """A description without what `Facts` holds."""
+    """The description without the keys that `Facts` holds."""
     rest = {key: value for key, value in description.items() if key != "quick_gelu"}
     for section, key in (("vision_cfg", "image_size"), ("text_cfg", "context_length")):
         rest[section] = {name: value for name, value in rest[section].items() if name != key}
@@ -199,7 +200,7 @@ def _rest(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(facts: Facts, other: Facts) -> str:
-    """What of `facts` is otherwise in `other`."""
+    """The values of `facts` that differ from `other`, in words."""
     return " and ".join(_differences(facts, other))
 
 
@@ -217,7 +218,7 @@ def _differences(facts: Facts, other: Facts) -> Iterator[str]:
 
 
 def _check_normalisation(backbone: BackboneConfig, known: Facts) -> None:
-    """`normalize: false` is the release's, and nobody's mistake."""
+    """Raises ConfigError for another normalisation; not for `normalize: false`, as released."""
     if not backbone.normalize or known.normalisation in (None, (CLIP_MEAN, CLIP_STD)):
         return
     assert known.normalisation is not None
@@ -242,7 +243,7 @@ def _all_published_are_quick(name: str) -> bool:
 
 
 def _is_half(state: State) -> bool:
-    """As OpenAI's package saves on a GPU: layers in half precision, norms in single."""
+    """Whether layers are float16 and norms float32, as OpenAI's package saves on a GPU."""
     types = {name.rpartition(".")[0]: value.dtype for name, value in state.items()}
     norms = {value for name, value in types.items() if name.rpartition(".")[2].startswith("ln_")}
     return norms == {torch.float32} and torch.float16 in types.values()

@@ -1,7 +1,7 @@
-"""What a file that should hold weights is by its first bytes, whatever it is called.
+"""Tells the format of a weights file by its first bytes, whatever its name.
 
-Downloads go wrong in a few ways, and each has its remedy: git-lfs left its pointer, the server sent
-a page, the end is missing. Nothing here imports torch: it is asked before anything is decoded.
+Names the remedy for each way in which downloads fail: a git-lfs pointer, a web page, a missing end.
+Imports no torch, so that `inventory` can check files before the first clip is decoded.
 """
 
 import zipfile
@@ -11,14 +11,14 @@ from typing import Literal
 from spm.base.errors import DataError
 
 Form = Literal["safetensors", "zip", "pickle"]
-"""`zip`: torch since 1.6, TorchScript too; `pickle`: torch before that."""
+"""`zip`: torch since 1.6, and TorchScript; `pickle`: torch before 1.6."""
 
 _LENGTH = 8
 _START = 64
 
 
 def form_of(path: Path) -> Form:
-    """Raises DataError where the file cannot be read or is no file of weights."""
+    """The format of the file. Raises DataError if it cannot be read or holds no weights."""
     try:
         with open(path, "rb") as file:
             start = file.read(_START)

@@ -1,4 +1,4 @@
-"""Pretrained weights: CLIP's from a tag of open_clip, and any from a file."""
+"""Finds and reads pretrained weights: by a tag of open_clip, or from a file."""
 
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,16 @@ from spm.model.torch_file import read_torch_file
 from spm.model.weight_file import form_of
 
 OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
-"""What OpenAI's own files hold beside the weights, and nobody else's do."""
+"""Tensors that only OpenAI's own files hold beside the weights."""
 _WITHIN = ("state_dict", "model_state_dict", "model")
-"""Where training checkpoints keep the weights."""
+"""Keys under which training checkpoints hold the weights."""
 
 
 def resolve_weights(name: str, weights: str) -> Path:
-    """The file behind `backbone.weights`, fetched through open_clip where it is a tag.
+    """The file that `backbone.weights` names; open_clip downloads the file of a tag.
 
-    Raises ConfigError where there is neither a file nor a tag of that name, or where a tag cannot
-    be fetched, with the place to put the file.
+    Raises ConfigError if `weights` is neither a file nor a tag of model `name`, or if the download
+    fails; the error then says where to put the file.
     """
     if Path(weights).is_file():
         return Path(weights)
@@ -38,7 +38,7 @@ def resolve_weights(name: str, weights: str) -> Path:
 
 
 def check_tag(name: str, weights: str) -> None:
-    """Raises ConfigError with the tags that open_clip has for model `name`."""
+    """Raises ConfigError unless `weights` is a tag of open_clip's model `name`; lists the tags."""
     import open_clip
 
     tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
@@ -50,17 +50,17 @@ def check_tag(name: str, weights: str) -> None:
 
 
 def read_weights(path: Path) -> State:
-    """The weights in a safetensors file, a torch file or OpenAI's TorchScript archive, by name.
+    """The weights by name, from a safetensors file, a torch file or a TorchScript archive.
 
-    A torch file may be a training checkpoint, with more beside the weights (spm.model.torch_file).
-    Raises ConfigError for a file that is damaged or holds anything else.
+    A torch file may be a training checkpoint that holds other objects too (spm.model.torch_file).
+    Raises ConfigError for a file that is damaged or holds no weights.
     """
     state = read_state(path)
     return unwrapped({key: value for key, value in state.items() if key not in OPENAI_EXTRAS})
 
 
 def read_state(path: Path) -> State:
-    """As `read_weights`, with OPENAI_EXTRAS, and names as they stand in the file."""
+    """As `read_weights`, but with OPENAI_EXTRAS, and with the file's own names (prefixes kept)."""
     try:
         content = _read(path)
     except DataError as error:
@@ -86,7 +86,7 @@ def _read(path: Path) -> Any:
 
 
 def read_safetensors(path: Path) -> State:
-    """Raises DataError for a file that is none, is cut short or damaged."""
+    """Reads a safetensors file. Raises DataError for another format, or a damaged file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -1,4 +1,4 @@
-"""Visual towers of open_clip's models, without their text towers."""
+"""Builds the visual towers of open_clip's models, without their text towers."""
 
 from torch import Tensor, nn
 
@@ -10,10 +10,10 @@ from spm.model.weight_facts import CLIP_MEAN, CLIP_STD
 
 
 def build(config: BackboneConfig) -> Tower:
-    """Raises ConfigError for a name that open_clip does not have."""
+    """The visual tower with random weights. Raises ConfigError for an unknown name."""
     description = describe(config.name)
-    # open_clip builds whole models only; this builder of its is the one way to a visual tower
-    # without its text tower. tests/model/test_backbone.py holds it to what create_model builds.
+    # open_clip's public API builds whole models only; this private function builds a visual tower
+    # alone. tests/model/test_backbone.py compares it with the tower of create_model.
     from open_clip.model import _build_vision_tower
 
     channels = description["embed_dim"]
@@ -30,9 +30,9 @@ def build(config: BackboneConfig) -> Tower:
 
 
 def maps(visual: nn.Module, images: Tensor) -> Tensor:
-    """Of a ResNet what its attention pools; of a ViT the patch tokens that its last block gives.
+    """[B, C, H, W]: the input of a ResNet's attention pooling, or a ViT's last patch tokens.
 
-    open_clip takes some towers from timm: of those what timm's own have.
+    open_clip takes some towers from timm; spm.model.towers.timm_tower makes their maps.
     """
     trunk = getattr(visual, "trunk", None)
     if trunk is not None:

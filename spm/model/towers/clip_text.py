@@ -1,4 +1,4 @@
-"""Text towers of open_clip's models: frozen, with the weights that the visual tower has."""
+"""Builds the frozen text towers of open_clip's models, with weights from `backbone.weights`."""
 
 import logging
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from spm.model.weights import read_weights, resolve_weights
 
 
 def build(config: BackboneConfig) -> nn.Module:
-    """Tokens -> [sentences, C]. Raises ConfigError for an unknown name, or weights not there."""
+    """The tower: tokens -> [sentences, C]. Raises ConfigError for unknown names or weights."""
     import open_clip
 
-    describe(config.name)  # raises for an unknown name, and says which are near
+    describe(config.name)  # raises for an unknown name, and lists similar names
     with torch.random.fork_rng(devices=[]), _weights_follow(config.weights is not None):
         torch.manual_seed(config.seed)
         model = open_clip.create_model(config.name, pretrained_text=False)
@@ -29,13 +29,13 @@ def build(config: BackboneConfig) -> nn.Module:
 
 
 def tokenizer_of(config: BackboneConfig) -> str:
-    """The model's own."""
+    """The model itself: it has its own tokenizer."""
     return config.name
 
 
 @contextmanager
 def _weights_follow(follow: bool) -> Iterator[None]:
-    """Silences open_clip's warning of a random model where its weights are loaded right after."""
+    """Silences open_clip's warning that the model is random, if `_load_text` will fill it."""
 
     def is_true(record: logging.LogRecord) -> bool:
         return not (follow and record.getMessage().startswith("No pretrained weights loaded"))

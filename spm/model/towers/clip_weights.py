@@ -1,4 +1,4 @@
-"""Pretrained weights of open_clip's visual towers: a tag, or a file of the whole model."""
+"""Loads pretrained weights into open_clip's visual towers: from a tag, or a file of a CLIP."""
 
 from torch import nn
 
@@ -15,7 +15,7 @@ doubt = weight_facts.doubt
 
 
 def load(visual: nn.Module, config: BackboneConfig) -> None:
-    """From a whole CLIP. Raises ConfigError that says which tensors do not fit."""
+    """Fills `visual` with the visual tensors of a CLIP. Raises ConfigError if they do not fit."""
     assert config.weights is not None
     check(config)
     path = resolve_weights(config.name, config.weights)

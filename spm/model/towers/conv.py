@@ -1,4 +1,4 @@
-"""`conv`: a small tower for the built-in clips, trained from scratch."""
+"""Builds `conv`, a small tower for the built-in clips that is trained from scratch."""
 
 import itertools
 
@@ -12,7 +12,7 @@ _WIDTHS = (3, 16, 32, 64, 128)
 
 
 def build(config: BackboneConfig) -> Tower:
-    """Four 3×3 stride-2 layers, then a linear layer over all positions."""
+    """The tower: four 3×3 stride-2 layers, then a linear layer over all positions."""
     assert config.embed_dim is not None
     assert config.image_size is not None
     layers: list[nn.Module] = []
@@ -32,7 +32,7 @@ def build(config: BackboneConfig) -> Tower:
 
 
 def maps(visual: nn.Module, images: Tensor) -> Tensor:
-    """[B, 128, side, side]: what the linear layer takes, side a sixteenth of the image's."""
+    """[B, 128, side, side]: the input of the linear layer; side = image side / 16."""
     assert isinstance(visual, nn.Sequential)
     before_flattening: Tensor = visual[:-2](images)
     return before_flattening

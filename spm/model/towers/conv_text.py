@@ -1,4 +1,4 @@
-"""The text tower beside `conv`: small, with seeded random weights, and never trained."""
+"""Builds the text tower of `conv`: small, with seeded random weights, never trained."""
 
 import math
 
@@ -9,14 +9,14 @@ from spm.config.backbone import BackboneConfig
 
 
 def build(config: BackboneConfig) -> nn.Module:
-    """Tokens -> [sentences, C], C as `conv` has it."""
+    """The tower: tokens -> [sentences, C], with C = embed_dim of `conv`."""
     from open_clip.transformer import TextTransformer
 
     channels = config.embed_dim
     assert channels is not None, "conv has one"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        heads = math.gcd(4, channels)  # they must divide the width
+        heads = math.gcd(4, channels)  # the heads must divide the width
         tower: nn.Module = TextTransformer(
             width=channels, heads=heads, layers=2, output_dim=channels
         )
@@ -24,5 +24,5 @@ def build(config: BackboneConfig) -> nn.Module:
 
 
 def tokenizer_of(config: BackboneConfig) -> str:
-    """CLIP's, as its ResNet-50 reads."""
+    """RN50, for CLIP's tokenizer."""
     return "RN50"

@@ -1,12 +1,12 @@
-"""The kinds of visual towers: one row for each way that `backbone.name` can begin.
+"""The kinds of visual towers, one row for each form of `backbone.name`.
 
     conv            a small tower for the built-in data set, with an untrained text tower beside it
     timm/NAME       a model of timm with its tag, as timm/resnet50.tv_in1k: visual only
     NAME            a model of open_clip, as RN50-quickgelu: visual and text
 
-A row says what a tower gives and how large its frames are, without importing torch; what builds
-towers is imported when it is called. Whoever needs to know something of a tower asks this table:
-nobody else looks at its name.
+A row says which features a tower has and how large its frames are. The modules that build towers
+import torch, so a row imports them on the first call. All other code asks this table about a tower
+and never looks at its name.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of towers. What a kind lacks is None."""
+    """A kind of towers. `weights` is None for a kind without pretrained weights, `text` for one
+    without text towers."""
 
     image_size: Callable[[BackboneConfig], int]
     maps: Callable[[BackboneConfig], bool]
@@ -38,23 +39,20 @@ def row(backbone: BackboneConfig) -> Row:
 
 
 def gives_text(backbone: BackboneConfig) -> bool:
-    """Whether class texts [N, C] come with the tower, of the same C as its frames [T, C]."""
+    """Whether the backbone has a text tower: class texts [N, C], with C of the frames [T, C]."""
     return row(backbone).text is not None
 
 
 def gives_maps(backbone: BackboneConfig) -> bool:
-    """Whether the tower has features at places of its frames, [T, C, H, W].
-
-    Of timm's models timm itself is asked, which imports torch.
-    """
+    """Whether the tower has feature maps [T, C, H, W]. Imports timm and torch for timm's models."""
     return row(backbone).maps(backbone)
 
 
 def image_size(backbone: BackboneConfig) -> int:
-    """Side in pixels of the frames that the tower takes.
+    """Side in pixels of the tower's frames. Imports timm and torch for timm's models.
 
-    Raises ConfigError for a name that is not known, with near ones, or a size that it cannot take.
-    Of timm's models timm itself is asked, which imports torch.
+    Raises ConfigError for an unknown name (the error lists similar names), or a size that the tower
+    cannot take.
     """
     return row(backbone).image_size(backbone)
 
@@ -62,7 +60,7 @@ def image_size(backbone: BackboneConfig) -> int:
 def check_gives(
     method: str, *, features: Literal["frames", "maps"], text: bool, backbone: BackboneConfig
 ) -> None:
-    """Raises ConfigError where the method of this name needs what the tower does not give."""
+    """Raises ConfigError if the method needs maps or class texts that the backbone lacks."""
     if text and not gives_text(backbone):
         raise ConfigError(
             f"model.method: {method} needs class texts, and {backbone.name} has no text tower: "
@@ -76,16 +74,16 @@ def check_gives(
 
 
 def check_weights(backbone: BackboneConfig) -> None:
-    """Raises ConfigError for `backbone.weights` that the tower is known not to take.
+    """Raises ConfigError for `backbone.weights` that are known not to fit the tower.
 
-    Nothing is fetched, and no tower is built.
+    Downloads nothing and builds no tower.
     """
     if weights := _weights(backbone):
         weights.check(backbone)
 
 
 def doubt(backbone: BackboneConfig) -> str:
-    """A sentence where the weights are probably of another model; "" where nothing says so."""
+    """A warning if the weights probably belong to another model, else ""."""
     weights = _weights(backbone)
     return weights.doubt(backbone) if weights else ""
 

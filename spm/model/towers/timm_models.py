@@ -1,8 +1,8 @@
-"""timm's models by name: what its own descriptions say.
+"""Reads timm's descriptions of its models.
 
 timm/resnet50.tv_in1k       backbone.name
      resnet50               the architecture
-              tv_in1k       the tag: what it was trained on, and so mean, std and weights
+              tv_in1k       the tag: names the training, and so mean, std and weights
 """
 
 import difflib
@@ -15,8 +15,8 @@ from spm.config.backbone import TIMM, BackboneConfig
 def describe(name: str) -> Any:
     """timm's PretrainedCfg of `backbone.name`: input_size, mean, std, classifier, hf_hub_id, …
 
-    Raises ConfigError with near names, or with the model's tags where none of them is given:
-    timm's choice of one may change with its version.
+    Raises ConfigError for an unknown name (the error lists similar names), or a name without a tag
+    (the error lists the tags): timm's default tag may change with its version.
     """
     import timm
     from timm.models import get_arch_pretrained_cfgs
@@ -40,14 +40,14 @@ def describe(name: str) -> Any:
 
 
 def model_of(name: str) -> str:
-    """`backbone.name` as timm knows it."""
+    """timm's own name of the model: `backbone.name` without the prefix."""
     return name.removeprefix(TIMM)
 
 
 def stated_size(backbone: BackboneConfig, about: Any) -> int:
-    """Side in pixels of the model's frames: its own unless the parameters state another one.
+    """Side of the model's frames in pixels: `backbone.image_size`, or else the model's own.
 
-    Raises ConfigError for a model whose frames are not square, or a size below its least.
+    Raises ConfigError for a model whose frames are not square, or a size below its minimum.
     """
     _, height, width = about.input_size
     if height != width:

@@ -1,6 +1,6 @@
-"""Visual towers of timm: its models without their classifiers.
+"""Builds visual towers of timm: its models without their classifiers.
 
-Shapes: `B` frames, `C` channels, `H`, `W` places of a map.
+Shapes: `B` frames, `C` channels, `H`, `W` positions of a map.
 """
 
 import math
@@ -19,10 +19,10 @@ from spm.model.towers.tower import Tower
 
 
 def build(config: BackboneConfig) -> Tower:
-    """Features are what the model's classifier would take, pooled as the model pools.
+    """The tower; its features are the pooled input of the model's classifier.
 
-    Raises ConfigError for a name that timm does not have, a size that the model cannot take, or a
-    model that does not pool.
+    Raises ConfigError for an unknown name, a size that the model cannot take, or a model that does
+    not pool.
     """
     about = describe(config.name)
     visual = _create(config, about)
@@ -37,7 +37,7 @@ def build(config: BackboneConfig) -> Tower:
 
 
 def image_size(config: BackboneConfig) -> int:
-    """Side of the model's frames, its own unless the parameters state one. Raises as `build`."""
+    """As timm_models.stated_size, after trying the size on the model. Raises as `build`."""
     about = describe(config.name)
     visual, image = _without_numbers(config)
     with torch.no_grad(), _refusing(config, about):
@@ -51,16 +51,16 @@ def image_size(config: BackboneConfig) -> int:
 
 
 def gives_maps(config: BackboneConfig) -> bool:
-    """Whether the model has features at places of a frame. Raises as `build`."""
+    """Whether the model has feature maps. Raises as `build`."""
     visual, image = _without_numbers(config)
     with torch.no_grad(), _refusing(config, describe(config.name)):
         return _at_places(visual, visual.forward_features(image)) is not None
 
 
 def maps(visual: nn.Module, images: Tensor) -> Tensor:
-    """[B, C, H, W]: what the model pools. Of a ViT the patch tokens after its last norm.
+    """[B, C, H, W]: the input of the model's pooling; for a ViT the normed last patch tokens.
 
-    Raises ConfigError for a model that has no features at places.
+    Raises ConfigError for a model without feature maps.
     """
     found = _at_places(visual, visual.forward_features(images))  # type: ignore[operator]
     if found is None:
@@ -72,7 +72,10 @@ def maps(visual: nn.Module, images: Tensor) -> Tensor:
 
 
 def _at_places(visual: nn.Module, features: Any) -> Tensor | None:
-    """[B, C, H, W], of [B, C, H, W], [B, H, W, C] or tokens [B, prefix + H·W, C] with H = W > 1."""
+    """The features as a map [B, C, H, W]; None if they are not spatial.
+
+    Spatial features: [B, C, H, W], [B, H, W, C], or tokens [B, prefix + H·W, C] with H = W > 1.
+    """
     ndim = features.ndim if isinstance(features, Tensor) else 0
     found: Tensor | None = features if ndim == 4 else None
     if ndim == 4 and getattr(visual, "output_fmt", "NCHW") == "NHWC":
@@ -86,12 +89,12 @@ def _at_places(visual: nn.Module, features: Any) -> Tensor | None:
 
 
 def _prefix(visual: nn.Module) -> int:
-    """Tokens that stand before those of patches: of the class, registers."""
+    """The number of tokens before the patch tokens: class token and registers."""
     return cast(int, getattr(visual, "num_prefix_tokens", 0))
 
 
 def _without_numbers(config: BackboneConfig) -> tuple[Any, Tensor]:
-    """The model and an image [1, 3, side, side] that have shapes alone: what fits costs nothing."""
+    """The model and an image [1, 3, side, side] on torch's meta device: shapes without values."""
     about = describe(config.name)
     size = stated_size(config, about)
     with torch.device("meta"):
@@ -99,7 +102,7 @@ def _without_numbers(config: BackboneConfig) -> tuple[Any, Tensor]:
 
 
 def _create(config: BackboneConfig, about: Any) -> Any:
-    """Models that are made for one size are told which; others take any."""
+    """timm's model. Only a model with a fixed input size is told the size."""
     import timm
 
     size = stated_size(config, about)
@@ -114,7 +117,7 @@ def _create(config: BackboneConfig, about: Any) -> Any:
 
 @contextmanager
 def _refusing(config: BackboneConfig, about: Any) -> Iterator[None]:
-    """Whatever timm says of a size that a model cannot take becomes a ConfigError."""
+    """Turns timm's exceptions about a size that the model cannot take into ConfigError."""
     try:
         yield
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Pretrained weights of timm's towers: `pretrained`, what the tag in the name says, or a file.
+"""Loads pretrained weights into timm's towers: `pretrained` (the weights of the tag), or a file.
 
-Files go through timm's own filter of the model (names of other releases, the positions of another
-image size, …), and what a classifier had is left out. All else must fit.
+The weights pass through timm's own filter for the model, which renames tensors of other releases
+and resizes position embeddings. The classifier's tensors are left out. All others must fit.
 """
 
 import sys
@@ -20,11 +20,11 @@ from spm.model.weights import read_weights
 
 PRETRAINED = "pretrained"
 _COUNTER = "num_batches_tracked"
-"""Of BatchNorm: files of old torch lack it, and nothing reads it."""
+"""BatchNorm's counter of batches: files of old torch lack it, and no forward pass reads it."""
 
 
 def check(config: BackboneConfig) -> None:
-    """Raises ConfigError where there is no such file, or the tag has no weights on the hub."""
+    """Raises ConfigError if the file does not exist, or the tag has no weights on the hub."""
     assert config.weights is not None
     if Path(config.weights).is_file():
         return
@@ -42,12 +42,12 @@ def check(config: BackboneConfig) -> None:
 
 
 def doubt(config: BackboneConfig) -> str:
-    """Mean and deviation come with the name: nothing is doubtful."""
+    """Always "": `backbone.name` determines activation and normalisation."""
     return ""
 
 
 def load(visual: nn.Module, config: BackboneConfig) -> None:
-    """Raises ConfigError that says which tensors do not fit."""
+    """Fills `visual`. Raises ConfigError that lists the tensors that do not fit."""
     check(config)
     path = _resolve(config)
     about, expected = describe(config.name), visual.state_dict()
@@ -60,7 +60,10 @@ def load(visual: nn.Module, config: BackboneConfig) -> None:
 
 
 def _resolve(config: BackboneConfig) -> Path:
-    """The file behind `backbone.weights`. Raises ConfigError with the place to put the file."""
+    """The file that `backbone.weights` names, downloaded if need be.
+
+    Raises ConfigError if the download fails; the error says where to put the file.
+    """
     assert config.weights is not None
     if Path(config.weights).is_file():
         return Path(config.weights)
@@ -83,20 +86,20 @@ def _fetched(about: Any) -> Path:
     fetch = partial(hf_hub_download, repository, revision=revision or None)
     if about.hf_hub_filename:
         return Path(fetch(about.hf_hub_filename))
-    with suppress(EntryNotFoundError):  # an old repository
+    with suppress(EntryNotFoundError):  # an old repository has no safetensors
         return Path(fetch("model.safetensors"))
     return Path(fetch("pytorch_model.bin"))
 
 
 def _filtered(state: State, visual: nn.Module) -> State:
-    """As timm's own filter leaves it; as it came where the filter cannot read it."""
+    """`state` after timm's own filter; unchanged if the filter fails on it."""
     module = sys.modules[type(visual).__module__]
     filter_fn = getattr(module, "checkpoint_filter_fn", None)
     if filter_fn is None:
         return state
     try:
         filtered: State = filter_fn(dict(state), visual)
-    except Exception:  # whatever timm meets in a file of another model: the misfit says which
+    except Exception:  # timm's filter fails on a file of another model; `load` reports the misfit
         return state
     return filtered
 

@@ -1,6 +1,7 @@
-"""What a row of spm.model.towers.table builds, and the modules that build it.
+"""Tower, the result of building a tower, and the interfaces of the modules that build towers.
 
-Shapes: `B` frames, `C` channels, `H`, `W` places of a map.
+spm.model.towers.table lists these modules.
+Shapes: `B` frames, `C` channels, `H`, `W` positions of a map.
 """
 
 from collections.abc import Callable
@@ -18,41 +19,44 @@ class Tower:
 
     visual: nn.Module
     maps: Callable[[nn.Module, Tensor], Tensor]
-    """(visual, images) -> [B, C', H, W], what the tower has before it pools; C' may be another."""
+    """(visual, images) -> [B, C', H, W], the features before pooling; C' may differ from C."""
     channels: int
     """C"""
     image_size: int
     """Side of the images, in pixels."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """Of the pixels from 0 to 1 on which such towers are trained; by channel R, G, B."""
+    """Mean and standard deviation of the pixels, in 0…1, that the tower expects; by R, G, B."""
 
 
 class VisualTowers(Protocol):
     """A module that builds the visual towers of one kind."""
 
     def build(self, config: BackboneConfig, /) -> Tower:
-        """With random weights, of torch's global generator. Raises ConfigError."""
+        """A tower with random weights from torch's global generator.
+
+        Raises ConfigError for an unknown name or a size that the tower cannot take.
+        """
 
 
 class Weights(Protocol):
-    """A module that knows the pretrained weights of one kind; `config.weights` is given."""
+    """A module that loads the pretrained weights of one kind; `config.weights` is not None."""
 
     def check(self, config: BackboneConfig, /) -> None:
-        """Raises ConfigError for weights that are known to be wrong. Nothing is fetched."""
+        """Raises ConfigError for weights that are known not to fit. Downloads nothing."""
 
     def doubt(self, config: BackboneConfig, /) -> str:
-        """A sentence on what is probably wrong, or ""."""
+        """A warning about weights that probably do not fit, or ""."""
 
     def load(self, visual: nn.Module, config: BackboneConfig, /) -> None:
-        """Fills the tower. Raises ConfigError that says which tensors do not fit."""
+        """Fills the tower. Raises ConfigError that lists the tensors that do not fit."""
 
 
 class TextTowers(Protocol):
     """A module that builds the text towers of one kind."""
 
     def build(self, config: BackboneConfig, /) -> nn.Module:
-        """In evaluation mode, with its weights: tokens [sentences, length] -> [sentences, C]."""
+        """The tower, in evaluation mode with its weights: tokens [texts, L] -> [texts, C]."""
 
     def tokenizer_of(self, config: BackboneConfig, /) -> str:
-        """The model of open_clip whose tokens the tower reads."""
+        """The name of the open_clip model whose tokenizer the tower uses."""
