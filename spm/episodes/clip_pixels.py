@@ -1,4 +1,4 @@
-"""A clip as the model takes it, from its video file or folder of frames: without the store."""
+"""Reads a clip for a model from its video file or frame folder, without a frame store."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from spm.video.reading import read_clip
 
 
 def read_pixels(path: Path, *, frames: FramesConfig, size: int) -> Tensor:
-    """[T, size, size, 3] uint8: the sample of each segment that a test takes, centre crop.
+    """The pixels that a test uses: the middle sample of each segment, centre crop.
 
-    Raises DataError with the reason for a file that cannot be used, OSError for one that cannot
-    be opened.
+    [T, size, size, 3] uint8. Raises DataError with the reason for an unusable file, OSError for a
+    file that cannot be opened.
     """
     clip = read_clip(path, frames=frames)
     middle = clip.frames[frames.samples_per_segment // 2 :: frames.samples_per_segment]

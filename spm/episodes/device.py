@@ -1,4 +1,4 @@
-"""Where the model runs, and how it lies there."""
+"""Picks the device of a model, and moves the model to it."""
 
 from typing import Literal, TypeVar
 
@@ -11,9 +11,9 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def pick_device(name: Literal["auto", "cpu", "cuda"], *, number: int = 0) -> torch.device:
-    """`auto` is cuda where there is one; `number` is the GPU's, of those that torch sees.
+    """The device called `name`; `auto` is a GPU if torch sees one. `number`: index of the GPU.
 
-    Raises ConfigError for a GPU that is not there.
+    Raises ConfigError for a GPU that torch does not see.
     """
     gpus = torch.cuda.device_count()
     if name == "cuda" and not gpus:
@@ -32,6 +32,6 @@ def pick_device(name: Literal["auto", "cpu", "cuda"], *, number: int = 0) -> tor
 
 
 def place(module: Module, device: torch.device) -> Module:
-    """Moves `module` there. A GPU's tensor cores read convolutions with the channels last."""
+    """Moves `module` to `device`; on a GPU to channels-last layout, as tensor cores need it."""
     module = module.to(device)
     return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module

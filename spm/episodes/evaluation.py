@@ -1,8 +1,8 @@
-"""Few-shot accuracy: every clip is encoded once, then many episodes run on the features.
+"""Measures few-shot accuracy: encodes every clip once, then runs many episodes on the features.
 
     clips ─ encode_clips ─ EncodedClips [clips, T, C] ─ prepare_clips ─ measure ─ Measurement [E, Q]
 
-The visual tower is frozen here, so 10,000 episodes cost 10,000 heads and no further frame.
+The visual tower is frozen in evaluation, so 10,000 episodes run only the method 10,000 times.
 Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` queries, `T` frames,
 `C` channels.
 """
@@ -31,14 +31,14 @@ _PREPARED_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class EncodedClips:
-    """Features of some clips of a store."""
+    """The features of some clips of a frame store."""
 
     features: Tensor
-    """[clips, T, C]; [clips, T, C, H, W] of maps."""
+    """[clips, T, C]; [clips, T, C, H, W] for a method that needs maps."""
     clips: Ints
-    """[clips], their clip numbers, ascending."""
+    """[clips], the clip numbers, ascending."""
     prepared: Prepared | None = None
-    """What the model's method makes of each clip by itself."""
+    """The result of `Method.prepare` for these clips; None if the clips were not prepared."""
 
     def rows(self, clips: Ints) -> Tensor:
         """Clip numbers of any shape [...] -> their rows in `features`."""
@@ -46,11 +46,11 @@ class EncodedClips:
 
 
 Classifier = Callable[[EpisodeFeatures], Tensor]
-"""Logits [B, Q, N] of the queries: a method's `classify` or `classify_each`."""
+"""Episodes -> logits [B, Q, N]: a method's `classify` or `classify_each`."""
 
 
 def on_vectors(classify: Classifier) -> Classifier:
-    """`classify` takes one vector a frame: of maps [..., T, C, H, W] it gets the means."""
+    """Wraps a `classify` that takes vectors [..., T, C]: averages maps [..., T, C, H, W] first."""
 
     def on_batch(episode: EpisodeFeatures) -> Tensor:
         if episode.support.dim() == episode.support_labels.dim() + 2:
@@ -68,9 +68,9 @@ def prepare_clips(
     classes: Mapping[str, Ints],
     class_text: Tensor | None,
 ) -> EncodedClips:
-    """`encoded` with what the model's method makes of each clip by itself.
+    """Adds the result of `Method.prepare` to `encoded`; returns `encoded` if the method has none.
 
-    classes: name -> clip numbers; class_text [classes, C] in the order of their sorted names.
+    classes: name -> clip numbers; class_text [classes, C], classes sorted by name.
     """
     texts = _texts_of_clips(encoded, classes, class_text)
     parts = []
@@ -101,13 +101,13 @@ def _texts_of_clips(
 
 @dataclass(frozen=True)
 class Measurement:
-    """What E episodes came to. Classes are positions in `class_names`."""
+    """Actual and predicted classes of E episodes. A class is its position in `class_names`."""
 
     class_names: list[str]
     actual: Ints
     """[E, Q]"""
     predicted: dict[str, Ints]
-    """Classifier's name -> [E, Q]; fewer rows where only the first episodes were answered."""
+    """Classifier's name -> [E, Q]; fewer rows for a classifier that ran the first episodes only."""
 
 
 def encode_clips(
@@ -118,9 +118,9 @@ def encode_clips(
     ranks: Ranks = ALONE,
     progress: bool = True,
 ) -> EncodedClips:
-    """Features of `clips`: middle sample of each segment, centre crop. `model` in eval mode.
+    """The features of `clips`: middle sample of each segment, centre crop. `model` in eval mode.
 
-    Each rank encodes its share of the clips, and all get all of them.
+    Each rank encodes its share of the clips; every rank returns the features of all clips.
     """
     clips = np.unique(clips)
     like = next(model.parameters())
@@ -150,9 +150,9 @@ def measure(
 ) -> Measurement:
     """Runs episodes 0 … `episodes` - 1 through each classifier, `batch` at a time.
 
-    class_text [classes, C], in the order of sampler.class_names; None where the tower has no text.
-    No label of a query reaches a classifier. Batches are split over the ranks, and all ranks get
-    all answers.
+    class_text [classes, C], in the order of sampler.class_names; None if the backbone has no text
+    tower. Classifiers never see the labels of queries. Each rank runs its share of the batches;
+    every rank returns the predictions of all episodes.
     """
     texts = None if class_text is None else class_text.to(encoded.features)
     shape = (episodes, sampler.way * sampler.query)
@@ -201,12 +201,12 @@ def _batch(
 
 
 def _answers(classify: Classifier, episodes: EpisodeFeatures) -> Ints:
-    """The label with the largest logit, [B, Q]."""
+    """The label with the largest logit of each query, [B, Q]."""
     with torch.no_grad():
         answers: Ints = classify(episodes).argmax(dim=-1).cpu().numpy()
     return answers
 
 
 def _named(classes: Ints, labels: Ints) -> Ints:
-    """Labels 0..N-1 of each episode [B, Q] -> positions in the class names, by classes [B, N]."""
+    """Labels 0..N-1 [B, Q] -> positions in the class names [B, Q]; classes [B, N]: of labels."""
     return np.take_along_axis(classes, labels, axis=1)

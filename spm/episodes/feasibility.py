@@ -1,7 +1,7 @@
-"""Whether a split has the classes and clips that its episodes take.
+"""Checks that a split has enough classes and clips for its episodes.
 
-Asked before decoding (what the folder holds), after it (what could be read) and wherever episodes
-are drawn: any class can be drawn, so that each needs shot + query clips.
+Every class can be drawn, so every class needs shot + query clips. The check runs before decoding
+(on all clips found), after decoding (on all clips read) and when a sampler is made.
 """
 
 from collections.abc import Mapping
@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from spm.base.errors import DataError
 
 VALIDATION_SPLITS = {"validation": "val", "test": "test"}
-"""`train.selection` -> the split whose accuracy it picks the weights by."""
+"""`train.selection` -> the split whose accuracy selects the weights."""
 
 
 def check_feasible(
     counts: Mapping[str, Mapping[str, int]], *, way: int, shot: int, query: int, split: str
 ) -> None:
-    """counts: split -> class -> number of usable clips. Checks the split `split`.
+    """Checks the split `split`. counts: split -> class -> number of usable clips.
 
-    Raises DataError that says how many classes there are, or names each class that is too small.
+    Raises DataError with the number of classes if they are too few, or with the names of all
+    classes that have too few clips.
     """
     classes = counts.get(split, {})
     if len(classes) < way:

@@ -1,7 +1,7 @@
-"""The processes that work on one training together, on one machine or on several.
+"""Ranks: the processes that share one training or evaluation, on one machine or several.
 
-Each is a rank, numbered from 0. All of them walk through the same work in the same order, each does
-its share of it, and sums put the shares together. With one process nothing is sent anywhere.
+All ranks loop over the same work in the same order. Each rank does its share, and an all-reduce
+sums the shares. A single process communicates with nobody.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,27 +19,31 @@ from spm.base.errors import ConfigError
 Value = TypeVar("Value")
 
 _TIMEOUT = timedelta(minutes=30)
-"""Without a word from another machine. A rank that dies on this one is noticed at once."""
+"""How long a rank waits for a rank on another machine. One that dies on this machine ends all at
+once."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among the others."""
+    """The number of this process, and how many processes there are."""
 
     number: int = 0
     count: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this one writes, reports and keeps the checkpoint."""
+        """Whether this process is rank 0, the only rank that writes files, reports and saves."""
         return self.number == 0
 
     def mine(self, part: int) -> bool:
-        """Whether part `part` of the work is this process's."""
+        """Whether this process does part number `part` of the work."""
         return part % self.count == self.number
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
-        """Each tensor becomes its sum over the ranks, by one all-reduce; one dtype, one device."""
+        """Replaces each tensor by its sum over the ranks, in one all-reduce.
+
+        All tensors have the same dtype and device.
+        """
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -49,7 +53,11 @@ class Ranks:
             tensor.copy_(part.view_as(tensor))
 
     def sum_gradients(self, model: nn.Module) -> None:
-        """Zero counts for a rank without an episode; what no rank reached has none, as ever."""
+        """Sums the gradients of `model` over the ranks.
+
+        A rank without a gradient for a parameter contributes 0. A parameter without a gradient on
+        any rank keeps None, so that the optimizer skips it as in a single process.
+        """
         if self.count == 1:
             return
         parameters = list(model.parameters())
@@ -61,7 +69,7 @@ class Ranks:
         self.sum_([parameter.grad for parameter in parameters if parameter.grad is not None])
 
     def broadcast(self, value: Value) -> Value:
-        """The first rank's value (tensors on the CPU and plain ones), for all."""
+        """Rank 0's `value`, on every rank. It holds plain values and tensors on the CPU."""
         if self.count == 1:
             return value
         box = [value]
@@ -69,7 +77,7 @@ class Ranks:
         return box[0]
 
     def check_agree(self, training: str) -> None:
-        """Raises ConfigError on a rank whose training, by its fingerprint, is not the first's."""
+        """Raises ConfigError on a rank whose fingerprint `training` differs from rank 0's."""
         if training != (expected := self.broadcast(training)):
             raise ConfigError(
                 f"rank {self.number} has the training {training}, rank 0 {expected}: every machine "
@@ -78,14 +86,14 @@ class Ranks:
 
 
 ALONE = Ranks()
-"""One process."""
+"""The ranks of a run with a single process."""
 
 
 @contextmanager
 def joined(number: int, *, count: int, device: torch.device) -> Iterator[Ranks]:
-    """This process as rank `number` of `count`, which meet at $MASTER_ADDR:$MASTER_PORT.
+    """Joins rank `number` of `count` to the group at $MASTER_ADDR:$MASTER_PORT.
 
-    Leaves together with the others; after an error, without them: the process is to end.
+    The block's end waits for all ranks. After an exception it does not wait: the process must end.
     """
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -93,5 +101,5 @@ def joined(number: int, *, count: int, device: torch.device) -> Iterator[Ranks]:
     dist.init_process_group(backend, rank=number, world_size=count, timeout=_TIMEOUT)
     ranks = Ranks(number, count)
     yield ranks
-    ranks.sum_([torch.zeros(1)])  # over the CPU: done when all have come here
+    ranks.sum_([torch.zeros(1)])  # a barrier on the CPU
     dist.destroy_process_group()

@@ -1,7 +1,7 @@
 """Episodes: N-way K-shot tasks with M queries per class.
 
-An episode is a pure function of (seed, split, index): not of workers, of ranks, or of where a run
-was resumed. Clip numbers are rows of the frame store's table.
+An episode is a pure function of (seed, split, index). It does not depend on workers, ranks, or
+where a run was resumed. Clip numbers are rows of the frame store's table.
 """
 
 import zlib
@@ -17,16 +17,16 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Episode:
-    """One task. Supports are flat, ordered by class; so are queries."""
+    """One task. Supports of all classes are in one array, ordered by class; likewise queries."""
 
     classes: Ints
-    """[N], positions in the split's sorted class names; label n means classes[n]."""
+    """[N], positions in the split's sorted class names. Label n is the class classes[n]."""
     support: Ints
     """[S] clip numbers."""
     support_labels: Ints
     """[S] in 0..N-1."""
     query: Ints
-    """[Q] clip numbers, none of them a support."""
+    """[Q] clip numbers, disjoint from `support`."""
     query_labels: Ints
     """[Q] in 0..N-1."""
 
@@ -44,7 +44,7 @@ class EpisodeSampler:
         seed: int,
         split: str,
     ) -> None:
-        """classes: name -> clip numbers. Raises DataError where they are too few."""
+        """classes: name -> clip numbers. Raises DataError for too few classes or clips."""
         counts = {split: {name: len(clips) for name, clips in classes.items()}}
         check_feasible(counts, way=way, shot=shot, query=query, split=split)
         self.class_names = sorted(classes)
@@ -53,7 +53,7 @@ class EpisodeSampler:
         self._key = [seed, zlib.crc32(split.encode())]
 
     def episode(self, index: int) -> Episode:
-        """Episode `index`; the same one each time."""
+        """Episode number `index`; the same index always gives the same episode."""
         rng = np.random.default_rng([*self._key, index])
         classes = rng.choice(len(self._clips), size=self.way, replace=False)
         drawn = np.stack([self._draw(number, rng) for number in classes])

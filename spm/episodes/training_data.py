@@ -1,6 +1,6 @@
-"""Training episodes as pixels: read from the store, augmented, ready for the device.
+"""Loads training episodes as pixels: reads clips from the frame store and augments them.
 
-Leading dimensions `...`: none as loaded, `E` for episodes that go through the model together.
+Leading dimensions `...`: none for one episode; `E` for episodes that share a forward pass.
 """
 
 import math
@@ -24,14 +24,14 @@ from spm.frames.shards import new_array
 from spm.frames.store import FrameStore
 
 _READ_AHEAD = 2
-"""Episodes that a loader's process may have ready."""
+"""Episodes that each loader process may read ahead."""
 
 _SHARED = Path("/dev/shm")
 _LABELS_BYTES = 1 << 16
-"""Of shared memory, for what an episode has beside pixels."""
+"""Shared memory for the tensors of an episode other than pixels."""
 
 _PIXELS = 1
-"""Keeps the stream of crops apart from the stream of episodes under the same seed."""
+"""Seed component that makes the random crops independent of the random episodes."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class EpisodePixels:
     """[..., N]"""
 
     def pin_memory(self) -> "EpisodePixels":
-        """What the loader calls where there is a GPU."""
+        """A copy in pinned memory. torch's DataLoader calls this if there is a GPU."""
         return EpisodePixels(*(tensor.pin_memory() for tensor in self._tensors()))
 
     def to(self, device: torch.device) -> "EpisodePixels":
-        """On the device, uint8 as it is. Nothing waits for a copy from pinned memory."""
+        """A copy on `device`, pixels still uint8. From pinned memory the copy is asynchronous."""
         return EpisodePixels(*(tensor.to(device, non_blocking=True) for tensor in self._tensors()))
 
     def copied(self) -> "EpisodePixels":
-        """With pixels in memory of its own."""
+        """The episode with a copy of `pixels` in new memory."""
         return replace(self, pixels=torch.from_numpy(self.pixels.numpy().copy()))
 
     @classmethod
     def stack(cls, episodes: Iterable["EpisodePixels"]) -> "EpisodePixels":
-        """Episodes of one shape, on one device, [E, ...]."""
+        """Stacks episodes of the same shape, on the same device, to [E, ...]."""
         tensors = zip(*(episode._tensors() for episode in episodes), strict=True)
         return cls(*map(torch.stack, tensors))
 
@@ -80,7 +80,7 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
         clips = sampler.way * (sampler.shot + sampler.query)
         self.shape = (clips, store.num_frames, size, size, 3)
         self.memory = _new
-        """Gives the tensor that an episode's pixels are written to, for its shape."""
+        """Shape -> the tensor to which an episode's pixels are written."""
         self._buffer: Frames = np.empty(0, np.uint8)
 
     def __getitem__(self, index: int) -> EpisodePixels:
@@ -99,7 +99,7 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
         return random_flip(frames, rng=rng) if self.flip else frames
 
     def _scratch(self, shape: tuple[int, ...]) -> Frames:
-        """The same memory for one clip after the other: new memory has a price at first touch."""
+        """A buffer that all clips reuse, since the first touch of new memory is slow."""
         if self._buffer.shape != shape:
             self._buffer = np.empty(shape, np.uint8)
         return self._buffer
@@ -108,11 +108,11 @@ class TrainingEpisodes(Dataset[EpisodePixels]):
 def load_episodes(
     dataset: TrainingEpisodes, indices: Sequence[int], *, workers: int
 ) -> Iterator[EpisodePixels]:
-    """The episodes `indices`, in order, read ahead by `workers` processes.
+    """Yields the episodes `indices`, in order, read ahead by `workers` processes.
 
-    A process writes to the same few pieces of shared memory in turn: the pages of new ones would
-    cost more time than the pixels. What is yielded is a copy. Raises StorageError where the
-    machine has too little of such memory.
+    A process reuses a few buffers in shared memory, since mapping new pages takes longer than
+    writing the pixels; the yielded episodes are copies. Raises StorageError if the machine has too
+    little shared memory.
     """
     _check_shared_memory(dataset.shape, workers=workers)
     pinned = torch.cuda.is_available()
@@ -121,22 +121,22 @@ def load_episodes(
         sampler=indices,
         batch_size=None,
         num_workers=workers,
-        # A fork would copy the locks of whatever threads the parent has, and CUDA forbids it.
+        # A fork would copy locks that the parent's threads hold, and CUDA forbids a fork.
         multiprocessing_context="spawn" if workers else None,
         prefetch_factor=_READ_AHEAD if workers else None,
         worker_init_fn=_reuse_memory,
-        pin_memory=pinned,  # copies as well
+        pin_memory=pinned,  # pinning copies as well
     )
     return (episode.copied() if workers and not pinned else episode for episode in loader)
 
 
 def read_clips(store: FrameStore, clips: np.ndarray, *, size: int) -> Tensor:
-    """Clips as at test: the middle sample of each segment, centre crop, [clips, T, H, W, 3]."""
+    """The pixels that a test uses: middle samples, centre crop, [clips, T, size, size, 3] uint8."""
     return torch.from_numpy(np.stack([center_crop(store.read(int(clip)), size) for clip in clips]))
 
 
 def _check_shared_memory(shape: tuple[int, ...], *, workers: int) -> None:
-    """Too little ends the processes by a signal (SIGBUS), in the middle of the training."""
+    """Raises StorageError early: with too little memory SIGBUS would kill a loader mid-training."""
     needed = workers * ((_READ_AHEAD + 1) * math.prod(shape) + _LABELS_BYTES)
     if workers and _SHARED.is_dir() and needed > (free := free_bytes(_SHARED)):
         raise StorageError(
@@ -151,7 +151,7 @@ def _new(shape: tuple[int, ...]) -> Tensor:
 
 
 def _reuse_memory(_: int) -> None:
-    """In a loader's process: one piece more than it may have ready, for the one being copied."""
+    """Gives a loader process its buffers: one for each episode read ahead, one being copied."""
     worker: Any = get_worker_info()
     dataset: TrainingEpisodes = worker.dataset
     pieces = cycle([_shared(dataset.shape) for _ in range(_READ_AHEAD + 1)])

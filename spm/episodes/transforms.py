@@ -1,4 +1,4 @@
-"""Crops and flips of a clip's frames: [T, H, W, 3] uint8, the same for all frames of a clip."""
+"""Crops and flips clips [T, H, W, 3] uint8; all frames of a clip get the same crop and flip."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from spm.base.errors import ConfigError
 
 
 def center_crop(frames: Frames, size: int) -> Frames:
-    """The middle square, [T, size, size, 3]."""
+    """The centre square of the frames, [T, size, size, 3]."""
     height, width = _check(frames, size)
     return _crop(frames, (height - size) // 2, (width - size) // 2, size)
 
 
 def random_crop(frames: Frames, size: int, *, rng: np.random.Generator) -> Frames:
-    """A square at random, one for the whole clip, [T, size, size, 3]."""
+    """A random square, the same one for all frames, [T, size, size, 3]."""
     height, width = _check(frames, size)
     top, left = rng.integers([height - size + 1, width - size + 1]).tolist()
     return _crop(frames, top, left, size)
 
 
 def random_flip(frames: Frames, *, rng: np.random.Generator) -> Frames:
-    """Mirrored left to right, or not, with equal chances; one draw for the whole clip."""
+    """Mirrors the whole clip left to right with probability 1/2."""
     return frames[:, :, ::-1] if rng.random() < 0.5 else frames
 
 
