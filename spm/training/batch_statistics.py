@@ -1,9 +1,9 @@
-"""BatchNorm's running statistics over several ranks, as one process would have them.
+"""Keeps BatchNorm's running statistics over several ranks equal to those of a single process.
 
-One process does r ← (1 − m) r + m s at each forward pass, s being the pass's own statistics. That
-is linear: where each rank starts from a part of r, decays it by (1 − m) at every pass that is
-another rank's, and does its own passes as ever, the sum over the ranks is r of one process.
-Training itself never reads r, validation does.
+A single process updates r ← (1 − m) r + m s at each forward pass, with the statistics s of the
+pass. The update is linear, so the ranks can split it: rank 0 starts from r, the others from 0; each
+rank updates at its own passes, and multiplies by (1 − m) at the passes of the other ranks. The sum
+over the ranks is then r of a single process. Validation reads r; training does not.
 """
 
 import torch
@@ -14,7 +14,10 @@ from spm.episodes.ranks import Ranks
 
 
 class RunningStatistics:
-    """Those of one stretch of forward passes; `model` stays in one mode meanwhile."""
+    """The running statistics during one interval of the schedule.
+
+    The training mode of `model` must not change during the interval.
+    """
 
     def __init__(self, model: nn.Module, ranks: Ranks) -> None:
         self._ranks = ranks
@@ -24,7 +27,7 @@ class RunningStatistics:
                 statistics.zero_()
 
     def skip(self) -> None:
-        """A forward pass that is another rank's."""
+        """Accounts for a forward pass of another rank."""
         for norm in self._norms:
             assert norm.momentum is not None
             assert norm.num_batches_tracked is not None
@@ -33,7 +36,7 @@ class RunningStatistics:
             norm.num_batches_tracked += 1
 
     def join(self) -> None:
-        """After the last forward pass."""
+        """Sums the statistics over the ranks, after the last forward pass of the interval."""
         with torch.no_grad():
             self._ranks.sum_(self._tensors())
 

@@ -1,8 +1,8 @@
-"""Training checkpoints: one folder for one set of inputs, one trainer at a time.
+"""Training checkpoints: one folder for each training, used by one process at a time.
 
-The folder is named by a fingerprint of everything that determines the weights, so a rerun finds
-its own state and never somebody else's. A finished state stays: a run whose last step was lost
-(killed between the last episode and DVC's bookkeeping) is not trained again.
+The folder's name is a fingerprint of everything that determines the weights, so a rerun finds the
+state of the same training only. The checkpoint of a finished training stays: if the run is killed
+before DVC has recorded its outs, the rerun does not train again.
 """
 
 import json
@@ -26,43 +26,44 @@ _RUNS_ALREADY = (
 
 
 class Checkpoint:
-    """The saved state of one training, held by this process."""
+    """The saved state of one training. This process holds the folder's lock (`hold`)."""
 
     def __init__(self, folder: Path) -> None:
         self.path, self._about = folder / _STATE, folder / _ABOUT
 
     @property
     def about(self) -> dict[str, Any]:
-        """What `describe` was told."""
+        """The description of the training: all values that `describe` has saved."""
         if not self._about.is_file():
             return {}
         about: dict[str, Any] = json.loads(self._about.read_text(encoding="utf-8"))
         return about
 
     def describe(self, **about: Any) -> None:
-        """Adds to what is known of this training: plain values, for people and for `make gc`."""
+        """Adds plain values to the description of the training, for people and for `make gc`."""
         with atomic_path(self._about) as path:
             text = json.dumps(self.about | about, indent=1, ensure_ascii=False)
             path.write_text(text + "\n", encoding="utf-8")
 
     def remove(self) -> None:
-        """Removes the folder, with the lock that this process holds."""
+        """Removes the folder and its lock."""
         for path in (self.path, self._about):
             path.unlink(missing_ok=True)
         discard(self.path.parent)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replaces the state in one step; a kill leaves the old or the new one."""
-        with atomic_path(self.path) as path, open(path, "wb") as file:  # by itself, torch.save
-            torch.save(state, file)  # does not say of a full disk that it is full
+        """Replaces the saved state atomically: a kill leaves the old state or the new one."""
+        # On an open file, torch.save raises OSError for a full disk; on a path, a vague error.
+        with atomic_path(self.path) as path, open(path, "wb") as file:
+            torch.save(state, file)
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, on the CPU, or None. Raises DataError where the file is damaged."""
+        """The saved state on the CPU; None: nothing saved. Raises DataError for a damaged file."""
         if not self.path.is_file():
             return None
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever unpickling a damaged file raises
+        except Exception as error:  # unpickling a damaged file may raise anything
             raise DataError(
                 f"the checkpoint {self.path} is damaged ({error}): delete it to train anew"
             ) from error
@@ -73,8 +74,9 @@ class Checkpoint:
 def hold(folder: Path) -> Iterator[Checkpoint]:
     """The checkpoint in `folder`, locked while the block runs.
 
-    Raises InputError that names the process which holds it. The lock goes with its process,
-    however that ends. Killing `dvc` leaves the trainer that it started alive: it still holds it.
+    Raises InputError if another process holds the lock; the error names the process. The lock ends
+    with the process that holds it, even if the process is killed. A killed `dvc` does not end the
+    training that it started, so that training still holds the lock.
     """
     with locked(folder, message=_RUNS_ALREADY):
         yield Checkpoint(folder)

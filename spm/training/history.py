@@ -1,4 +1,4 @@
-"""What happened in a training: a row per episode, a row per validation."""
+"""The record of a training: loss and accuracy of each episode, accuracy of each validation."""
 
 import csv
 import io
@@ -6,29 +6,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WINDOW = 10
-"""Episodes that a point of the training curve averages over."""
+"""Number of episodes that a point of the training curve averages over."""
 
 _RECENT = 50
-"""Episodes that the progress bar and the summary average over."""
+"""Number of episodes that the progress bar and the summary average over."""
 
 LOSS, ACCURACY = "loss", "accuracy"
-"""What every method's history has; the terms of its loss follow."""
+"""The columns that every method has; the terms of the method's loss follow."""
 
 
 @dataclass
 class History:
-    """Grows with the training and travels in its checkpoints."""
+    """The record of a training so far. Checkpoints save it."""
 
     terms: tuple[str, ...]
-    """Of the method's loss, as `Method.terms`."""
+    """The terms of the method's loss (`Method.terms`)."""
     episodes: list[list[float]] = field(default_factory=list)
-    """Of each episode the values of `columns`; accuracy in percent, the terms not weighted."""
+    """A row for each episode, the values of `columns`; accuracy in percent, terms not weighted."""
     validations: list[tuple[int, float]] = field(default_factory=list)
     """(episodes so far, accuracy in percent)"""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is kept of each episode."""
+        """The names of the values in a row of `episodes`."""
         return (LOSS, ACCURACY, *self.terms)
 
     def recent(self, column: str) -> float:
@@ -37,16 +37,16 @@ class History:
         return sum(values) / len(values)
 
     def best(self) -> tuple[int, float] | None:
-        """The validation with the highest accuracy, the earliest of equals."""
+        """The validation with the highest accuracy; of several, the earliest. None: none yet."""
         return max(self.validations, key=lambda row: row[1], default=None)
 
     def metrics(self) -> dict[str, float]:
-        """What the metrics file shows: one number, so that it fits beside the evaluation's."""
+        """The content of train.json: one number, so that `dvc metrics show` stays readable."""
         best = self.best()
         return {} if best is None else {"best_val_accuracy": best[1]}
 
     def summary(self) -> dict[str, float]:
-        """What MLflow and the stage's last line show."""
+        """The final metrics of the training, for MLflow and the stage's last line."""
         best = self.best()
         if best is None:
             return {"train_episodes": len(self.episodes)}
@@ -59,7 +59,7 @@ class History:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """The curves: means over WINDOW episodes, and validations where they happened."""
+        """The learning curves, by step: means over WINDOW episodes, and validation accuracies."""
         rows: dict[int, dict[str, Any]] = {}
         for start in range(0, len(self.episodes), WINDOW):
             window = self.episodes[start : start + WINDOW]
@@ -71,7 +71,7 @@ class History:
         return [rows[step] for step in sorted(rows)]
 
     def csv(self) -> str:
-        """The curves as CSV text; a value that was not measured at a step is empty."""
+        """The learning curves as CSV; the cell of a value not measured at a step is empty."""
         text = io.StringIO()
         writer = csv.DictWriter(text, ("step", *self.columns, "val_accuracy"), lineterminator="\n")
         writer.writeheader()
@@ -82,11 +82,12 @@ class History:
 def regularizer_ratios(
     row: dict[str, Any], *, weights: dict[str, tuple[str, float]]
 ) -> dict[str, float]:
-    """How much each regulariser weighs beside L_CE, from a row of the curves; none without means.
+    """The ratio of each weighted regulariser to L_CE in a row of the learning curves.
 
-    weights: as `ModelConfig.weights`. {"lambda3 L_H / L_CE": 0.4}, as MLflow takes metric names.
+    {"lambda3 L_H / L_CE": 0.4}, names that MLflow allows. weights: as `ModelConfig.weights`. Empty
+    for a row without L_CE.
     """
-    if not row.get("L_CE"):  # not measured at this step, or nothing left to learn
+    if not row.get("L_CE"):  # not measured at this step, or 0
         return {}
     return {
         f"{parameter} {term} / L_CE": weight * row[term] / row["L_CE"]

@@ -1,12 +1,12 @@
 """The training loop: episodes, accumulated gradients, validation, checkpoints.
 
-Everything random at episode i follows from (seed, i), and checkpoints fall between optimizer
-steps: a run that was killed and resumed has the same weights, bit for bit on the CPU, as one that
-never was. Several ranks split the episodes of each step and sum their gradients: the weights are
-those of one rank, to rounding.
+The randomness of episode i depends on (seed, i) only, and checkpoints are saved after optimizer
+steps. A killed and resumed training so ends with the weights of an uninterrupted one, bit for bit
+on the CPU. Several ranks share the episodes of each step and sum their gradients; they end with the
+weights of a single rank, to rounding.
 
-The loop waits for a GPU once an interval of spm.training.schedule, when it reads the losses.
-Shapes: `E` episodes that go through the model together, `S` supports.
+The loop synchronises with a GPU once per interval of the schedule, when it reads the losses.
+Shapes: `E` episodes in one forward pass, `S` supports.
 """
 
 import time
@@ -33,13 +33,13 @@ from spm.training.state import TrainingState
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What the loop works on."""
+    """The data of a training."""
 
     episodes: TrainingEpisodes
     class_text: Tensor | None
-    """[training classes, C] in the order of the sampler's class names; None: the tower has none."""
+    """[training classes, C], in the order of the sampler's class names; None: no text tower."""
     validate: Callable[[FewShotModel], float]
-    """Accuracy in percent on the validation split."""
+    """Model -> accuracy in percent on the validation split."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ def train(
     execution: Execution,
     checkpoint: Checkpoint | None,
 ) -> History:
-    """Trains `model` in place and leaves it with the weights that validated best.
+    """Trains `model` in place. At the end `model` has the weights with the best validation.
 
-    checkpoint: the first rank's, None on the others. Raises TrainingError, on all ranks, where a
-    loss is not finite.
+    checkpoint: None on all ranks but rank 0. Raises TrainingError on all ranks if a loss is not
+    finite.
     """
     ranks, device = execution.ranks, next(model.parameters()).device
     class_text = None if inputs.class_text is None else inputs.class_text.to(device)
@@ -131,9 +131,9 @@ def train(
 def episode_losses(
     model: FewShotModel, episodes: EpisodePixels, class_text: Tensor | None
 ) -> Losses:
-    """One forward pass: supports and queries of all the episodes are encoded in one batch.
+    """The losses of E episodes, from one forward pass over all their supports and queries.
 
-    All on the model's device; class_text [training classes, C].
+    class_text [training classes, C]. `episodes` and class_text are on the model's device.
     """
     features = model.encode_video(episodes.pixels)
     num_support = episodes.support_labels.shape[-1]
@@ -152,7 +152,7 @@ def episode_losses(
 def _optimizer(
     model: FewShotModel, config: TrainConfig, *, device: torch.device
 ) -> torch.optim.Adam:
-    """On a GPU all parameters in one kernel; on a CPU torch's plain form, bit for bit as ever."""
+    """Adam: on a GPU fused into one kernel; on a CPU torch's reference implementation."""
     return torch.optim.Adam(
         model.parameters(),
         lr=config.lr,
@@ -163,7 +163,7 @@ def _optimizer(
 
 
 def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> list[int]:
-    """The episodes that this rank works on, in order."""
+    """Indices of the episodes that this rank runs, in order."""
     return [
         index
         for interval in intervals
@@ -174,7 +174,7 @@ def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> 
 
 
 def _rows(losses: Losses, episodes: EpisodePixels) -> Tensor:
-    """What is kept of each episode, [E, columns of the history]."""
+    """A row of `History.columns` for each episode, [E, columns]."""
     correct = losses.logits.argmax(dim=-1) == episodes.query_labels
     accuracy = 100 * correct.double().mean(dim=-1)
     columns = (losses.total, accuracy, *losses.terms.values())
@@ -182,7 +182,7 @@ def _rows(losses: Losses, episodes: EpisodePixels) -> Tensor:
 
 
 def _objective(losses: Losses, config: TrainConfig) -> Tensor:
-    """What the episodes add to the step that they belong to."""
+    """The contribution of E episodes to the loss of their optimizer step; a scalar."""
     if config.loss == "mean":
         return losses.total.sum() / config.accumulate
     num_queries = losses.logits.shape[-2]

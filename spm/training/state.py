@@ -1,4 +1,4 @@
-"""The state of a training: what its checkpoints hold, and where it stops."""
+"""The state of a training, as checkpoints save it, and the error that ends a training."""
 
 import copy
 import math
@@ -12,11 +12,11 @@ from spm.training.history import ACCURACY, History
 
 
 class TrainingError(RuntimeError):
-    """The optimisation broke; the last good checkpoint is kept."""
+    """A loss is not finite. The last checkpoint is kept."""
 
 
 class TrainingState:
-    """Everything of a training that a checkpoint holds."""
+    """Model, optimizer, history and best weights of a training."""
 
     def __init__(self, model: FewShotModel, optimizer: torch.optim.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
@@ -24,7 +24,10 @@ class TrainingState:
         self.best: dict[str, Tensor] | None = None
 
     def record(self, rows: list[list[float]]) -> None:
-        """Of the next episodes, the values of `History.columns`."""
+        """Appends rows of `History.columns`, one for each episode.
+
+        Raises TrainingError if a value is not finite.
+        """
         for row in rows:
             if not all(map(math.isfinite, row)):
                 named = zip(self.history.columns, row, strict=True)
@@ -56,7 +59,7 @@ class TrainingState:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for parameter, moments in self.optimizer.state.items():
-            for name in ("exp_avg", "exp_avg_sq"):  # as they lie here, wherever they were saved
+            for name in ("exp_avg", "exp_avg_sq"):  # with the parameter's device and memory layout
                 moments[name] = torch.empty_like(parameter).copy_(moments[name])
         self.history = History(self.history.terms, state["episodes"], state["validations"])
         self.best = state["best"]

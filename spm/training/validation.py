@@ -1,4 +1,4 @@
-"""The accuracy that picks the weights, measured while the model is trained."""
+"""Validation: measures the accuracy that selects the weights, during training."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -28,10 +28,10 @@ def validation(
     how: Literal["sum", "mean"],
     ranks: Ranks,
 ) -> Callable[[FewShotModel], float]:
-    """Accuracy in percent on the same `train.validate_episodes` episodes each time.
+    """A function model -> accuracy in percent, on the same `train.validate_episodes` episodes.
 
-    All ranks encode clips; the first one runs the episodes and tells the others. Raises DataError
-    for a class with too few clips left after decoding.
+    All ranks encode clips; rank 0 runs the episodes and broadcasts the accuracy. Raises DataError
+    for a class with too few decoded clips.
     """
     split = VALIDATION_SPLITS[config.selection]
     classes = store.classes(split)
