@@ -8,8 +8,8 @@
 
     head = spm.methods.build("otam", channels=512, num_frames=8)        # a method, without a tower
 
-Names are resolved on first use, so that importing `spm.video.reading` does not import the model.
-Type checkers and editors find them in __init__.pyi.
+The names above are imported on first use, so that importing `spm.video.reading` imports no model.
+Type checkers and editors find the names in __init__.pyi.
 """
 
 import importlib

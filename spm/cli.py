@@ -1,8 +1,8 @@
-"""`clip-spm`: the commands of the library, and those of pipeline and stages where they are.
+"""`clip-spm`: the commands of the library, and of pipeline and stages if they are installed.
 
-What a package adds is the entry points of the group `clip_spm.commands`: NAME = "module:app", a
-typer app of one command (spm.base.command_line). So nothing here imports upwards. A command's
-module imports what its work needs when it works: `--help` waits for no torch.
+A package adds a command by an entry point of the group `clip_spm.commands`: NAME = "module:app",
+where app is a typer app of one command (spm.base.command_line). So spm imports neither pipeline nor
+stages. A command's module imports torch and the like inside its function, so that `--help` is fast.
 """
 
 import importlib
@@ -19,11 +19,11 @@ from spm.base.errors import InputError
 GROUP = "clip_spm.commands"
 _OURS = ("spm.predict", "spm.convert", "spm.results.accuracy_table")
 _CLONE = Path(__file__).resolve().parent.parent
-"""Where spm lies in a clone, and pipeline and stages beside it: they are in no wheel."""
+"""The folder that holds spm. In a clone it also holds pipeline and stages, which no wheel has."""
 
 
 def main() -> None:
-    """Ends the process where the exit status of the command is not 0."""
+    """Runs the command of sys.argv. Exits with the command's status if it is not 0."""
     command.run(_run)
 
 
@@ -45,7 +45,8 @@ def _run() -> int:
 
 
 def _load(point: EntryPoint, *, asked: bool) -> typer.Typer | None:
-    """None for a command whose module is not there; an error where that command is `asked` for."""
+    """The command's app; None if its module is not installed. If the user `asked` for the command,
+    raises InputError instead of returning None."""
     try:
         app: typer.Typer = point.load()
     except ModuleNotFoundError as error:

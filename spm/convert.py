@@ -1,9 +1,9 @@
-"""`clip-spm convert`, or `python -m spm.convert`: reads released checkpoints, and writes them.
+"""`clip-spm convert`, or `python -m spm.convert`: converts from and to released checkpoints.
 
     python -m spm.convert checkpoint_best.pt models/hmdb51_rn50
     python -m spm.convert --back models/hmdb51_rn50 checkpoint.pt
 
-spm.released.convert says what the two hold.
+spm.released.convert describes both formats.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def convert(
     gate_slope: Annotated[float, Option()] = 0.0025,
     num_frames: Annotated[int, Option(help="T")] = 8,
 ) -> None:
-    """Makes a model folder of a released checkpoint; with --back, the other way."""
+    """Makes a model folder from a released checkpoint; with --back, the reverse."""
     from spm.released.convert import from_released, summary, to_released
 
     if back:

@@ -2,11 +2,11 @@
 
     python -m spm.predict --model data/model --support my_classes clip1.mp4 clip2.mov
 
-    my_classes/pouring_water/a.mp4     one folder a class; any number of clips in each
+    my_classes/pouring_water/a.mp4     one folder for each class, with any number of clips
     my_classes/pouring_water/b.mp4     (spm.dataset.support_folder)
     my_classes/opening_a_door/c.mov
 
-spm.recognition.by_examples does it.
+spm.recognition.by_examples does the work.
 """
 
 from pathlib import Path

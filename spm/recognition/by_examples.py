@@ -1,7 +1,7 @@
-"""Classifies clips by a few examples of each class: what `clip-spm predict` does.
+"""Classifies clips by a few examples of each class; `clip-spm predict` calls this.
 
-A clip may also be a folder of its frames, numbered images (spm.video.frame_folder). Clips are
-classified one by one, unless they may see each other (transductive).
+A clip is a video file or a folder of numbered images (spm.video.frame_folder). Clips are classified
+one by one, or with `transductive` as the queries of one episode.
 Shapes: `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
 """
 
@@ -26,7 +26,7 @@ from spm.recognition.inputs import encode_classes, read_clip
 
 @dataclass(frozen=True)
 class Support:
-    """The examples, encoded."""
+    """The encoded examples of all classes."""
 
     classes: list[str]
     """[N] folder names, sorted."""
@@ -43,10 +43,10 @@ class Support:
 def print_predictions(
     clips: Sequence[Path], *, model: Path, support: Path, transductive: bool
 ) -> int:
-    """Prints the classes of `clips`, with probabilities, by the examples in the folder `support`.
+    """Prints the probabilities of the classes for each clip, by the examples in `support`.
 
-    Returns 0; or 1 where a clip could not be read. Raises DataError for a support folder that
-    cannot be used.
+    Returns the exit status: 0, or 1 if a clip could not be read. Raises DataError for an unusable
+    support folder.
     """
     paths = find_support(support)
     for note in _notes(support, paths):
@@ -66,7 +66,7 @@ def print_predictions(
 
 
 def encode_support(model: FewShotModel, paths: dict[str, list[Path]]) -> Support:
-    """Reads and encodes the examples. Raises DataError that names each unreadable one."""
+    """Reads and encodes the examples. Raises DataError with the names of all unreadable ones."""
     clips = [(label, path) for label, name in enumerate(paths) for path in paths[name]]
     features, problems = _encode(model, [path for _, path in clips])
     if problems:
@@ -86,7 +86,10 @@ def encode_support(model: FewShotModel, paths: dict[str, list[Path]]) -> Support
 def classify(
     model: FewShotModel, support: Support, queries: Sequence[Tensor], *, transductive: bool
 ) -> list[list[float]]:
-    """Probabilities [Q, N] in percent of queries [T, C], one by one or all in one episode."""
+    """Queries [T, C] each -> class probabilities [Q, N] in percent.
+
+    `transductive`: all queries in one episode; else each query in an episode of its own.
+    """
     if not queries:
         return []
     ask = model.classify if transductive else model.classify_each
@@ -101,7 +104,7 @@ def classify(
 def _encode(
     model: FewShotModel, paths: Iterable[Path]
 ) -> tuple[dict[Path, Tensor], dict[Path, str]]:
-    """Features [T, C] of the clips that can be read, and the reasons of those that cannot."""
+    """Features [T, C] of the readable clips; for each unreadable clip the reason."""
     features: dict[Path, Tensor] = {}
     problems: dict[Path, str] = {}
     for path in paths:
@@ -116,7 +119,7 @@ def _encode(
 
 
 def _notes(support: Path, classes: Iterable[str]) -> list[str]:
-    """What the user may not expect of the support folder, a line each."""
+    """Warnings about the support folder, a line each: ignored files, classes with the same text."""
     alike = same_texts({name: class_text(name) for name in classes})
     return passed_over(support) + [
         f"warning: {', '.join(names)} have the same text, {class_text(names[0])!r}: only their "

@@ -1,4 +1,4 @@
-"""What a model takes, made of what one has: clips of files, class features of names."""
+"""Makes the inputs of a model: pixels from files, class text features from class names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ from spm.model.model import FewShotModel
 def read_clip(path: Path | str, *, model: FewShotModel) -> Tensor:
     """[T, H, W, 3] uint8 on the model's device: the frames that `model.encode_video` takes.
 
-    `path`: a video file, or a folder of its frames. Raises DataError with the reason for one that
-    cannot be used, OSError for one that cannot be opened.
+    `path`: a video file, or a folder of its frames. Raises DataError with the reason for an
+    unusable file, OSError for a file that cannot be opened.
     """
     pixels = read_pixels(Path(path), frames=model.config.frames, size=model.image_size)
     return pixels.to(_any_parameter(model).device)

@@ -1,11 +1,11 @@
-"""Reads the authors' released checkpoints, and writes them: what `clip-spm convert` does.
+"""Converts the authors' released checkpoints to model folders and back (`clip-spm convert`).
 
-The model folder is one of ours, for `model.init_from` and `spm.load_model`. Tensors are renamed
-and never computed with, and keep their precision, so there and back is exact, bit for bit. What
-our model has no place for (`scale`, and whether the tower was wrapped) lies in a file of its own
-in the folder. Of the released file, only `model_state_dict` is read, and nothing of it is run
-(spm.model.torch_file): a TorchScript archive is refused. What DataParallel or torch.compile put
-before all names is left out.
+The model folder serves `model.init_from` and `spm.load_model`. The conversion renames tensors and
+keeps their values and precision, so the round trip is exact, bit for bit. An extra file in the
+folder keeps what our model has no place for: the tensor `scale`, and whether the tower was wrapped
+in DataParallel. Only `model_state_dict` is read from the released file, and no code in it runs
+(spm.model.torch_file): a TorchScript archive is refused. A prefix of DataParallel or torch.compile
+before all names is removed.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ EXTRAS_FILE = "released.safetensors"
 _STATE = "model_state_dict"
 _TOWER = "backbone.visual."
 _PLAIN, _WRAPPED = "backbone.", "backbone.module."
-# Stand in until the keys are checked: which names there are does not depend on sizes.
+# Placeholder sizes for the first check: the tensor names do not depend on sizes.
 _SIZES: dict[str, Any] = {
     "head_dim": 256,
     "hidden_dim": 2048,
@@ -53,11 +53,11 @@ def from_released(
     gate_slope: float = 0.0025,
     num_frames: int = 8,
 ) -> ModelSpec:
-    """Writes the model folder of a released checkpoint; returns what is in its config.json.
+    """Writes the model folder of a released checkpoint; returns the content of its config.json.
 
-    The options are what no shape tells; `backbone` is RN50 or ViT-B/16 of OpenAI unless given.
-    Raises DataError in one line that counts the tensors which are unknown, missing or of another
-    shape; ConfigError for an option that no model can have.
+    The options are values that tensor shapes do not determine. `backbone=None`: OpenAI's RN50 or
+    ViT-B/16, by the tensors. Raises DataError with the number of tensors that are unknown, missing
+    or of another shape; ConfigError for an option that is not allowed.
     """
     if backbone is not None and kind_of(backbone) != "open_clip":
         raise ConfigError(f"backbone = {backbone!r}: released checkpoints hold CLIP's")
@@ -86,10 +86,10 @@ def from_released(
 def to_released(folder: Path, path: Path) -> None:
     """Writes a model folder as a released checkpoint.
 
-    A model with a fixed λ3 gets the scalar 1, which means the same, and one that never came from a
-    checkpoint gets the unused `scale` 1. The format has no place for config.json's values.
-    Raises DataError that counts the parameters which a released model has and this one lacks, or
-    the other way round.
+    A model with a fixed λ3 gets the learnable scalar 1, which has the same effect; a model that was
+    not converted from a checkpoint gets the unused `scale` 1. The values of config.json are lost:
+    the format has no place for them. Raises DataError with the number of parameters that only a
+    released model has, or only this one.
     """
     spec = load_spec(folder)
     if spec.backbone.kind != "open_clip":
@@ -120,7 +120,7 @@ def to_released(folder: Path, path: Path) -> None:
 
 
 def summary(spec: ModelSpec) -> str:
-    """What was read off the tensors and given as options, in a line."""
+    """A line with the values that tensor shapes determined, and the options."""
     model = _head(spec, of="the model")
     return (
         f"{spec.backbone.name}, {model.heads} heads of {model.head_dim}, "
@@ -157,7 +157,7 @@ def _check_shapes(state: State, layout: dict[str, tuple[str, torch.Size]], *, pa
 
 
 def _sizes(state: State, *, heads: int) -> dict[str, Any]:
-    """What shapes tell. Weights of a linear layer are [leaving, entering]."""
+    """The sizes that tensor shapes determine. A linear layer's weight is [leaving, entering]."""
     channels = _leaving(state, "motion_conv1")
     width = _leaving(state, "context1.layers.0.0.fn.to_q")
     if width % heads:
@@ -183,7 +183,8 @@ def _backbone_name(state: State, wrapped: str) -> str:
 
 
 def _check_is_openais(backbone: BackboneConfig) -> None:
-    """The towers started from OpenAI's weights, which are of RN50-quickgelu and not of RN50."""
+    """Raises ConfigError for a GELU backbone: the released towers come from OpenAI's weights, which
+    need QuickGELU."""
     import open_clip
 
     if backbone.weights not in open_clip.pretrained.list_pretrained_tags_by_model(backbone.name):
@@ -213,7 +214,7 @@ def _held(content: Any) -> str:
 
 
 def _save(folder: Path, file: str, tensors: State, **metadata: str) -> None:
-    # Copies, since tensors of a torch file may share their memory, which safetensors refuses.
+    # Copies, since tensors of a torch file may share memory, and safetensors refuses shared memory.
     copies = {
         name: value.detach().clone(memory_format=torch.contiguous_format)
         for name, value in tensors.items()
@@ -223,7 +224,7 @@ def _save(folder: Path, file: str, tensors: State, **metadata: str) -> None:
 
 
 def _load(path: Path) -> tuple[State, str]:
-    """Tensors as they were stored, and how the tower's names begin in the release."""
+    """The tensors of a safetensors file, and its metadata: the tower's prefix in the release."""
     if not path.is_file():
         raise DataError(f"{path.parent} is not a model folder: it has no {path.name}")
     form_of(path)

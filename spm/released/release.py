@@ -1,7 +1,7 @@
-"""The values that the authors' released checkpoints leave unsaid.
+"""The hyperparameters of the authors' release, which its checkpoints do not store.
 
-What their tensors are called is in spm.methods.clip_spm.released. α is no tensor of theirs: the
-release sets it per data set, and so it is an option of the converter.
+spm.methods.clip_spm.released has the tensors' names. α is an option of the converter, since the
+release sets α per data set and stores it nowhere.
 """
 
 from typing import Any
@@ -72,7 +72,7 @@ _FIXED: dict[str, dict[str, Any]] = {
         "num_shards": 16,
     },
 }
-"""The values of the release that no checkpoint changes (docs: its departures from the paper)."""
+"""The values that all released checkpoints share; some differ from the paper's."""
 
 
 def released_spec(
@@ -87,9 +87,9 @@ def released_spec(
     gate_slope: float,
     num_frames: int,
 ) -> ModelSpec:
-    """The release's values, these sizes.
+    """The specification of a released model with these sizes.
 
-    Raises ConfigError for one that is not allowed.
+    Raises ConfigError for a size that is not allowed.
     """
     values = {
         "backbone": _FIXED["backbone"] | {"name": backbone},

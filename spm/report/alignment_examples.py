@@ -1,4 +1,4 @@
-"""Query clips and their alignment with classes, picked from test episodes.
+"""Picks query clips from test episodes, with their alignments to the predicted class.
 
 Shapes: `S` supports, `Q` queries, `T` frames, `C` channels.
 """
@@ -20,28 +20,28 @@ from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 
 _EPISODES = 5
-"""How many episodes are searched for queries that went right and wrong."""
+"""Number of episodes that are searched for right and wrong predictions."""
 
 
 @dataclass(frozen=True)
 class AlignmentExample:
-    """One query against the prototype of the class that it was taken for."""
+    """The alignment of one query with the prototype of the predicted class."""
 
     actual: str
     """Text of the query's class."""
     predicted: str
-    """Text of the class that it was taken for."""
+    """Text of the predicted class."""
     right: bool
     probability: float
-    """Of the predicted class, in percent."""
+    """Probability of the predicted class, in percent."""
     query_frames: NDArray[np.uint8]
-    """[T, H, W, 3], as the model saw them."""
+    """[T, H, W, 3], the query's frames as the model takes them."""
     support_frames: NDArray[np.uint8]
-    """[T, H, W, 3], of the predicted class's first support clip."""
+    """[T, H, W, 3], the frames of the predicted class's first support clip."""
     distance: NDArray[np.float64]
-    """[T, T] between the frames of query (down) and class (across), as the method compares them."""
+    """[T, T], the method's distance of query frames (rows) and class frames (columns)."""
     weights: NDArray[np.float64]
-    """[T, T]: how much each pair counts in the distance of query and class: 0 to 2 in OTAM's."""
+    """[T, T], the weight of each pair of frames in the distance of query and class; OTAM: 0…2."""
 
 
 def find_examples(
@@ -52,11 +52,10 @@ def find_examples(
     prompts: PromptFeatures,
     count: int,
 ) -> list[AlignmentExample]:
-    """Up to `count` queries, half of them wrong where there are so many.
+    """Up to `count` examples; half of them wrong predictions, if enough are found.
 
-    Those that were right are of different classes, and so are those that were wrong. None of a
-    method that aligns no frames.
-    `model` in evaluation mode.
+    Right predictions are of different classes, and so are wrong ones. A method that aligns no
+    frames has no examples. `model` is in evaluation mode.
     """
     words = _Words.of(prompts, model, sampler.class_names)
     right: list[AlignmentExample] = []
@@ -74,7 +73,7 @@ def find_examples(
 
 @dataclass(frozen=True)
 class _Words:
-    """The classes of the split in words and as features [classes, C]."""
+    """The class texts of the split, and their features [classes, C]."""
 
     texts: list[str]
     features: Tensor | None

@@ -1,4 +1,4 @@
-"""A query's alignment as a picture.
+"""Draws the alignment of a query.
 
                   support clip's frames →
                 ┌──┬──┬──┬──┐
@@ -16,11 +16,11 @@ from spm.report.alignment_examples import AlignmentExample
 from spm.report.figures import new_figure
 
 _DISC = 2000
-"""Area of a disc for the largest weight, 2, in square points: it just fits its cell."""
+"""Area in square points of the disc for the largest weight, 2. The disc just fits its cell."""
 
 
 def alignment_figure(example: AlignmentExample) -> Figure:
-    """Query frames down, the predicted class's support frames across, the alignment between."""
+    """The figure: query frames down, support frames of the predicted class across."""
     num_frames = len(example.distance)
     figure = new_figure(1.6 + 0.75 * num_frames, 1.4 + 0.75 * num_frames)
     grid = figure.add_gridspec(

@@ -1,6 +1,6 @@
-"""The report's charts. Figures are made without pyplot: no window, no state between calls.
+"""Draws the report's charts, without pyplot and so without global state.
 
-The same numbers give the same bytes of PNG under one version of matplotlib.
+With the same version of matplotlib, the same numbers give the same PNG bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from spm.base.atomic import atomic_path
 
 Rows = Sequence[Mapping[str, str]]
-"""A CSV file's rows, as csv.DictReader gives them."""
+"""The rows of a CSV file, as csv.DictReader returns them."""
 
 _DPI = 110
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that size in inches, drawn by Agg."""
+    """An empty figure of width × height inches, drawn by Agg."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def save(figure: Figure, path: Path) -> None:
-    """As PNG, without the version and date that matplotlib would write into it."""
+    """Saves the figure as PNG, without the version of matplotlib in its metadata."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
 
@@ -49,7 +49,7 @@ def learning_curve(rows: Rows) -> Figure:
 
 
 def class_bars(rows: Rows, *, chance: float) -> Figure:
-    """Accuracy of each class in percent, the best on top; `chance` is drawn as a line."""
+    """Bars with the accuracy of each class in percent, best class on top; `chance` is a line."""
     asked = [row for row in rows if row["accuracy"] != ""]
     ordered = sorted(asked, key=lambda row: (float(row["accuracy"]), row["class"]))
     figure = new_figure(8, 1 + 0.28 * len(ordered))
@@ -65,9 +65,9 @@ def class_bars(rows: Rows, *, chance: float) -> Figure:
 
 
 def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
-    """percent [classes, classes]: of the queries of a class (down), taken for a class (across).
+    """The confusion matrix [classes, classes], in percent of each actual class's queries (rows).
 
-    Classes are numbered, so that long names stand on one side only.
+    Columns have numbers instead of class names, which may be long.
     """
     size = 1.5 + 0.32 * len(classes)
     longest = max(map(len, classes))
@@ -87,13 +87,13 @@ def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
 
 
 def _points(rows: Rows, column: str) -> tuple[list[int], list[float]]:
-    """Steps and values of a column; steps without a value are left out."""
+    """The steps and values of a column, without the steps that have no value."""
     filled = [row for row in rows if row[column] != ""]
     return [int(row["step"]) for row in filled], [float(row[column]) for row in filled]
 
 
 def _write_numbers(axes: Axes, percent: NDArray[np.float64]) -> None:
-    """Rounded percentages; below half a percent the cell stays empty."""
+    """Writes rounded percentages into the cells; a cell below 0.5 % stays empty."""
     for (row, column), value in np.ndenumerate(percent):
         if value >= 0.5:
             color = "white" if value > 50 else "black"

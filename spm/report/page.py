@@ -1,4 +1,4 @@
-"""report.md: the numbers, the pictures, and what to keep in mind when reading them."""
+"""Writes report.md: numbers, pictures, and notes on how to read them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from spm.results.accuracy_table import accuracy_table
 def report_page(
     results: dict[str, Any], *, examples: Sequence[AlignmentExample], has_curve: bool
 ) -> str:
-    """The page as Markdown. `results` is evaluate.json; pictures lie beside the page."""
+    """The page as Markdown. results: content of evaluate.json. Pictures lie beside the page."""
     sections = [
         f"# {results['dataset']}: {_headline(results)}",
         f"```\n{accuracy_table(results)}\n```",
@@ -29,7 +29,7 @@ def report_page(
 
 
 def _alignments(examples: Sequence[AlignmentExample]) -> list[str]:
-    """Empty where none was asked for."""
+    """The section on alignments; empty if there are no examples."""
     pictures = [_alignment(example, number) for number, example in enumerate(examples, start=1)]
     return ["## Alignments", _alignment_legend(), *pictures] if pictures else []
 
@@ -59,7 +59,7 @@ def _reading(results: dict[str, Any]) -> str:
 
 
 def _inductive(results: dict[str, Any]) -> list[str]:
-    """Empty where it was not measured."""
+    """The line on the inductive accuracy; empty if it was not measured."""
     if not results["inductive"]:
         return []
     alone = results["inductive"]

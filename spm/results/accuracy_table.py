@@ -1,6 +1,6 @@
-"""evaluate.json as a few lines of text: what a run ends with.
+"""Prints evaluate.json as a table, the last output of a run.
 
-`clip-spm table`, or `python -m spm.results.accuracy_table`, prints them.
+`clip-spm table`, or `python -m spm.results.accuracy_table`, prints the same table.
 """
 
 import json
@@ -17,7 +17,7 @@ app = new_app()
 
 
 def accuracy_table(results: dict[str, Any]) -> str:
-    """The content of evaluate.json as aligned text, one row a shot and classifier.
+    """The content of evaluate.json as aligned text, one row for each shot and classifier.
 
     motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation
 
@@ -57,7 +57,7 @@ def _title(results: dict[str, Any]) -> str:
 
 
 def _data(coverage: dict[str, Any]) -> list[str]:
-    """Which benchmark it is, and how much of it."""
+    """Lines about the data: the benchmark, and how many of its test clips were found."""
     lines = (coverage["line"], coverage["splits"]["test"]["line"])
     return [line for line in lines if line]
 

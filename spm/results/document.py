@@ -1,6 +1,6 @@
-"""What the evaluation writes down: evaluate.json, metrics.json, and the tables beside them.
+"""The contents of the evaluation's files: evaluate.json, metrics.json and the tables.
 
-Percentages throughout. Everything follows from the inputs: no time, no path, no commit.
+Accuracies are in percent. All content depends on the inputs alone: no time, no path, no commit.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from spm.episodes.scores import (
 from spm.results.paper_results import paper_accuracy
 
 MODEL = "model"
-"""The name under which `measure` is given the model."""
+"""The name of the model's `classify` among the classifiers of a measurement."""
 INDUCTIVE = "inductive"
-"""The model again, each query alone. All other classifiers are baselines: methods by name."""
+"""The name of the model's `classify_each`. All other classifiers are baselines, by method name."""
 _DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under which a measurement was made."""
+    """The conditions of a measurement."""
 
     dataset: str
     method: str
@@ -37,20 +37,21 @@ class Conditions:
     query: int
     episodes: int
     protocol: str
-    """How the headline's queries see each other, in words."""
+    """In words, whether queries influence each other (Method.protocol), for the headline shot."""
     selection: str
-    """The split on which the weights were selected: validation or test."""
+    """The split that selected the weights: validation or test."""
     text: str
-    """What the text tower is: trained, untrained or none."""
+    """The state of the text tower: trained, untrained or none."""
     coverage: dict[str, Any]
-    """The data: see spm.frames.integrity.measured_on."""
+    """The data, as spm.frames.integrity.measured_on describes it."""
     hashes: dict[str, str]
-    """Of data, episodes, model and parameters. `episodes` is the headline shot's: where two results
-    have the same, they can be compared episode by episode."""
+    """Hashes of data, episodes, model and parameters. `episodes` covers the headline shot: results
+    with the same hash have the same episodes and can be paired."""
 
 
 def document(measurements: dict[int, Measurement], *, conditions: Conditions) -> dict[str, Any]:
-    """evaluate.json: shot -> measurement, the first one also at the top level."""
+    """The content of evaluate.json. measurements: by shot; the first one, the headline, also stands
+    at the top level."""
     shots = {
         shot: _summary(measurement, shot=shot, conditions=conditions)
         for shot, measurement in measurements.items()
@@ -75,8 +76,10 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
 
 
 def headline(results: dict[str, Any]) -> dict[str, float]:
-    """metrics.json: the numbers of evaluate.json that experiments are compared by, under names so
-    short that a terminal shows them side by side. Further shots have their accuracy alone.
+    """The content of metrics.json: the numbers of evaluate.json by which experiments are compared.
+
+    Names are short, so that a terminal shows experiments side by side. Shots other than the
+    headline have their accuracy only.
 
     {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "inductive": 81.77, "5shot": 95.2}
     """
@@ -90,7 +93,7 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
 
 
 def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
-    """One row an episode: shot, episode, accuracy, and that of inductive and each baseline."""
+    """A row for each episode: shot, episode, accuracies of the model, inductive and baselines."""
     return pa.concat_tables(
         _episodes(measurement, shot=shot) for shot, measurement in measurements.items()
     )
@@ -99,7 +102,7 @@ def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
 def class_rows(
     measurements: dict[int, Measurement], *, texts: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """One row a shot and class: shot, class, text, accuracy, queries. A class never asked: ""."""
+    """A row for each shot and class: shot, class, text, accuracy ("": no queries), queries."""
     rows = []
     for shot, measurement in measurements.items():
         confusion = _confusion(measurement)
@@ -114,7 +117,7 @@ def class_rows(
 
 
 def confusion_rows(measurement: Measurement) -> list[dict[str, Any]]:
-    """One row a pair of classes: actual, predicted, queries, and percent of the actual's."""
+    """A row for each pair of classes: actual, predicted, queries, percent of actual's queries."""
     confusion, names = _confusion(measurement), measurement.class_names
     asked = np.maximum(confusion.sum(axis=1), 1)
     return [

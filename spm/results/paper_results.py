@@ -1,4 +1,4 @@
-"""What a method's own paper reports: `paper.yaml` in its folder, where there is one."""
+"""The accuracies that a method's paper reports, from `paper.yaml` in the method's folder."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ _WAY = 5
 def paper_accuracy(
     method: str, benchmark: str | None, *, backbone: str, way: int, shot: int
 ) -> float | None:
-    """5-way, top-1, in percent, for this backbone and K; None where nothing is reported.
+    """The reported 5-way accuracy in percent, for this backbone and shot; None: not reported.
 
     >>> paper_accuracy("clip_spm", "ssv2_small", backbone="ViT-B-16-quickgelu", way=5, shot=1)
     57.8
