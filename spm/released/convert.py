@@ -157,23 +157,23 @@ def _check_shapes(state: State, layout: dict[str, tuple[str, torch.Size]], *, pa
 
 
 def _sizes(state: State, *, heads: int) -> dict[str, Any]:
-    """The sizes that tensor shapes determine. A linear layer's weight is [leaving, entering]."""
-    channels = _leaving(state, "motion_conv1")
-    width = _leaving(state, "context1.layers.0.0.fn.to_q")
+    """The sizes that tensor shapes determine. A linear layer's weight is [out, in]."""
+    channels = _out_channels(state, "motion_conv1")
+    width = _out_channels(state, "context1.layers.0.0.fn.to_q")
     if width % heads:
         raise DataError(f"queries have {width} channels, not a multiple of {heads} heads: --heads")
     return {
         "head_dim": width // heads,
-        "hidden_dim": _leaving(state, "token_tr.mlp.net.0"),
-        "gate_visual_ratio": _leaving(state, "gate_vision.0") / channels,
-        "gate_prompt_ratio": _leaving(state, "gate_text.0") / channels,
+        "hidden_dim": _out_channels(state, "token_tr.mlp.net.0"),
+        "gate_visual_ratio": _out_channels(state, "gate_vision.0") / channels,
+        "gate_prompt_ratio": _out_channels(state, "gate_text.0") / channels,
     }
 
 
-def _leaving(state: State, layer: str) -> int:
+def _out_channels(state: State, layer: str) -> int:
     shape = state[f"{layer}.weight"].shape
     if not shape or not shape[0]:
-        raise DataError(f"{layer}.weight is {list(shape)}, and no layer's [leaving, entering]")
+        raise DataError(f"{layer}.weight is {list(shape)}, and no layer's [out, in]")
     return shape[0]
 
 

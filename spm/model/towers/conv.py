@@ -16,9 +16,9 @@ def build(config: BackboneConfig) -> Tower:
     assert config.embed_dim is not None
     assert config.image_size is not None
     layers: list[nn.Module] = []
-    for entering, leaving in itertools.pairwise(_WIDTHS):
-        conv = nn.Conv2d(entering, leaving, 3, stride=2, padding=1, bias=False)
-        layers += [conv, nn.BatchNorm2d(leaving), nn.ReLU()]
+    for in_channels, out_channels in itertools.pairwise(_WIDTHS):
+        conv = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+        layers += [conv, nn.BatchNorm2d(out_channels), nn.ReLU()]
     side = -(-config.image_size // 16)
     linear = nn.Linear(_WIDTHS[-1] * side * side, config.embed_dim)
     return Tower(
