@@ -2,7 +2,7 @@
 # make test    set up .venv, then the tests, one whole dvc repro among them
 # make test-slow  the rest: kills, clusters, remotes, every benchmark's layout
 # make bench   measures ours against references, side by side
-# make gc      frees what the state folder keeps for nobody (GC_FLAGS=--dry-run: says what)
+# make gc      removes unneeded files of the state folder (GC_FLAGS=--dry-run: only lists them)
 # make ui      MLflow: prints the address of the runs
 #
 # TORCH_INDEX=URL takes torch from another package index, for example that of the CPU-only builds.

@@ -2,8 +2,8 @@
 
 import os
 
-# Before torch is loaded: OpenMP's idle threads sleep instead of spinning. Where something else
-# runs beside a stage, spinning made evaluation on two cores three to eight times slower.
+# OpenMP's idle threads sleep instead of spinning; OpenMP reads this when torch is imported. With
+# other processes on two cores, spinning made evaluation three to eight times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from spm.base.missing_packages import explain_missing_packages

@@ -1,4 +1,4 @@
-"""Stage `clips`: generates the built-in data set; an empty folder where another one is chosen."""
+"""Stage `clips`: generates the built-in data set; for another data set, makes an empty folder."""
 
 import os
 import threading
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def generate(folder: Path, *, motion: MotionConfig, workers: int) -> dict[str, float]:
-    """Writes <class>/<nnn>.mp4 below `folder` for all classes. One task is one class."""
+    """Writes <class>/<nnn>.mp4 below `folder` for all classes, one task for each class."""
     total = len(CLASSES) * motion.clips_per_class
     write = partial(write_class, folder=folder.absolute(), motion=motion)
     with (
@@ -53,7 +53,7 @@ def generate(folder: Path, *, motion: MotionConfig, workers: int) -> dict[str, f
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Raises InputError where one of its processes is killed."""
+    """A pool of processes. Raises InputError if one of the processes is killed."""
     context = get_context("forkserver")
     try:
         with ProcessPoolExecutor(workers, context, initializer=_end_with_stage) as pool:
@@ -66,7 +66,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_stage() -> None:
-    """In a process of the pool, which would otherwise wait for ever when the stage is killed."""
+    """Makes a pool process exit with the stage; else it would outlive a killed stage for ever."""
     threading.Thread(target=_wait_for_stage, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""Stage `evaluate`: accuracy on the test split, over many fixed episodes.
+"""Stage `evaluate`: measures accuracy on the test split, over many fixed episodes.
 
-Reads manifest (for the data set's name), frames, prompts and the model; writes data/results.
+Reads the manifest (for the data set's name), frames, prompts and the model; writes data/results.
 """
 
 import csv
@@ -54,7 +54,8 @@ from stages.tracking.provenance import machine_tags
 
 SPLIT = "test"
 _TABLE, _LATER = "CLIP_SPM_TABLE", "later"
-"""So `make repro` says that it shows the table itself, whether this stage runs or not."""
+"""`make repro` sets CLIP_SPM_TABLE=later: it prints the table itself, even if this stage does not
+run."""
 
 
 def main() -> None:
@@ -84,7 +85,7 @@ def _evaluate(
     episode: EpisodeConfig,
     evaluate: EvaluateConfig,
 ) -> None:
-    """One rank's part; the first one also writes and reports."""
+    """The work of one rank. Rank 0 also writes the outs and the MLflow run."""
     model = place(load_model(paths.MODEL), device)
     measured = partial(_measure, model, store, prompts, samplers=samplers, evaluate=evaluate)
     if not ranks.first:
@@ -116,7 +117,7 @@ def _evaluate(
 
 
 def _sampler(store: FrameStore, evaluate: EvaluateConfig, *, way: int, shot: int) -> EpisodeSampler:
-    """Raises DataError where decoding has left too few clips for an episode."""
+    """The sampler of the test episodes. Raises DataError for too few decoded clips."""
     return EpisodeSampler(
         store.classes(SPLIT),
         way=way,
@@ -136,7 +137,7 @@ def _measure(
     evaluate: EvaluateConfig,
     ranks: Ranks,
 ) -> dict[int, Measurement]:
-    """Shot -> what its episodes came to."""
+    """Shot -> predictions of the model, inductive and transductive, and of the baselines."""
     class_text = prompts.of(samplers[0].class_names, how=model.config.prompts.text_ensemble)
     classes = store.classes(SPLIT)
     clips = np.concatenate(list(classes.values()))
@@ -150,7 +151,7 @@ def _measure(
     measurements = {}
     for sampler in samplers:
         measured = run(classifiers, sampler=sampler, episodes=evaluate.episodes)
-        if not model.method.transductive:  # each query is on its own anyway
+        if not model.method.transductive:  # `classify` is inductive already
             measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
         elif alone:
             one_by_one: dict[str, Classifier] = {INDUCTIVE: model.method.classify_each}
@@ -161,7 +162,8 @@ def _measure(
 
 
 def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
-    """By name. One that needs texts is left out where the text tower has learned nothing."""
+    """Method name -> `classify` of the baseline. Baselines that need texts are left out unless the
+    text tower is trained."""
     frames = model.config.frames.num_segments
     methods = {
         section.method: build_method(section, channels=model.channels, num_frames=frames)
@@ -202,7 +204,10 @@ def _conditions(
 
 
 def _episodes_hash(store: FrameStore, evaluate: EvaluateConfig, *, way: int) -> str:
-    """Of all that the headline's episodes are drawn from, and how; not of how clips are stored."""
+    """A hash of the clip ids by class, and of the sampling, for the headline shot.
+
+    It does not depend on how clips are stored.
+    """
     ids = store.clips["id"]
     clips = [[name, ids.take(found).to_pylist()] for name, found in store.classes(SPLIT).items()]
     how = {"way": way, "shot": evaluate.shots[0], "query": evaluate.query, "seed": evaluate.seed}
@@ -234,7 +239,7 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _metrics(results: dict[str, Any]) -> dict[str, float]:
-    """The headline as `accuracy` and `ci95`; the rest under names of their own."""
+    """The metrics for MLflow: the headline as `accuracy` and `ci95`; others with their shot."""
     metrics = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
     for shot, summary in results["shots"].items():
         metrics[f"accuracy_{shot}shot"] = summary["accuracy"]

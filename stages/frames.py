@@ -1,4 +1,4 @@
-"""Stage `frames`: data/manifest.parquet and the videos -> data/frames/."""
+"""Stage `frames`: decodes the videos that data/manifest.parquet lists; writes data/frames/."""
 
 import time
 from collections import Counter
@@ -72,7 +72,7 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, d
 
 
 def summary(report: dict[str, Any]) -> str:
-    """What became of the clips, as a line.
+    """A line with the number of usable and unusable clips, by reader and reason.
 
     8 clips usable (decord 6, pyav 2), 3 unusable (truncated 2, out of time 1), 1 of these transient
     """
@@ -89,7 +89,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def check_transient(index: pa.Table, *, runtime: RuntimeConfig) -> None:
-    """Raises DataError where clips ran out of time or memory twice, unless that is allowed."""
+    """Raises DataError if clips exceeded time or memory twice, unless `allow_transient` is set."""
     clips = index.filter(index["transient"])
     if not len(clips) or runtime.allow_transient:
         return

@@ -1,7 +1,7 @@
-"""Stage `inventory`: which files there are now, and whether the run that follows can work at all.
+"""Stage `inventory`: lists the files of the data set, and checks that the following stages can run.
 
-It runs every time, so it is quick: nothing is decoded, and neither torch nor mlflow is imported.
-The stages below rerun only if what it writes changes.
+The stage runs every time, so it must be quick: it decodes nothing, and imports neither torch nor
+mlflow. The following stages rerun only if its outs change.
 """
 
 import json
@@ -52,7 +52,10 @@ def main() -> None:
 
 
 def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Table:
-    """The folder's files; the recorded ones where the folder is not on this machine."""
+    """The files in the data set's folder; the recorded inventory if this machine has no folder.
+
+    Raises DataError if there is neither.
+    """
     folder = dataset_folder(dataset.name, runtime=runtime)
     cache = inventory_cache(folder, state=paths.state_dir())
     files = inventory.scan(folder, kind=dataset.kind, cache=cache) if folder.is_dir() else None
@@ -71,7 +74,10 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
 
 
 def _print_asides(files: pa.Table, *, level: int) -> None:
-    """What may be otherwise than the user thinks; `level`: that of the class folders."""
+    """Prints ignored files, folders without clips, and folders whose names look alike.
+
+    level: depth of the class folders below the data set's folder.
+    """
     clips, asides = clips_of(files)["path"].to_pylist(), asides_of(files)
     if summary(asides):
         print(f"passed over, no clips by their names: {summary(asides)}")
@@ -106,7 +112,7 @@ def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
 
 
 def _check_episodes(clips: pa.Table) -> None:
-    """Whether each split has the classes and clips for its episodes, before anything is decoded."""
+    """Raises DataError if a split has too few classes or clips for its episodes."""
     episode, evaluate, train = params.load(
         episode=EpisodeConfig, evaluate=EvaluateConfig, train=TrainConfig
     )
@@ -131,7 +137,7 @@ def _json(values: dict[str, str]) -> bytes:
 
 
 def _write_if_changed(content: bytes, path: Path) -> None:
-    """The file of an unchanged data set keeps its time, and DVC need not hash it again."""
+    """Keeps a file with the same content and its time, so that DVC need not hash it again."""
     if path.is_file() and path.read_bytes() == content:
         return
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Stage `manifest`: every clip with its class, class text and split, or why it is rejected."""
+"""Stage `manifest`: lists every clip with class, class text and split, or reason of rejection."""
 
 from collections import Counter
 
@@ -48,7 +48,7 @@ def _print_reasons(clips: pa.Table) -> None:
 
 
 def _print_same_content(clips: pa.Table) -> dict[str, float]:
-    """Two splits with one clip: what is learned on it is asked in the test."""
+    """Warns of clips with the same content in two splits: the test would ask what was trained."""
     groups = manifest.same_content(clips)
     across = [rows for rows in groups if len({row["split"] for row in rows}) > 1]
     for rows in across:

@@ -1,6 +1,6 @@
-"""Stage `prompts`: every template × every class text through the frozen text tower, once.
+"""Stage `prompts`: encodes every template × every class text by the frozen text tower.
 
-A visual tower without a text tower gets features of no width (spm.model.prompts).
+If the backbone has no text tower, the features have C = 0 (spm.model.prompts).
 """
 
 import sys
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _classes() -> tuple[dict[str, str], dict[str, str]]:
-    """Class -> text, and class -> split, of those with usable clips."""
+    """Class -> text, and class -> split, for the classes with usable clips."""
     columns = ["class", "class_text", "split", "status"]
     rows = pq.read_table(paths.MANIFEST, columns=columns).to_pylist()
     usable = [row for row in rows if row["status"] == "ok"]
@@ -60,7 +60,7 @@ def _classes() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _with_other_texts(groups: list[list[str]], *, texts: dict[str, str]) -> list[list[str]]:
-    """The groups whose texts differ: the stage `manifest` has told of the others."""
+    """The groups whose texts differ; the stage `manifest` has warned of the other groups."""
     return [names for names in groups if not are_one(texts[name] for name in names)]
 
 

@@ -1,4 +1,4 @@
-"""Stage `report`: pictures of the results, and one page that shows them: data/report/report.md."""
+"""Stage `report`: draws the results, and writes a page with the pictures, data/report/report.md."""
 
 import csv
 import json
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _draw_learning_curve(folder: Path) -> bool:
-    """False for a model that was not trained: there is nothing to draw."""
+    """Draws the learning curve. False: the model was not trained, so there is no curve."""
     rows = _rows(paths.TRAIN_CURVES)
     if rows:
         save(learning_curve(rows), folder / "learning_curve.png")

@@ -1,6 +1,6 @@
-"""Stage `train`: end-to-end training on episodes of the training split.
+"""Stage `train`: trains the model end to end on episodes of the training split.
 
-The weights that validate best are kept, on the split that `train.selection` names.
+Keeps the weights with the highest accuracy on the split that `train.selection` names.
 """
 
 import json
@@ -89,7 +89,7 @@ def _train(
     spec: ModelSpec,
     fingerprint: str,
 ) -> None:
-    """One rank's part; the first one also writes and reports."""
+    """The work of one rank. Rank 0 also writes the outs, the checkpoint and the MLflow run."""
     ranks.check_agree(fingerprint)
     with _record(ranks, device, sections, fingerprint) as (checkpoint, run):
         model = place(_initial_model(spec), device)
@@ -125,7 +125,7 @@ def _report(run: tracking.Run, history: History) -> None:
 def _record(
     ranks: Ranks, device: torch.device, sections: dict[str, Section], fingerprint: str
 ) -> Iterator[tuple[Checkpoint | None, tracking.Run]]:
-    """Only the first rank has the checkpoint and the MLflow run; the others record nothing."""
+    """The checkpoint and the MLflow run. Only rank 0 has them; others get None and an empty run."""
     if not ranks.first:
         yield None, tracking.Run()
         return
@@ -159,7 +159,7 @@ def _inputs(
     size: int,
     ranks: Ranks,
 ) -> TrainingInputs:
-    """Raises DataError for a class with too few clips left after decoding."""
+    """The data of the training. Raises DataError for a class with too few decoded clips."""
     episode, config = sections["episode"], sections["train"]
     how = sections["prompts"].text_ensemble
     sampler = EpisodeSampler(
@@ -175,7 +175,7 @@ def _inputs(
 
 
 def _check_test_split(store: FrameStore, *, way: int) -> None:
-    """Before hours of training: a test class that decoding left without clips."""
+    """Raises DataError, before hours of training, if decoding left a test class without clips."""
     counts = {name: len(clips) for name, clips in store.classes("test").items()}
     check_feasible({"test": counts}, way=way, shot=1, query=1, split="test")
 
@@ -193,7 +193,10 @@ def _tracked(
 
 
 def _spec(sections: dict[str, Any], *, train_classes: int) -> ModelSpec:
-    """A model that starts from one that was selected on the test split has seen that split too."""
+    """The specification of the model to train.
+
+    If the test split selected the weights of `model.init_from`, the selection is "test" here too.
+    """
     parts = ("backbone", "model", "frames", "prompts")
     spec = ModelSpec(
         **{name: sections[name] for name in parts},
@@ -208,7 +211,7 @@ def _spec(sections: dict[str, Any], *, train_classes: int) -> ModelSpec:
 
 
 def _warn_of_differences(start: ModelSpec, spec: ModelSpec) -> None:
-    """No error: fine-tuning may well go on in another way."""
+    """Warns, and raises no error, since fine-tuning may use other values on purpose."""
     lines = differences(start, spec)
     if lines:
         print(
@@ -220,7 +223,7 @@ def _warn_of_differences(start: ModelSpec, spec: ModelSpec) -> None:
 
 
 def _initial_model(spec: ModelSpec) -> FewShotModel:
-    """From `model.init_from` where it is set, else from the backbone's weights."""
+    """The model with the weights of `model.init_from`; if null, with the backbone's weights."""
     init_from = spec.model.init_from
     model = build_model(spec, load_backbone_weights=init_from is None)
     if init_from is not None:
@@ -229,7 +232,7 @@ def _initial_model(spec: ModelSpec) -> FewShotModel:
 
 
 def _fingerprint(store: FrameStore, sections: dict[str, Any]) -> str:
-    """Names everything that determines the weights: data, texts, parameters, code."""
+    """A hash of everything that determines the weights: data, texts, parameters, code, packages."""
     return value_hash(
         {
             "frames": store.identity,
@@ -243,7 +246,7 @@ def _fingerprint(store: FrameStore, sections: dict[str, Any]) -> str:
 
 
 def as_values(sections: dict[str, Section]) -> dict[str, Any]:
-    """Plain values, as params.yaml has them."""
+    """The sections as plain values, as in params.yaml."""
     return {name: section.model_dump() for name, section in sections.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the state folder keeps for nobody: `clip-spm gc` removes it (stages.commands.gc)."""
+"""Removes unneeded files from the state folder, for `clip-spm gc` (stages.commands.gc)."""
 
 import json
 import time
@@ -45,7 +45,7 @@ _RUNNING = (
 
 
 def collect(*, dry_run: bool, abandoned: bool) -> None:
-    """Removes it, and prints what went and what stays. Raises InputError where a grid runs."""
+    """Removes unneeded files; prints what it removed and kept. Raises InputError if a grid runs."""
     state, sweep = paths.state_dir(), Sweep(dry=dry_run)
     with locked(state / "experiments", message=_RUNNING):
         kept = _shards(state / "shards", sweep=sweep, abandoned=abandoned)
@@ -56,7 +56,7 @@ def collect(*, dry_run: bool, abandoned: bool) -> None:
 
 
 def _leftovers(state: Path, *, sweep: Sweep) -> None:
-    """What was killed left it, or copies of the project. No grid runs, but a stage may."""
+    """Removes files of killed processes and the copies of ended grids. A stage may be running."""
     for place in ("shards", "checkpoints", "inventory"):
         for path in (state / place).rglob(".*.tmp"):
             if not _is_fresh(path):
@@ -70,14 +70,14 @@ def _leftovers(state: Path, *, sweep: Sweep) -> None:
 
 
 def _named_shards() -> set[str]:
-    """By data/frames."""
+    """The shards that data/frames names."""
     if not _INDEX.is_file():
         raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
     return set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
 
 
 def _planned_shards() -> set[str]:
-    """What `dvc repro` would look for; nothing where no manifest says it."""
+    """The shards that `dvc repro` would look for; empty if there is no manifest."""
     if not paths.MANIFEST.is_file():
         return set()
     (frames,) = params.load(frames=FramesConfig)
@@ -85,9 +85,9 @@ def _planned_shards() -> set[str]:
 
 
 def _shards(store: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
-    """Removes the shards that nobody needs; says which others stay, and why.
+    """Removes shards that nothing needs; returns a line for each group of shards kept, and why.
 
-    A decoding that would begin meanwhile waits: it could need what is just removed.
+    A decoding that begins meanwhile waits, since it might need a shard that is being removed.
     """
     with notes(store) as unfinished:
         planned, kept = _planned_shards(), []
@@ -120,7 +120,7 @@ def _remove_shards(store: Path, *, needed: set[str], sweep: Sweep) -> list[str]:
 
 
 def _checkpoints(folder: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
-    """Removes the checkpoints that nobody needs; says which others stay, and why."""
+    """Removes checkpoints that nothing needs; returns a line for each checkpoint kept, and why."""
     trainings = sorted(path for path in folder.glob("*") if path.is_dir())
     if not trainings:
         return []
@@ -140,7 +140,7 @@ def _checkpoints(folder: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
 
 
 def _reason_to_keep(checkpoint: Checkpoint, *, cache: Path, parameters: dict[str, Any]) -> str:
-    """ "" for a checkpoint that nobody needs."""
+    """Why the checkpoint stays; "" for a checkpoint that nothing needs."""
     if not checkpoint.path.is_file():
         return ""
     if _is_fresh(checkpoint.path):
@@ -159,13 +159,13 @@ def _remove(checkpoint: Checkpoint, *, sweep: Sweep) -> None:
 
 
 def _parameters() -> Any:
-    """Those of a training that `dvc repro` would begin or go on with, as `describe` has them."""
+    """The parameters of the training that `dvc repro` would run, as `describe` saves them."""
     sections = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
     return json.loads(json.dumps(as_values(sections)))
 
 
 def _is_fresh(path: Path, *, seconds: float = _FRESH_SECONDS) -> bool:
-    """A file that is gone meanwhile was just finished by its writer."""
+    """Whether the file is younger. A file that no longer exists was just renamed by its writer."""
     try:
         return time.time() - path.stat().st_mtime < seconds
     except FileNotFoundError:

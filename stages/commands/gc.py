@@ -17,21 +17,21 @@ def gc(
         bool, Option("--abandoned", help="also what has not ended, of other clips or parameters")
     ] = False,
 ) -> None:
-    """Frees what the state folder keeps for nobody.
+    """Removes files that nothing needs from the state folder.
 
-    What goes: shards that neither data/frames names, nor data/manifest.parquet with the parameters
-    of now asks for, nor a decoding that has not ended, nor anybody links (DVC's cache, another
-    clone: removing them would free nothing); checkpoints of trainings whose model is in DVC's
-    cache; what killed processes left behind, the copies of a grid among it; what the inventory
-    remembers of a data set that has not changed for a month: its next scan reads it again. What was
-    written within the last hour stays, and so does what is running.
+    Removed: shards, unless data/frames names them, data/manifest.parquet needs them under the
+    current parameters, an unfinished decoding needs them, or they have another hard link (in DVC's
+    cache or another clone: removing them would free nothing); checkpoints of trainings whose model
+    is in DVC's cache; files of killed processes, and copies of ended grids; the inventory's cache
+    of a data set that has not changed for a month (its next scan reads all files again). Files
+    younger than an hour stay, and so does all that a running process uses.
 
-    --abandoned removes decodings that have not ended, except that of the clips and parameters of
-    now, which `dvc repro` goes on with; and trainings of other parameters than in params.yaml now.
+    --abandoned also removes unfinished decodings, except one of the current clips and parameters,
+    which `dvc repro` resumes; and trainings with parameters other than in the current params.yaml.
 
-    A state folder that several clones share (CLIP_SPM_STATE) keeps what has not ended of all of
-    them; --abandoned asks this clone alone. MLflow's runs, the records of grids and DVC's cache
-    have commands of their own.
+    If several clones share a state folder (CLIP_SPM_STATE), unfinished work of all clones stays;
+    --abandoned considers this clone only. MLflow's runs, the records of grids and DVC's cache have
+    other commands.
     """
     from stages.commands.garbage import collect
 

@@ -1,10 +1,10 @@
-"""The MLflow run that holds the points of a grid: pipeline.grids.experiment starts this.
+"""Opens and ends the MLflow run of a grid, the parent of its points, for pipeline.grids.experiment.
 
     python -m stages.commands.grid_run components --title "Component analysis"
     python -m stages.commands.grid_run components --table data/experiments/components
 
-The first opens the run and prints its id; the second adds the files of the table, and ends it. A
-grid has one run, however often it is run again. Nothing is printed under `tracking: false`.
+The first command opens the run and prints its id; the second adds the files of the table, and ends
+the run. A grid that runs again keeps its run. With `runtime.tracking: false` both do nothing.
 """
 
 import os
@@ -28,7 +28,7 @@ def grid_run(
     title: Annotated[str, Option()] = "",
     table: Annotated[Path | None, Option(parser=Path, help="folder with the grid's table")] = None,
 ) -> None:
-    """Opens the MLflow run of a grid; or ends it, with its table."""
+    """Opens the MLflow run of a grid; with --table, adds the table and ends the run."""
     runtime = params.load_runtime()
     if not runtime.tracking:
         return

@@ -1,4 +1,4 @@
-"""`make ui`, `clip-spm ui`, or `python -m stages.commands.ui`: MLflow's pages on this machine."""
+"""`make ui`, `clip-spm ui`, or `python -m stages.commands.ui`: starts MLflow's web pages."""
 
 import os
 import sys
@@ -10,13 +10,13 @@ from spm.base.command_line import new_app, run_app
 from stages.shared import command
 
 _EXPERIMENTS = "#/experiments?workflowType=machine_learning"
-"""MLflow's own first page is for language models, and shows no runs."""
+"""The page to open: MLflow's start page is for language models, and shows no runs."""
 app = new_app()
 
 
 @app.command()
 def ui(port: Annotated[int, Option(help="of this machine's loopback")] = 5000) -> None:
-    """Shows the runs: becomes `mlflow ui` on the store that the stages write to."""
+    """Shows the runs: replaces this process by `mlflow ui` on the store of the stages."""
     from stages.shared import params
     from stages.tracking import store as tracking_store
 

@@ -1,4 +1,4 @@
-"""What every stage's `python -m stages.<name>` does around its work."""
+"""Runs a stage as a command, `python -m stages.<name>`, also in DVC's copy of the project."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ _COPY = (
 def run(stage: Callable[[], int | None]) -> None:
     """Runs `stage` as spm.base.command does.
 
-    In a copy of the project that DVC made, the weights that git ignores are linked first.
+    DVC's copy of the project lacks files that git ignores, so weights are linked there first.
     """
     here = Path.cwd()
     project = project_of(here)
@@ -25,7 +25,7 @@ def run(stage: Callable[[], int | None]) -> None:
 
 
 def _in_copy(stage: Callable[[], int | None], *, project: Path) -> int | None:
-    """As `stage`, but what it raises says that this is a copy, where it is an InputError."""
+    """Links the weights and runs `stage`. Adds to an InputError that the folder is DVC's copy."""
     here = Path.cwd()
     try:
         link_outside(read_yaml(here / "params.yaml"), copy=here, root=project)

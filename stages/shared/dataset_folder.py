@@ -1,4 +1,4 @@
-"""Where the videos of a data set are: it belongs to the machine, not to the experiment."""
+"""Finds the folder of a data set's videos, which depends on the machine, not on the experiment."""
 
 from pathlib import Path
 
@@ -10,10 +10,9 @@ from stages.shared import paths
 
 
 def dataset_folder(name: str, *, runtime: RuntimeConfig) -> Path:
-    """The folder of data set `name`. The built-in one is always where its stage writes it.
+    """The folder of data set `name`; for the built-in data set, the out of the stage `clips`.
 
-    A copy of the project that DVC made has one of its own where DVC tracks the data set, and else
-    the project's.
+    DVC's copy of the project uses its own folder if DVC tracks the data set, else the project's.
     """
     here = Path.cwd()
     if name == BUILT_IN:

@@ -1,10 +1,10 @@
 """Starts the ranks of a stage that can use several devices (docs/scaling.md).
 
     runtime.devices: 1    the stage's own process does the work
-    runtime.devices: N    N processes on this machine do, and the stage waits for them
+    runtime.devices: N    N processes on this machine do the work, and the stage waits for them
 
-Where RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as torchrun does, the stage
-is one of WORLD_SIZE such processes, and each of them has `runtime.devices` ranks.
+If RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as by torchrun, WORLD_SIZE
+processes run the stage, and each of them starts `runtime.devices` ranks.
 """
 
 import ctypes
@@ -30,15 +30,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 def count_ranks(runtime: RuntimeConfig) -> int:
-    """On all machines."""
+    """The number of ranks on all machines."""
     return _from_outside("WORLD_SIZE", 1) * runtime.devices
 
 
 def launch(work: Work, runtime: RuntimeConfig) -> None:
-    """Runs `work`, which can be pickled, in every rank of this machine.
+    """Runs `work`, which must be picklable, in every rank of this machine.
 
-    Raises ConfigError for GPUs that are not there. A rank that ends badly ends all: what it raised
-    is raised, and where it was killed or gave up, this exits and says which one.
+    Raises ConfigError for GPUs that torch does not see. A rank that fails ends all ranks: its
+    exception is raised here; if it was killed or exited, this process exits and names the rank.
     """
     _device(runtime, local=runtime.devices - 1)
     if runtime.devices == 1:
@@ -59,7 +59,7 @@ def launch(work: Work, runtime: RuntimeConfig) -> None:
 
 
 def _process(local: int, work: Work, runtime: RuntimeConfig, address: dict[str, str]) -> None:
-    """A rank in a process of its own, which does not outlive the stage."""
+    """Runs one rank in a process of its own, which the kernel kills when the stage ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.update(address)
     print_anything()
@@ -90,16 +90,16 @@ def _device(runtime: RuntimeConfig, *, local: int) -> torch.device:
 
 @contextmanager
 def _rendezvous() -> Iterator[dict[str, str]]:
-    """What has to be in the environment for the ranks to find each other."""
+    """The environment variables by which the ranks find each other; empty if torchrun set them."""
     if _from_outside("WORLD_SIZE", 1) > 1:
         yield {}
         return
-    # torch documents it here, and marks it as exported nowhere
+    # torch documents TCPStore in this module, but does not export it
     store = dist.TCPStore(  # type: ignore[attr-defined]
         "127.0.0.1", 0, is_master=True, wait_for_workers=False
     )
     port = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
-    yield port | {"TORCHELASTIC_USE_AGENT_STORE": "True"}  # it is there, no rank is to open it
+    yield port | {"TORCHELASTIC_USE_AGENT_STORE": "True"}  # ranks connect to `store`, open none
 
 
 def _from_outside(name: str, default: int) -> int:

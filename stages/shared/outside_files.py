@@ -1,4 +1,4 @@
-"""The files that a model starts from and that no stage writes: weights, and another model."""
+"""Hashes the files that a model starts from and no stage writes: weights, and `model.init_from`."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ MODEL_FILES = ("model.safetensors", "config.json")
 
 
 def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, str]:
-    """Their hashes by path. Raises InputError for a file that is not there or cannot be it."""
+    """Path -> hash of each file. Raises InputError for a file that is missing or unusable."""
     files = []
     if model.init_from is not None:
         if Path(model.init_from).resolve() == paths.MODEL.resolve():
@@ -34,7 +34,7 @@ def outside_files(model: ModelConfig, *, backbone: BackboneConfig) -> dict[str, 
         weights = Path(backbone.weights)
         if weights.is_file():
             files.append(weights)
-        elif weights.suffix or len(weights.parts) > 1:  # no tag looks like that
+        elif weights.suffix or len(weights.parts) > 1:  # tags have neither suffix nor folder
             raise ConfigError(f"backbone.weights = {backbone.weights!r}: there is no such file")
     if model.init_from is not None:
         load_start(model)

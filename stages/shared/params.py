@@ -1,4 +1,4 @@
-"""Reading params.yaml. A stage names the sections that it reads; it gets these and no others.
+"""Reads params.yaml. A stage names the sections that it needs, and gets only these.
 
 dataset, frames = params.load(dataset=DatasetConfig, frames=FramesConfig)
 """
@@ -15,10 +15,10 @@ PARAMS = Path("params.yaml")
 
 
 def load(path: Path = PARAMS, /, **sections: type[Section]) -> tuple[Any, ...]:
-    """The named sections, in the order given.
+    """The named sections, in the given order.
 
-    The whole file is checked first, so that a section which only a later stage reads is refused
-    before this one works. Raises ConfigError that lists every problem.
+    Validates the whole file first, so that an error in a section of a later stage shows before
+    this stage works. Raises ConfigError that lists every problem.
     """
     document = read_yaml(path)
     check_all(document)
@@ -26,5 +26,5 @@ def load(path: Path = PARAMS, /, **sections: type[Section]) -> tuple[Any, ...]:
 
 
 def load_runtime(path: Path = PARAMS) -> RuntimeConfig:
-    """The section `runtime`, whatever the others hold: for commands that are no stage."""
+    """The section `runtime`, without validating the others; for commands that are not stages."""
     return validate(RuntimeConfig, read_yaml(path).get("runtime"), name="runtime")

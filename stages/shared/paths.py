@@ -1,4 +1,4 @@
-"""Where the stages meet: the paths of dvc.yaml (a test compares the two) and the state folder."""
+"""The paths in dvc.yaml (a test compares the two files), and the state folder."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ REPORT = Path("data/report")
 
 
 def state_dir() -> Path:
-    """What outlives the workspace: checkpoints, shard store, MLflow's database. Absolute.
+    """The state folder, absolute. It keeps checkpoints, shards and MLflow's database between runs.
 
-    Raises StorageError where it cannot be written.
+    Raises StorageError if the folder is not writable.
     """
     return make_writable(state_folder(root=project_of(Path.cwd())), named_by="CLIP_SPM_STATE")

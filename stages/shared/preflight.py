@@ -1,6 +1,6 @@
-"""What params.yaml asks for and cannot be: asked before the first stage works.
+"""Checks before the first stage that params.yaml asks for nothing impossible.
 
-These checks can refuse and do nothing else, so no stage depends on them.
+The checks change no out, so no stage depends on their code.
 """
 
 from spm.base.errors import ConfigError
@@ -17,7 +17,7 @@ from stages.shared.weights_check import check_weights
 
 
 def check() -> None:
-    """Raises ConfigError for what `inventory` will refuse, as far as no clip is needed to tell."""
+    """Raises ConfigError where the stage `inventory` would, if no clip is needed for the check."""
     dataset, frames, backbone, model = params.load(
         dataset=DatasetConfig, frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
     )
@@ -28,8 +28,8 @@ def check() -> None:
 
 
 def check_fit(frames: FramesConfig, backbone: BackboneConfig, model: ModelConfig) -> None:
-    """Whether the reader is there, stored frames are large enough for the backbone, and it gives
-    what the method needs."""
+    """Raises ConfigError if the reader is not installed, if the stored frames are too small for
+    the backbone, or if the method needs maps or texts that the backbone lacks."""
     _check_crop(frames, backbone)
     check_installed(frames.reader)
     needs = model.needs

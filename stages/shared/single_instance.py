@@ -1,7 +1,7 @@
-"""One process at a time for each stage of a project's folder.
+"""Lets one process at a time run a stage in a project's folder.
 
-Killing `dvc` leaves the stage alive that it started. Run again, DVC starts a second one: without
-this, both would write the same outs, and DVC could record what the first has just half removed.
+A killed `dvc` leaves its running stage alive, and the next `dvc repro` starts the stage again.
+Without a lock both processes would write the same outs, and DVC could record half-removed files.
 """
 
 import os
@@ -19,9 +19,9 @@ _RUNS_ALREADY = (
 
 
 def single_instance(main: Callable[[], None]) -> Callable[[], None]:
-    """`main` of a stage, which raises InputError while another process runs it in this folder.
+    """Wraps `main` of a stage: it raises InputError while another process runs the stage here.
 
-    Of processes that are ranks of one stage (RANK is set, as by torchrun), the first holds it.
+    If torchrun starts several ranks of the stage (RANK is set), only rank 0 takes the lock.
     """
     stage = Path(main.__code__.co_filename).stem
 

@@ -1,11 +1,11 @@
-"""Removing files, and saying what that freed; or, in a dry run, what it would free."""
+"""Removes files and counts the freed space; a dry run only counts."""
 
 from collections import Counter
 from pathlib import Path
 
 
 class Sweep:
-    """Counts what it removes, by kind: a word in the singular. In a `dry` run all stays."""
+    """Removes files and counts them by kind, a noun in the singular. `dry`: removes nothing."""
 
     def __init__(self, *, dry: bool) -> None:
         self.dry = dry
@@ -13,7 +13,7 @@ class Sweep:
         self._bytes: Counter[str] = Counter()
 
     def take(self, path: Path, *, kind: str) -> None:
-        """A file that has another name takes no space of its own, and is counted as 0."""
+        """Removes a file or link. A file with another hard link counts as 0 bytes."""
         found = path.lstat()
         self._files[kind] += 1
         self._bytes[kind] += found.st_size if found.st_nlink == 1 else 0
@@ -21,7 +21,7 @@ class Sweep:
             path.unlink()
 
     def take_folder(self, folder: Path, *, kind: str) -> None:
-        """With all that is in it; links are not followed."""
+        """Removes a folder with all its content, without following links."""
         for path in sorted([folder, *folder.rglob("*")], reverse=True):
             if path.is_symlink() or not path.is_dir():
                 self.take(path, kind=kind)
@@ -29,7 +29,7 @@ class Sweep:
                 path.rmdir()
 
     def report(self, place: Path) -> list[str]:
-        """A line for each kind, and one for all."""
+        """A line for each kind, and a line with the total."""
         freed = "would be freed" if self.dry else "freed"
         lines = [
             f"{number} × {kind}: {self._bytes[kind] / 1e6:.0f} MB"

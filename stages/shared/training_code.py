@@ -1,6 +1,6 @@
-"""The code that decides what weights training comes to: it is in the name of a checkpoint.
+"""The code that determines the trained weights. Its hash is part of a checkpoint's name.
 
-A test compares it with the code deps of the stage `train` in dvc.yaml.
+A test compares the list with the code deps of the stage `train` in dvc.yaml.
 """
 
 _PLACES = (
@@ -10,5 +10,5 @@ _PLACES = (
 
 
 def training_code(method: str) -> tuple[str, ...]:
-    """Files and folders, as spm.base.source.code_hash takes them."""
+    """The files and folders, as arguments of spm.base.source.code_hash."""
     return (*_PLACES, f"spm/methods/{method}")

@@ -1,7 +1,7 @@
-"""Refuses weights that `backbone` cannot take before hours of decoding, and asks only once.
+"""Checks, before hours of decoding, that `backbone` and its weights fit; remembers the result.
 
-spm.model.check_weights does it, in a process of its own. That a backbone was found right is
-remembered in the state folder, by its values, the content of its file, and the code.
+spm.model.check_weights does the check, in a process of its own. The state folder remembers each
+backbone that passed, by its values, the content of the weights file, and the code.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ _REFUSED = 3
 
 
 def check_weights(backbone: BackboneConfig) -> None:
-    """Raises ConfigError; goes on with a warning where the weights could not be asked."""
+    """Raises ConfigError if weights and backbone do not fit; only warns if the check crashes."""
     if backbone.weights is None:
         return
     found_right = paths.state_dir() / "checked_weights" / _key(backbone)
@@ -44,7 +44,7 @@ def check_weights(backbone: BackboneConfig) -> None:
 
 
 def check_model_folder(folder: Path) -> None:
-    """Raises DataError or ConfigError for a folder that cannot be a saved model."""
+    """Raises DataError or ConfigError for a folder that is not a saved model."""
     load_spec(folder)
     form_of(folder / "model.safetensors")
 

@@ -1,4 +1,4 @@
-"""MLflow runs whose process was killed: it could not say so itself, so the next run does."""
+"""Marks MLflow runs of killed processes as KILLED. The next run does this."""
 
 import os
 import socket
@@ -8,12 +8,12 @@ TAG = "process"
 
 
 def process_tag(process: int | None = None) -> dict[str, str]:
-    """Names this process, or another of this machine, for a later one to ask after it."""
+    """The MLflow tag that names this process, or another process of this machine."""
     return {TAG: f"{socket.gethostname()}:{process or os.getpid()}"}
 
 
 def end_killed_runs(client: Any, experiment: str) -> None:
-    """Sets the runs of this machine that count as running, and do not, to KILLED."""
+    """Sets runs to KILLED whose status is RUNNING and whose process on this machine has ended."""
     for run in client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'"):
         host, _, process = run.data.tags.get(TAG, "").rpartition(":")
         if host == socket.gethostname() and not _is_alive(int(process)):
@@ -25,6 +25,6 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # the process belongs to another user
         return True
     return True

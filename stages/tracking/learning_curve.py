@@ -1,4 +1,4 @@
-"""What a training tells while it runs: its curve, to MLflow, and what looks wrong in it."""
+"""Reports a running training: sends its learning curve to MLflow, and warns of regularisers."""
 
 import sys
 from collections.abc import Callable
@@ -10,11 +10,12 @@ from stages.tracking import runs as tracking
 
 
 def silence(history: History) -> None:
-    """For ranks other than the first."""
+    """Reports nothing; for all ranks but rank 0."""
 
 
 def reporter(run: tracking.Run, model: ModelConfig) -> Callable[[History], None]:
-    """Sends the curve's new rows to MLflow at every validation, and warns of large regularisers."""
+    """A function for `Execution.on_validation`: sends the curve's new rows to MLflow, and warns of
+    regularisers that outweigh L_CE."""
     sent, warned = 0, set[str]()
 
     def report(history: History) -> None:
@@ -28,7 +29,7 @@ def reporter(run: tracking.Run, model: ModelConfig) -> Callable[[History], None]
 
 
 def _warn_of_regularizers(rows: list[dict[str, Any]], model: ModelConfig, warned: set[str]) -> None:
-    """Once a term: sums over clips grow with the episode, and can outweigh the task itself."""
+    """Warns once for each regulariser that exceeds L_CE; sums over clips grow with the episode."""
     for row in rows:
         ratios = regularizer_ratios(row, weights=model.weights)
         for name in [name for name, ratio in ratios.items() if ratio > 1 and name not in warned]:

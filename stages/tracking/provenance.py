@@ -1,6 +1,6 @@
-"""What a run was made of, as plain text: its parameters, the git commit, the hashes of its files.
+"""The provenance of a run as plain text: its parameters, the git commit, the hashes of its files.
 
-Nothing here talks to MLflow; stages.tracking.runs writes these down.
+Nothing here talks to MLflow; stages.tracking.runs sends these texts.
 """
 
 import json
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     import torch
 
 _INDEX = "index.parquet"
-_LONGEST = 6000  # characters of a parameter that MLflow takes
+_LONGEST = 6000  # MLflow's limit for the characters of a parameter
 
 
 def content_hash(path: Path) -> str:
-    """Names what a dep or an out holds; "absent" where there is nothing.
+    """A hash of the content of a dep or an out; "absent" if the path does not exist.
 
-    A file: its SHA-256. A folder: that of its index.parquet, which names every shard by its
-    fingerprint; of raw clips the names and sizes only (they may be terabytes); else of all files.
+    A file: its SHA-256. A folder with an index.parquet: the hash of this file, which names every
+    shard by its fingerprint. A folder of raw clips, which may have terabytes: a hash of names and
+    sizes. Another folder: a hash of all its files.
     """
     if path.is_file():
         return file_hash(path)
@@ -40,7 +41,7 @@ def content_hash(path: Path) -> str:
 
 
 def as_text(sections: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters under their dotted names; what is no string becomes JSON.
+    """Parameters under their dotted names; values other than strings become JSON.
 
     {"train": {"lr": 3e-05, "betas": [0.9, 0.999]}}
         -> {"train.lr": "3e-05", "train.betas": "[0.9, 0.999]"}
@@ -49,13 +50,13 @@ def as_text(sections: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_name(stage: str) -> str:
-    """The stage, and the DVC experiment that it ran in: `evaluate (brave-fox)`."""
+    """The name of the stage, with the DVC experiment if there is one: `evaluate (brave-fox)`."""
     experiment = os.environ.get("DVC_EXP_NAME")
     return f"{stage} ({experiment})" if experiment else stage
 
 
 def stage_tags(stage: str) -> dict[str, str]:
-    """Which stage, from which code, in which experiment, below which run (of a grid)."""
+    """MLflow tags: the stage, its code, the DVC experiment, and the parent run (of a grid)."""
     tags = {"dvc.stage": stage, "mlflow.source.name": f"stages/{stage}.py"} | _git_tags()
     experiment, parent = os.environ.get("DVC_EXP_NAME"), os.environ.get("CLIP_SPM_PARENT_RUN")
     tags |= {"dvc.experiment": experiment} if experiment else {}
@@ -63,11 +64,11 @@ def stage_tags(stage: str) -> dict[str, str]:
 
 
 def machine_tags(device: "torch.device", *, ranks: int) -> dict[str, str]:
-    """What alters the rounding of a result and is no parameter of it.
+    """MLflow tags: properties of the machine that change the rounding of a result.
 
     {"device": "cpu: AVX2", "ranks": "2", "threads": "1", "torch": "2.14.1+cpu"}
 
-    Device and threads are those of the first rank. A CPU's instruction set chooses its kernels.
+    Device and threads are rank 0's. A CPU's instruction set determines its kernels.
     """
     import torch
 
@@ -84,7 +85,8 @@ def machine_tags(device: "torch.device", *, ranks: int) -> dict[str, str]:
 
 
 def path_key(path: Path) -> str:
-    """A path as part of a tag's name: relative where it can be, with the characters allowed."""
+    """A path as part of an MLflow tag's name: relative if below the working directory, and with
+    "_" for characters that MLflow does not allow."""
     absolute, here = path.absolute(), Path.cwd()
     text = (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
     return "".join(letter if letter.isalnum() or letter in "_-. /" else "_" for letter in text)
@@ -98,14 +100,14 @@ def _text(value: Any) -> str:
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     if len(text) <= _LONGEST:
         return text
-    ending = f"… sha256:{value_hash(text)}"  # two values that differ stay different
+    ending = f"… sha256:{value_hash(text)}"  # different values stay different
     return text[: _LONGEST - len(ending)] + ending
 
 
 def _git_tags() -> dict[str, str]:
-    """The commit, and whether tracked files differ from it.
+    """MLflow tags: the commit, and whether tracked files differ from it.
 
-    What a repro itself writes (dvc.lock, data) does not count: it would make every run dirty.
+    dvc.lock and data do not count as differences, since every repro writes them.
     """
     here = Path.cwd()
     if repository(here) is None:

@@ -1,11 +1,11 @@
-"""The only code that talks to MLflow: one run for each stage that did work.
+"""Records each stage that does work as an MLflow run. No other code talks to MLflow.
 
     with tracking.stage_run("train", params={"train": section}, deps=[FRAMES], outs=[MODEL]) as run:
         run.log_metrics({"loss": 1.2})
 
-Tracking never decides the fate of a stage. A store that cannot be used is an InputError at the
-start, before long work; one that goes away later costs one warning, and the stage goes on.
-MLflow is imported by the first run, and not at all under `runtime.tracking: false`.
+A failure of the store never ends a stage that has begun to work. An unusable store is an InputError
+at the start; if the store fails later, the stage prints one warning and goes on. The first run
+imports MLflow; with `runtime.tracking: false` nothing does.
 """
 
 import logging
@@ -34,25 +34,25 @@ from stages.tracking.store import (
 _PROJECT = "clip-spm"
 _LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
 _UNTRACKED = (paths.INVENTORY, paths.WEIGHTS)
-"""The stage that writes them looks at the disk each time, and records nothing."""
+"""Outs of the stage `inventory`, which runs every time and has no MLflow run."""
 
 
 class Run:
-    """What a stage writes to. Without a client, or once the store has failed, it does nothing."""
+    """The MLflow run of a stage. It does nothing without a client, or once the store has failed."""
 
     def __init__(self, client: Any = None, *, run_id: str = "") -> None:
         self._client = client
         self.run_id = run_id
 
     def log_metrics(self, values: Mapping[str, float]) -> None:
-        """What a stage came to."""
+        """Logs the final metrics of the stage, as step 0."""
         self.log_history([{"step": 0, **values}])
 
     def log_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows as of train_curves.csv, each with its `step`; empty cells (None, "") are left out.
+        """Logs rows as in train_curves.csv, each with a `step`, without empty cells (None, "").
 
-        MLflow takes 1,000 numbers in one batch ten times as fast as one by one; its client cuts
-        longer ones up.
+        One batch of 1,000 numbers is ten times as fast as single calls; MLflow's client splits
+        longer batches.
         """
         if self._client is None:
             return
@@ -68,7 +68,7 @@ class Run:
         self._try(lambda client: client.log_batch(self.run_id, metrics=metrics))
 
     def log_params(self, values: Mapping[str, str]) -> None:
-        """Flat parameters, as provenance.as_text makes them."""
+        """Logs flat parameters, as provenance.as_text returns them."""
         if self._client is None:
             return
         from mlflow.entities import Param
@@ -77,7 +77,7 @@ class Run:
         self._try(lambda client: client.log_batch(self.run_id, params=parameters))
 
     def log_artifact(self, path: Path) -> None:
-        """A copy of a file or a folder."""
+        """Uploads a copy of a file or a folder."""
         log = "log_artifacts" if path.is_dir() else "log_artifact"
         self._try(lambda client: getattr(client, log)(self.run_id, str(path)))
 
@@ -85,7 +85,7 @@ class Run:
         self._try(lambda client: client.set_tag(self.run_id, name, value))
 
     def end(self, status: str) -> None:
-        """FINISHED, FAILED or KILLED."""
+        """Ends the run with the status FINISHED, FAILED or KILLED."""
         self._try(lambda client: client.set_terminated(self.run_id, status))
 
     def _try(self, call: Callable[[Any], Any]) -> None:
@@ -93,7 +93,7 @@ class Run:
             return
         try:
             call(self._client)
-        except Exception as error:  # whatever it is, it must not end hours of training
+        except Exception as error:  # no failure of the store may end hours of training
             self._client = None
             reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
             print(f"warning: no more is logged to MLflow in this stage: {reason}", file=sys.stderr)
@@ -109,11 +109,11 @@ def stage_run(
     tags: Mapping[str, str] | None = None,
     whole_chain: bool = False,
 ) -> Iterator[Run]:
-    """The MLflow run of `stage`, from its first line to its last; FAILED if an exception leaves it.
+    """The MLflow run of `stage`; it lasts as long as the block, and is FAILED after an exception.
 
-    `params` are the sections that the stage reads. `whole_chain` logs all sections instead, so
-    that one table relates any parameter to the result. `tags` are the stage's own. Raises
-    InputError for a store that does not answer.
+    params: the sections that the stage reads. whole_chain: log all sections instead, so that a
+    table relates any parameter to the result. tags: further tags of the stage. Raises InputError
+    for a store that does not answer.
     """
     runtime = params_file.load_runtime()
     if not runtime.tracking:
@@ -143,7 +143,7 @@ def stage_run(
 
 
 def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
-    """A client, and the id of the one run that holds the points of the grid; new at the first time.
+    """A client, and the id of the parent run of the grid's points, created if there is none.
 
     Raises InputError for a store that does not answer.
     """
@@ -188,7 +188,7 @@ def _client(uri: str) -> Any:
 
 
 def _experiment(document: Mapping[str, Any]) -> str:
-    """Named by the data set: accuracies in one table should be comparable."""
+    """The name of the MLflow experiment: the data set's, so that one table has comparable runs."""
     dataset = document.get("dataset")
     return str(dataset.get("name", _PROJECT)) if isinstance(dataset, dict) else _PROJECT
 
@@ -203,7 +203,8 @@ def _experiment_id(client: Any, name: str, *, uri: str) -> str:
 
 
 def _lineage(client: Any, contents: Mapping[Path, str]) -> dict[str, str]:
-    """Each dep's hash, and the run that wrote it: its id, or "from cache" where DVC restored it."""
+    """MLflow tags: each dep's hash, and the id of the run that wrote the dep ("from cache": DVC
+    restored it)."""
     tags = {}
     for path, content in contents.items():
         key = path_key(path)

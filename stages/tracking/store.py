@@ -1,4 +1,4 @@
-"""Where runs are recorded, and whether it answers. MLflow itself is not imported here."""
+"""Finds MLflow's store and checks that it answers, without importing MLflow."""
 
 import http.client
 import os
@@ -22,28 +22,29 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # MLflow's own limits would hold a stage up for many minutes when a server goes away
+    # with MLflow's own limits a stage would wait many minutes for a dead server
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_CHECK_SECONDS),
 }
 
 
 def tracking_uri(runtime: RuntimeConfig) -> str:
-    """Of MLflow's store: `runtime.tracking_uri`, else MLFLOW_TRACKING_URI, else our own sqlite."""
+    """The URI of MLflow's store: `runtime.tracking_uri`, else MLFLOW_TRACKING_URI, else SQLite in
+    the state folder."""
     default = f"sqlite:///{paths.state_dir() / 'mlflow.db'}"
     uri = runtime.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default
     return tracking_place(uri, root=project_of(Path.cwd()))
 
 
 def artifact_folder() -> Path:
-    """Where artifacts go when the store is a database. A server has its own place."""
+    """The folder for artifacts if the store is a database; a server has its own folder."""
     return paths.state_dir() / "mlartifacts"
 
 
 def prepare_environment() -> None:
-    """No telemetry, no patience with a server that is gone; what the user has set stays.
+    """Sets MLflow's variables: no telemetry, short timeouts. Variables that the user set stay.
 
-    A server on this machine is asked without a proxy, others as the environment says.
+    A server on this machine is reached without a proxy; for others the environment's proxy holds.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -51,9 +52,9 @@ def prepare_environment() -> None:
 
 
 def check_server(uri: str) -> None:
-    """Any answer will do; what MLflow itself does with a dead server takes minutes.
+    """Raises InputError for a server that does not answer, or a URI that names no store.
 
-    Raises InputError for a server that does not answer, and for what is the address of no store.
+    Any answer is accepted. MLflow itself would take minutes to notice a dead server.
     """
     scheme = urllib.parse.urlsplit(uri).scheme
     if scheme.split("+")[0] not in _SCHEMES:
@@ -70,9 +71,9 @@ def check_server(uri: str) -> None:
 
 @contextmanager
 def asking(uri: str) -> Iterator[None]:
-    """Raises InputError in place of whatever the store, or what stands in its place, leads to.
+    """Turns every exception of the block into InputError.
 
-    That may be a web page that is no MLflow, a database without rights or on a full disk, …
+    MLflow raises many kinds if the server is not MLflow, a database is not writable, a disk full …
     """
     try:
         with writing(paths.state_dir()) if uri.startswith("sqlite:") else nullcontext():
@@ -84,7 +85,7 @@ def asking(uri: str) -> Iterator[None]:
 
 
 def unusable(uri: str, reason: str) -> InputError:
-    """The error to raise at the start, with the ways on."""
+    """The error for an unusable store, with remedies."""
     return InputError(
         f"MLflow at {uri} cannot be used: {reason}\n"
         "Start it, or set runtime.tracking_uri in params.yaml (or MLFLOW_TRACKING_URI) to another "
