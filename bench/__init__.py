@@ -1,1 +1,1 @@
-"""Measurements side by side, in one session: ratios, since machines differ and are shared."""
+"""Benchmarks against references, interleaved in one run. Ratios hold on other machines too."""

@@ -1,6 +1,6 @@
-"""`make bench`: one table of everything that is compared with a reference.
+"""`make bench`: a table of all measurements that have a reference.
 
-python -m bench otam readers …    those parts alone: see PARTS
+python -m bench otam readers …    only the named parts: see PARTS
 
 Ratios of medians of interleaved runs, one thread; the same as JSON in data/bench/bench.json.
 Exit status 1 where a line misses its target.
@@ -23,7 +23,7 @@ PARTS = ("otam", "readers", "workers", "episodes", "evaluation", "startup")
 
 
 def main() -> int:
-    """0; 1 where a line misses its target."""
+    """Returns the exit status: 0, or 1 if a line misses its target."""
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("parts", nargs="*", default="all", choices=[*PARTS, "all"])
     asked = parser.parse_args().parts
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def row(line: Line) -> str:
-    """One row: what, times as fast, the target, seconds of both."""
+    """A row of the table: name, speed ratio, target, seconds of ours and of the reference."""
     target = "" if line.target is None else f"target {line.target:g}"
     mark = "missed" if is_missed(line) else ""
     return (

@@ -1,7 +1,7 @@
-"""Libraries called bare, as scripts do: frames of a video by their indices, with nothing checked.
+"""Baseline readers: each calls a library directly, as scripts do, and checks nothing.
 
-Each returns the number of frames that it counts, and the frames at `pick(that number)` in the
-video's size. One thread.
+Each reader counts the frames of a video, and returns their number and the frames at
+`pick(number)`, in the video's size, with one thread.
 """
 
 from collections.abc import Callable
@@ -48,8 +48,8 @@ def pyav_sequence(path: Path, pick: Pick) -> tuple[int, list[Frames]]:
 
 
 def pyav_seek(path: Path, pick: Pick) -> tuple[int, list[Frames]]:
-    """Lists the packets' times, then seeks to the keyframe before each frame, unless the decoder is
-    past it already; leaves out what is neither wanted nor referred to."""
+    """Lists the packets' times, then seeks to the keyframe before each wanted frame, unless the
+    decoder is past this keyframe; skips frames that are neither wanted nor referenced."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1

@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(0).integers(-15, 16, (64, 64), dtype=np.int16)
 
 
 def picture(number: int, *, width: int, height: int) -> np.ndarray:
-    """[H, W, 3] RGB; the grain moves, so that frames are predicted from one another."""
+    """The picture of frame `number`, [H, W, 3] RGB. Its grain moves, so that codecs predict it."""
     bits = (number >> (np.arange(width) * BITS // width)) & 1
     bars = np.where(bits[:, None], BRIGHT, DARK)[None]
     tiles = (height // 64 + 1, width // 64 + 1)
@@ -23,7 +23,7 @@ def picture(number: int, *, width: int, height: int) -> np.ndarray:
 
 
 def numbers(frames: np.ndarray) -> list[int]:
-    """What is burnt into [n, H, W, 3]."""
+    """The numbers in the pictures [n, H, W, 3]."""
     width = frames.shape[2]
     centres = (2 * np.arange(BITS) + 1) * width // (2 * BITS)
     columns = np.stack([frames[:, :, centres + shift] for shift in (-1, 0, 1)])
@@ -47,11 +47,11 @@ def write_clip(
     pixel_aspect: Fraction | None = None,
     matrix: tuple[int, int, int, int] | None = None,
 ) -> Path:
-    """A clip of width × height `size` whose frames have the numbers from `first` on.
+    """A clip of width × height `size` whose frames show the numbers from `first` on.
 
-    A keyframe comes every `gop` frames, B-frames where the codec has them (None: the encoder's
-    default). 20 frames a second, or frame k is on show from `milliseconds(k)` on. To be shown with
-    pixels of `pixel_aspect`, and with (x, y) at (a·x + c·y, b·x + d·y): `matrix` (a, b, c, d).
+    `gop`: frames between keyframes, with B-frames if the codec has them (None: the encoder's
+    default). `milliseconds(k)`: when frame k begins; else 20 frames a second. `pixel_aspect`: shown
+    width / height of a pixel. `matrix` (a, b, c, d): shows (x, y) at (a·x + c·y, b·x + d·y).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", container_options={"fflags": "+bitexact"}) as container:
@@ -82,7 +82,7 @@ def write_clip(
 
 
 def write_audio(path: Path, *, cover: bool = False) -> Path:
-    """Sound without a picture, or with the cover of the record, which is a stream of one frame."""
+    """A sound file, without video, or with a `cover` picture, a video stream of one frame."""
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=44100)
         if cover:

@@ -1,4 +1,4 @@
-"""The kinds of clips that a data set may hold, each with the numbers that its frames show."""
+"""A sample of each kind of clip in data sets, with the numbers that its frames show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ X265 = "log-level=none"
 MPEG4 = {"flags": "+bitexact"}
 MJPEG = {"codec": "mjpeg", "b_frames": None, "pix_fmt": "yuvj420p"}
 CLUSTER = bytes.fromhex("1f43b675")
-"""How the next part of a webm begins."""
+"""The first bytes of each part (cluster) of a webm."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Sample:
     name: str
     """The file's name."""
     make: Callable[[Path], Path]
-    """Writes it."""
+    """Writes the file at a path, and returns the path."""
     numbers: tuple[int, ...] = tuple(range(40))
-    """Burnt into its frames, in the order of presentation; none where it must be refused."""
+    """The numbers that the frames show, in order of presentation; empty: readers must refuse it."""
 
 
 def _remade(path: Path, *, change: Callable, **how) -> Path:
@@ -87,12 +87,12 @@ def _cut(path: Path) -> Path:
 
 
 def _uneven(number: int) -> int:
-    """Milliseconds of a variable frame rate: 5 to 90 between frames."""
+    """The time of frame `number` in milliseconds, at a variable rate: 5 to 90 between frames."""
     return 40 * number + number * number % 35
 
 
 def _mirrored(number: int) -> int:
-    """What the bars say upside down."""
+    """The number that the bars of `number` show upside down."""
     return int(f"{number:0{BITS}b}"[::-1], 2)
 
 

@@ -1,11 +1,11 @@
-"""What each benchmark takes before a paper's number comes out: python -m bench.costs
+"""Estimates the resources to reproduce the paper's number on each benchmark: python -m bench.costs
 
-disk      clips × bytes a clip: raw by arithmetic, JPEG as a share of it (bench.storage)
-decoding  clips × CPU time of read_clip, measured here on made-up files of the benchmark's codec,
+disk      clips × bytes a clip: raw computed, JPEG as a share of raw (bench.storage)
+decoding  clips × CPU time of read_clip, measured here on synthetic files of the benchmark's codec,
           size and length
-GPU       floating-point operations of the visual tower (counted by torch) × frames: three times
-          over in training, once at validation and test; divided by what an A100 may sustain.
-          Computed, not measured; the head and the text tower are left out
+GPU       floating-point operations of the visual tower (counted by torch) × frames: × 3 in
+          training, × 1 in validation and test; divided by the assumed rate of an A100. Computed,
+          not measured, without the head and the text tower
 """
 
 import statistics
@@ -31,16 +31,16 @@ from spm.video.reading import read_clip
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 JPEG_SHARE = 0.12
-"""Of raw, at quality 95: between the two real videos that bench.storage was run on."""
+"""JPEG's share of the raw bytes at quality 95, between the shares of two real videos."""
 SUSTAINED = {"float32": 14e12, "bfloat16": 80e12}
-"""Operations a second of an A100, assumed: 70 % of its peak without and 26 % with tensor cores."""
+"""Assumed operations a second of an A100: 70 % of the peak (float32), 26 % (tensor cores)."""
 CASES = [(backbone, shot) for backbone in BACKBONES for shot in (1, 5)]
 
 _READS = 5
 
 
 class Files(NamedTuple):
-    """What a benchmark's files are like, roughly."""
+    """Typical properties of a benchmark's files."""
 
     codec: str
     extension: str
@@ -62,7 +62,7 @@ class Cost(NamedTuple):
     clips: int
     raw_bytes: float
     decode_seconds: float
-    """CPU seconds of all clips."""
+    """CPU seconds to decode all clips."""
     operations: dict[tuple[str, int], float]
     """(backbone, shot) -> floating-point operations of training, validation and test."""
 
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def cost_of(name: str, *, episodes: Mapping[tuple[str, int], EpisodeCost]) -> Cost:
-    """`episodes`: what an episode costs, of each of the cases that are wanted."""
+    """The cost of benchmark `name`. episodes: (backbone, shot) -> the cost of an episode."""
     benchmark, files = load_benchmark(name), FILES[name]
     counts = benchmark.counts(benchmark.variants[0])
     splits = {split: sum(classes.values()) for split, classes in counts.items()}
@@ -101,7 +101,7 @@ def cost_of(name: str, *, episodes: Mapping[tuple[str, int], EpisodeCost]) -> Co
 
 
 def episode_of(backbone: str, shot: int) -> EpisodeCost:
-    """Of training, in the sizes that every benchmark's preset has."""
+    """The cost of a training episode, in the sizes of the benchmarks' presets."""
     values = benchmark_preset("hmdb51", shot=shot, backbone=backbone)
     way, query = values["episode.way"], values["episode.query"]
     episode = Episode(way, shot, query, values["frames.num_segments"])
@@ -109,9 +109,10 @@ def episode_of(backbone: str, shot: int) -> EpisodeCost:
 
 
 def operations_of(values: dict[str, Any], *, splits: dict[str, int], episode: EpisodeCost) -> float:
-    """Of a whole training, its validations and the test: each clip of the split encoded once.
+    """Floating-point operations of a whole training, its validations and the test.
 
-    A forward pass is a third of the tower's part in an episode.
+    Validation and test encode each clip of the split once. A forward pass takes a third of the
+    tower's operations in an episode.
     """
     clips = values["episode.way"] * (values["episode.shot"] + values["episode.query"])
     validations = -(-values["train.episodes"] // values["train.validate_every"])
@@ -136,7 +137,7 @@ def decode_seconds(files: Files, *, values: dict[str, Any]) -> float:
 
 
 def _write_clip(path: Path, files: Files) -> Path:
-    """A camera that moves over a made-up landscape, with a little noise."""
+    """Writes a clip of a camera that moves over a synthetic landscape, with a little noise."""
     import av
 
     rng = np.random.default_rng(0)
@@ -157,7 +158,7 @@ def _write_clip(path: Path, files: Files) -> Path:
 
 
 def _landscape(rng: np.random.Generator, *, height: int, width: int) -> np.ndarray:
-    """[height, width, 3]: noise of every size, the larger the stronger."""
+    """[height, width, 3]: noise at all scales, stronger at larger scales."""
     from PIL import Image
 
     total = np.zeros((height, width, 3))

@@ -1,7 +1,7 @@
-"""What a training episode takes, counted and not measured: operations, and activations kept.
+"""Counts the operations and the stored activations of a training episode, without running it.
 
-torch's fake tensors go through the forward and backward pass without a value in them: seconds and
-no memory, for any size of model, on a machine that could not train it.
+torch's fake tensors pass through forward and backward without values. The count takes seconds and
+no memory for a model of any size, also on a machine that could not train it.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,14 @@ from spm.training.loop import episode_losses
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one training episode."""
+    """The cost of one training episode."""
 
     tower_flops: int
-    """The visual tower's, forward and backward; a multiplication with its addition is two."""
+    """Operations of the visual tower, forward and backward; a multiply-add counts as two."""
     head_flops: int
-    """All the rest's."""
+    """Operations of everything else."""
     kept_bytes: int
-    """What the forward pass keeps for the backward pass, weights aside."""
+    """Bytes that the forward pass stores for the backward pass, without the weights."""
 
     @property
     def flops(self) -> int:
@@ -37,7 +37,7 @@ class Cost:
 
 
 def cost(build: Callable[[], FewShotModel], episode: Episode) -> Cost:
-    """Of the model that `build` makes."""
+    """The cost of an episode of the model that `build` returns."""
     with FakeTensorMode():
         model, kept = build().train(), _Kept()
         pixels, text = episode.pixels(model.image_size), torch.zeros(episode.way, model.channels)
@@ -62,7 +62,7 @@ def cost(build: Callable[[], FewShotModel], episode: Episode) -> Cost:
 
 
 def kept_with_checkpointing(build: Callable[[], FewShotModel], episode: Episode) -> int:
-    """Kept bytes under activation checkpointing; the backward pass adds those of one block."""
+    """`Cost.kept_bytes` with activation checkpointing; the backward pass adds one block's bytes."""
     with FakeTensorMode():
         model, kept = build().train(), _Kept()
         for block in blocks(model.backbone.visual):
@@ -75,7 +75,7 @@ def kept_with_checkpointing(build: Callable[[], FewShotModel], episode: Episode)
 
 
 def _counter() -> FlopCounterMode:
-    """Attention on the CPU as torch counts it on GPUs, and no operation that is repeated."""
+    """A counter that counts CPU attention like GPU attention, and no recomputed operation."""
     forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     formulas = {
@@ -90,7 +90,7 @@ def _as_it_is(tensor: Tensor) -> Tensor:
 
 
 class _Kept:
-    """Memory, each piece once."""
+    """Collects the storages of stored tensors, each once."""
 
     def __init__(self) -> None:
         self._storages: dict[int, torch.UntypedStorage] = {}
@@ -104,6 +104,6 @@ class _Kept:
         self.note(inputs[0])
 
     def bytes(self, model: FewShotModel) -> int:
-        """Without the model's own."""
+        """The bytes of all storages but the model's own."""
         weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
         return sum(each.nbytes() for key, each in self._storages.items() if key not in weights)

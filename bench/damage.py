@@ -1,10 +1,9 @@
-"""Damaged files against the isolated reader: python -m bench.damage 10000 --seed 0
+"""Tests the isolated reader on damaged files: python -m bench.damage 10000 --seed 0
 
-Good clips of every container and codec (bench.catalogue), whose frames carry their number, are
-damaged at random (bench.harm) and read as the stage `frames` does. A table says what became of
-them, by container and kind of damage. None may end the run; how many were accepted with frames or
-pictures that are not the clip's, the table says too. The damage of a seed is
-the same in each run; some encoders write other bytes each time.
+Good clips of every container and codec (bench.catalogue), whose frames show their number, are
+damaged at random (bench.harm) and read as in the stage `frames`. A table counts the outcomes by
+container and kind of damage, with the clips that were accepted with wrong frames. No file may end
+the run. A seed always gives the same damage, but some encoders write different bytes each time.
 """
 
 import argparse
@@ -54,7 +53,7 @@ FAILED = (CRASHED, OUT_OF_TIME, OUT_OF_MEMORY)
 ENDED = "ended the run"
 OUTCOMES = (*RIGHT, *WRONG, *REFUSED, *FAILED, ENDED)
 _WORDS = {"the decoder": CRASHED, "the reader failed": CRASHED, "no ": NOTHING, "an image": NOTHING}
-"""How a reason begins that does not begin with its outcome."""
+"""The beginning of a reason -> the outcome, for reasons that do not begin with the outcome."""
 
 
 class Outcome(NamedTuple):
@@ -65,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 def main() -> int:
-    """0; 1 where a file would have ended a run."""
+    """Returns the exit status: 0, or 1 if a file would have ended a run."""
     parser = argparse.ArgumentParser(prog="python -m bench.damage", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("variants", type=int, metavar="N", help="number of damaged files")
@@ -89,7 +88,8 @@ def campaign(
     reader: Reader = "auto",
     samples: Sequence[Sample] = GOOD,
 ) -> Iterator[Outcome]:
-    """Clips and kinds of damage take turns. What the reader refuses undamaged is left out."""
+    """Yields outcomes, cycling through clips and kinds of damage. Clips that the reader refuses
+    undamaged are left out."""
     isolated = IsolatedReader(LIMITS)
     read = partial(isolated.read, frames=FRAMES.model_copy(update={"reader": reader}))
     try:
@@ -107,7 +107,7 @@ def campaign(
 
 
 def _make(folder: Path, sample: Sample, *, read: Read) -> tuple[Path, Clip] | None:
-    """A good file and what is read of it; None where the reader refuses it."""
+    """A good file, and the clip that the reader returns for it; None if the reader refuses it."""
     path = sample.make(folder / sample.name)
     try:
         clip = read(path)
@@ -123,7 +123,7 @@ def _result(path: Path, *, read: Read, expected: Clip) -> str:
         return _accepted(read(path), expected=expected)
     except DataError as error:
         return _refused(str(error))
-    except Exception as error:  # whatever it is, the stage would end with it
+    except Exception as error:  # any exception would end the stage
         print(f"{path}: {type(error).__name__}: {error}", file=sys.stderr)
         return ENDED
 
@@ -143,7 +143,7 @@ def _accepted(clip: Clip, *, expected: Clip) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown: a row for each container, each kind of damage, and all pairs of them."""
+    """A Markdown table: rows for each container, each kind of damage, and each pair of them."""
     shown = [result for result in OUTCOMES if any(each.result == result for each in outcomes)]
     counts: dict[tuple[str, str], Counter[str]] = {}
     for container, damage, result in outcomes:

@@ -1,4 +1,4 @@
-"""A training episode of any size, and the two halves of what a model does with it."""
+"""A training episode of any size, and the loss and timed steps of a model's head on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from spm.model.model import FewShotModel
 
 @dataclass(frozen=True)
 class Episode:
-    """Its sizes."""
+    """The sizes of an episode."""
 
     way: int
     shot: int
@@ -26,7 +26,7 @@ class Episode:
         return self.way * (self.shot + self.query)
 
     def pixels(self, size: int) -> EpisodePixels:
-        """Grey frames; the labels are real."""
+        """An episode of grey frames with real labels."""
         classes = torch.arange(self.way)
         return EpisodePixels(
             torch.full((self.clips, self.frames, size, size, 3), 128, dtype=torch.uint8),
@@ -37,7 +37,7 @@ class Episode:
 
 
 def head_loss(model: FewShotModel, features: Tensor, drawn: EpisodePixels, text: Tensor) -> Tensor:
-    """From features [S + Q, T, C] of the episode's clips and text [N, C]."""
+    """The training loss from features [S + Q, T, C] of the episode's clips and text [N, C]."""
     num_support = len(drawn.support_labels)
     episode = EpisodeFeatures(
         features[:num_support],
@@ -50,7 +50,7 @@ def head_loss(model: FewShotModel, features: Tensor, drawn: EpisodePixels, text:
 
 
 def head_steps(model: FewShotModel, episode: Episode) -> dict[str, Callable[[], Any]]:
-    """The head on random features, each with what comes before it: logits, losses, backward."""
+    """Functions to time on random features: logits; losses; losses and their backward pass."""
     drawn = episode.pixels(1)
     features = torch.randn(episode.clips, episode.frames, model.channels, requires_grad=True)
     text, num_support = torch.randn(episode.way, model.channels), len(drawn.support_labels)

@@ -1,4 +1,4 @@
-"""Reading training episodes: our store and loader against a folder of JPEG files and PIL."""
+"""Benchmarks reading training episodes: our store and loader against JPEG files read by PIL."""
 
 import tempfile
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from spm.video.clip import Clip
 _CLASSES, _CLIPS_PER_CLASS = 6, 10
 _FRAMES, _HEIGHT, _WIDTH, _CROP = 8, 256, 340, 224
 _WAY, _SHOT, _QUERY = 5, 5, 4  # 45 clips
-_PER_ROUND = 12  # of which two may be ready when the clock starts
+_PER_ROUND = 12  # episodes; two of them may be ready when the clock starts
 _TARGETS: dict[Storage, float] = {"jpeg": 2.3, "raw": 8.0}
 
 
 def lines() -> Iterator[Line]:
-    """Seconds an episode of 45 clips × 8 frames, read ahead by one worker process."""
+    """Lines with the seconds of an episode of 45 clips × 8 frames, read ahead by one worker."""
     with tempfile.TemporaryDirectory() as folder:
         clips = _clips()
         theirs = _JpegFolder(_write_folder(Path(folder) / "jpeg_files", clips), _sampler())
@@ -49,7 +49,7 @@ def lines() -> Iterator[Line]:
 
 
 def training_episodes(folder: Path, *, shot: int) -> TrainingEpisodes:
-    """From a store of JPEG files that is written to `folder`."""
+    """Training episodes from a frame store with JPEG storage, written to `folder`."""
     return _ours(folder, _clips(), storage="jpeg", shot=shot)
 
 
@@ -61,7 +61,7 @@ def _ours(
 
 
 class _JpegFolder(Dataset[np.ndarray]):
-    """One file a frame, 4:4:4, quality 95, as peers keep them."""
+    """The reference: a JPEG file for each frame, 4:4:4, quality 95, as public code stores them."""
 
     def __init__(self, folder: Path, sampler: EpisodeSampler) -> None:
         self.folder, self.sampler = folder, sampler
@@ -103,7 +103,7 @@ def _clips() -> list[np.ndarray]:
 
 
 def _clip(number: int) -> np.ndarray:
-    """Smooth pictures with some detail and noise: JPEG files of about 60 kB, as of real video."""
+    """Smooth frames with detail and noise, whose JPEG files have 60 kB as those of real video."""
     rng = np.random.default_rng(number)
     coarse = rng.integers(0, 256, size=(12, 16, 3), dtype=np.uint8)
     size = (_WIDTH + _FRAMES, _HEIGHT)

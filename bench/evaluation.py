@@ -1,9 +1,10 @@
-"""Evaluating on clips that were encoded once, against encoding the clips of every episode.
+"""Benchmarks evaluation: encoding each clip once, against encoding the clips of every episode.
 
-The peers' way: an episode at a time, all of its clips through the visual tower, OTAM cell by cell.
-Both sides are measured on a few episodes and clips, and added up for the whole of a test.
+The reference, as public code does it, runs one episode at a time: all its clips through the visual
+tower, then OTAM cell by cell. Both are measured on a few episodes and clips, and extrapolated to a
+whole test.
 
-python -m bench.evaluation    episodes a second, and their share of this machine's rate of GEMM
+python -m bench.evaluation    episodes a second, and their share of this machine's GEMM rate
 """
 
 from collections.abc import Callable, Iterator
@@ -29,13 +30,13 @@ _LABELS = torch.arange(WAY).repeat_interleave(_SHOT)
 
 
 def lines() -> Iterator[Line]:
-    """Seconds of 10,000 episodes, one thread."""
+    """Lines with the seconds of 10,000 episodes, one thread."""
     yield _line("motion", build(), clips=MOTION_CLIPS)
     yield _line("HMDB51, ViT-B/16", build("ViT-B-16-quickgelu"), clips=HMDB51_CLIPS)
 
 
 def rates() -> Iterator[dict[str, Any]]:
-    """How near the head comes to what one thread can multiply here."""
+    """Rows with the head's operations a second, and their share of one thread's GEMM rate."""
     square = torch.randn(2048, 2048)
     for name in (None, *BACKBONES.values()):
         model = build(name)
@@ -78,7 +79,7 @@ def _line(name: str, model: FewShotModel, *, clips: int) -> Line:
 
 
 def _our_episodes(model: FewShotModel) -> Callable[[], object]:
-    """The head of `_BATCH` episodes."""
+    """A function to time: the head of `_BATCH` episodes."""
     pool = features(60, channels=model.channels)
     tables = model.method.prepare(pool, pool[:, 0])
     assert tables is not None
@@ -98,7 +99,7 @@ def _our_episodes(model: FewShotModel) -> Callable[[], object]:
 
 
 def _their_episode(model: FewShotModel) -> Callable[[], object]:
-    """The head of one episode, from its features."""
+    """A function to time: the reference's head of one episode, from its features."""
     support = features(WAY * _SHOT, channels=model.channels)
     query = features(WAY * QUERY, channels=model.channels)
     text = support[:WAY, 0]

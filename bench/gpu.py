@@ -1,10 +1,10 @@
-"""What a GPU makes of it: `python -m bench.gpu`, under 8 minutes on an A100 or better.
+"""Benchmarks training and evaluation on a GPU: `python -m bench.gpu`, 8 minutes at most on an A100.
 
-Needs spm/ alone: random weights, random pixels, no data set. 5-way, 4 queries a class, T = 8. For
-both backbones, 1-shot and 5-shot, through the training loop itself: episodes/s, the share of the
-GPU's own bf16 matrix rate that the model's operations make (recomputed ones count as none), the
-share of time outside the visual tower, peak memory; and how long 10,000 evaluation episodes take on
-encoded clips. The same goes to data/bench/gpu.json. `--toy` is a check of this file, on any device.
+Needs only spm/: random weights, random pixels, no data set. 5-way, 4 queries a class, T = 8. For
+both backbones, 1-shot and 5-shot, the training loop gives episodes/s, the share of the GPU's
+measured bf16 matrix rate (without recomputed operations), the share of time outside the visual
+tower, and peak memory; then the time of 10,000 evaluation episodes on encoded clips. Also writes
+data/bench/gpu.json. `--toy` tests this file on any device.
 """
 
 import argparse
@@ -38,7 +38,7 @@ JSON = Path("data/bench/gpu.json")
 
 
 def cases(*, toy: bool) -> Iterator[Case]:
-    """1-shot and 5-shot; 1-shot also with four together, 5-shot also without kept activations."""
+    """1-shot and 5-shot; also 1-shot with four episodes together, and 5-shot with checkpointing."""
     if toy:
         one = Case("conv", None, shot=1)
         yield from (one, replace(one, together=4))
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(
     case: Case, device: torch.device, sizes: Sizes, *, rate: float, compile: bool
 ) -> dict[str, Any]:
-    """A row of the table; without figures where the device has too little memory."""
+    """A row of the table; without numbers if the device has too little memory."""
     what = {
         "backbone": case.name,
         "shot": case.shot,
@@ -102,7 +102,7 @@ def row(values: dict[str, Any]) -> str:
 
 
 def matrix_rate(device: torch.device, sizes: Sizes) -> float:
-    """FLOP/s of bf16 matrix products on this device."""
+    """The measured FLOP/s of bf16 matrix products on this device."""
     a, b = (torch.randn(sizes.matrix, sizes.matrix, device=device).bfloat16() for _ in range(2))
     seconds = seconds_of(lambda: a @ b, device, repeats=20)
     return 2 * sizes.matrix**3 / seconds

@@ -1,4 +1,4 @@
-"""The measurements behind bench.gpu, for one backbone and one kind of episode."""
+"""The measurements of bench.gpu, for one backbone and one kind of episode."""
 
 import time
 from collections.abc import Callable
@@ -26,12 +26,12 @@ _CLASSES = 10
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """The sizes of the measurements."""
 
     steps: int = 3
     """Optimizer steps of 8 episodes, after one to warm up."""
     evaluated: int = 2000
-    """Episodes; their time is scaled to 10,000."""
+    """Evaluation episodes; their time is scaled to 10,000 episodes."""
     evaluation_batch: int = 50
     matrix: int = 8192
 
@@ -56,7 +56,7 @@ class Case:
 
 
 def training_seconds(model: FewShotModel, case: Case, sizes: Sizes, *, compile: bool) -> float:
-    """Seconds an episode, in spm.training.loop.train: between the first validation and the last."""
+    """Seconds an episode in spm.training.loop.train, between the first and last validation."""
     device = next(model.parameters()).device
     seen: list[float] = []
 
@@ -84,7 +84,7 @@ def training_seconds(model: FewShotModel, case: Case, sizes: Sizes, *, compile: 
 
 
 def tower_seconds(model: FewShotModel, case: Case, device: torch.device) -> float:
-    """Seconds an episode of the visual tower alone, forward and backward."""
+    """Seconds an episode in the visual tower, forward and backward."""
     pixels = EpisodePixels.stack([case.episode.pixels(model.image_size)] * case.together)
     on_device = pixels.to(device).pixels
     model.train()
@@ -97,7 +97,7 @@ def evaluation_seconds(
 ) -> float:
     """Seconds of `episodes` on encoded clips of ten classes, as stages.evaluate runs them.
 
-    129 clips a class are as many as HMDB51's test split has.
+    129 clips a class, as in HMDB51's test split.
     """
     numbers = np.arange(_CLASSES * clips_per_class)
     classes = {f"class{n}": part for n, part in enumerate(np.split(numbers, _CLASSES))}
@@ -124,7 +124,7 @@ def evaluation_seconds(
 
 
 class _SameEpisode(Dataset[EpisodePixels]):
-    """As read from a store, without its cost: readers work beside the GPU (bench.episodes)."""
+    """Returns the same episode at no cost. Real loaders read beside the GPU (bench.episodes)."""
 
     def __init__(self, episode: EpisodePixels) -> None:
         self.episode, self.shape = episode, tuple(episode.pixels.shape)

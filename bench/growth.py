@@ -1,7 +1,7 @@
-"""What grows with a data set, and whether it grows too fast: python -m bench.growth
+"""Measures costs that grow with the data set, against targets: python -m bench.growth
 
-Simulates a million clips in a thousand classes and a folder of 80,000 small files, prints what they
-cost, and exits with 1 where a target is missed. Takes some minutes and 1 GB of temporary files.
+Simulates a million clips in a thousand classes and a folder of 80,000 small files, prints their
+costs, and exits with 1 if a target is missed. Takes some minutes and 1 GB of temporary files.
 """
 
 import json
@@ -37,7 +37,7 @@ class Figure(NamedTuple):
     value: float
     unit: str
     target: float | None = None
-    """The value must be below; None: printed for information."""
+    """The upper limit of the value; None: no limit."""
 
     @property
     def missed(self) -> bool:
@@ -66,7 +66,7 @@ def measure(folder: Path, *, num_clips: int, num_files: int) -> Iterator[Figure]
 
 
 def loading(folder: Path, *, num_clips: int) -> Iterator[Figure]:
-    """What every training and evaluation pays."""
+    """The costs of loading the store, which every training and evaluation has."""
     num_classes = max(10, num_clips // 1000)
     simulated.write_index(folder / INDEX, num_clips=num_clips, num_classes=num_classes)
     command = [sys.executable, "-m", "bench.loading", str(folder)]
@@ -80,7 +80,7 @@ def loading(folder: Path, *, num_clips: int) -> Iterator[Figure]:
 
 
 def between(folder: Path, *, num_clips: int) -> Iterator[Figure]:
-    """What the stages from `inventory` to `frames` do besides scanning and decoding: CPU time."""
+    """CPU time of the stages `inventory` to `frames` besides scanning and decoding."""
     table = simulated.manifest(num_clips=num_clips, num_classes=max(10, num_clips // 1000))
     params = read_yaml(ROOT / "params.yaml")
     dataset = validate(DatasetConfig, params["dataset"] | {"split": _DRAWN}, name="dataset")

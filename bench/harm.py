@@ -1,6 +1,6 @@
-"""Kinds of damage that files come to: what a download, a disk, a cable or an editor does to them.
+"""Kinds of damage to files, as by an interrupted download, a disk, a cable or an editor.
 
-Each takes a file's bytes and a generator of random numbers, and returns other bytes.
+Each function takes a file's bytes and a random generator, and returns damaged bytes.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,9 @@ import numpy as np
 
 Harm = Callable[[bytes, np.random.Generator], bytes]
 _TABLES = 0.05
-"""Share of a file at either end, where containers keep their tables."""
+"""Share of the file at each end that holds the container's tables."""
 _HOLE, _NOISE, _PIECE = 512, 64, 2000
-"""Bytes."""
+"""Sizes in bytes."""
 
 
 def cut_off(data: bytes, rng: np.random.Generator) -> bytes:
@@ -19,19 +19,19 @@ def cut_off(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def flip_in_tables(data: bytes, rng: np.random.Generator) -> bytes:
-    """1 to 63 bits, few more often than many, in the first and the last part of the file."""
+    """Flips 1 to 63 bits (small numbers are more frequent) in the file's first and last part."""
     edge = max(1, int(len(data) * _TABLES))
     return _flipped(data, rng.integers(-edge, edge, _few(rng)), rng)
 
 
 def flip_in_pictures(data: bytes, rng: np.random.Generator) -> bytes:
-    """As many between these."""
+    """Flips 1 to 63 bits between the file's first and last part."""
     edge = int(len(data) * _TABLES)
     return _flipped(data, rng.integers(edge, len(data) - edge, _few(rng)), rng)
 
 
 def make_hole(data: bytes, rng: np.random.Generator) -> bytes:
-    """A block of zeros, as a download that was interrupted leaves it."""
+    """Overwrites a block with zeros, as an interrupted download leaves it."""
     at = rng.integers(0, max(1, len(data) - _HOLE))
     return _unlike(data, data[:at] + bytes(len(data[at : at + _HOLE])) + data[at + _HOLE :], rng)
 
@@ -43,13 +43,13 @@ def add_noise(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def lose_piece(data: bytes, rng: np.random.Generator) -> bytes:
-    """What follows moves up."""
+    """Removes a piece; the rest of the file moves forward."""
     at, size = rng.integers(0, len(data) - 1), rng.integers(1, _PIECE)
     return data[:at] + data[at + size :]
 
 
 def repeat_piece(data: bytes, rng: np.random.Generator) -> bytes:
-    """What follows moves down."""
+    """Repeats a piece; the rest of the file moves back."""
     at, size = rng.integers(0, len(data) - 1), rng.integers(1, _PIECE)
     return data[: at + size] + data[at:]
 
@@ -77,5 +77,5 @@ def _flipped(data: bytes, places: np.ndarray, rng: np.random.Generator) -> bytes
 
 
 def _unlike(data: bytes, changed: bytes, rng: np.random.Generator) -> bytes:
-    """`changed`, or a bit flipped where the hole lies on zeros."""
+    """`changed`; if it equals `data` (a hole on zeros), `data` with a bit flipped."""
     return changed if changed != data else _flipped(data, rng.integers(0, len(data), 1), rng)

@@ -1,4 +1,4 @@
-"""`dvc repro` with nothing to do, on a data set of many small files."""
+"""Measures `dvc repro` with no stage to rerun, on a data set of many small files."""
 
 import os
 import resource
@@ -21,13 +21,13 @@ _REPEATS = 3
 class Seconds(NamedTuple):
     wall: float
     cpu: float
-    """Of all processes: on a busy machine it tells what the wall clock does not."""
+    """CPU seconds of all processes, which do not depend on the load of the machine."""
 
 
 def idle_repro(folder: Path, *, num_files: int) -> Seconds:
-    """The median of three runs, in a copy of the project that is made below `folder`.
+    """The median of three runs, in a copy of the project made below `folder`.
 
-    What the stages behind `manifest` would have written is stood in for: nothing reads it.
+    The outs of the stages after `manifest` are placeholders, since no stage reads them.
     """
     write_small_files(folder / "sets/many", num_files=num_files, num_classes=100)
     project = _project(folder)

@@ -1,4 +1,4 @@
-"""One round of `python -m bench.kills`: what is killed, and what has to be true afterwards."""
+"""One round of `python -m bench.kills`: kills a run, resumes it, and checks the result."""
 
 import hashlib
 import random
@@ -17,35 +17,35 @@ from pipeline.machine.git_and_dvc import dvc_command
 from spm.base.yaml_file import read_yaml
 
 TARGETS = ("all", "first", "descendant")
-"""All processes of the run; the one that was started, alone; a random one of the others."""
+"""Whom to kill: all processes of the run; only its first process; a random descendant of it."""
 _WRITING_SECONDS = 0.3
 _END_SECONDS = 30
-_SHARE = 0.9  # of the seconds of a whole run: later, most runs have ended
+_SHARE = 0.9  # latest moment, as a share of a whole run's seconds: later, most runs have ended
 _RUNS_ALREADY = "already runs, in process"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is run: a stage by itself, a stage by DVC, or the whole pipeline."""
+    """The command to run: a stage directly, a stage by DVC, or the whole pipeline."""
 
     name: str
     command: tuple[str, ...]
     stage: str | None = None
-    """None: all of them."""
+    """The stage to run; None: all stages."""
     targets: tuple[str, ...] = TARGETS
     parameters: dict[str, Any] = field(default_factory=dict)
     share: int = 1
-    """Of the rounds."""
+    """The job's weight when a round draws its job."""
 
 
 @dataclass(frozen=True)
 class Kill:
     writes: int
-    """After so many changes seen below data and .state; 0: at `moment`, whatever is written."""
+    """Kill after this number of changes below data and .state; 0: at `moment`, without counting."""
     moment: float
-    """A share of the run's seconds, or, after a write, of _WRITING_SECONDS."""
+    """When to kill: a share of the run's seconds; after a change, a share of _WRITING_SECONDS."""
     choice: float
-    """Which descendant, as a share of their number."""
+    """Which descendant to kill, as a share of their number."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Whole:
-    """A job's run without a kill."""
+    """The run of a job without a kill."""
 
     seconds: float
     hashes: dict[str, str]
@@ -68,7 +68,7 @@ class Whole:
 @dataclass
 class Outcome:
     hits: int = 0
-    """Kills that met a process; the run may have ended before."""
+    """Number of kills that hit a process; a run may end before its kill."""
     faults: list[str] = field(default_factory=list)
     seconds: float = 0
 
@@ -103,7 +103,7 @@ JOBS = [
 
 
 def draw(number: int, *, seed: int, jobs: Sequence[Job] = JOBS) -> Round:
-    """The same round for the same seed and number."""
+    """Round `number`, drawn from `seed`; the same arguments give the same round."""
     rng = random.Random(f"{seed}, {number}")
     (job,) = rng.choices(jobs, [each.share for each in jobs])
     kills = [
@@ -114,7 +114,7 @@ def draw(number: int, *, seed: int, jobs: Sequence[Job] = JOBS) -> Round:
 
 
 class Campaign:
-    """Plays rounds on copies of `reference`, a project that ran whole, below `folder`."""
+    """Runs rounds below `folder`, on copies of `reference`, a project that ran without a kill."""
 
     def __init__(self, folder: Path, *, reference: SmallProject) -> None:
         self._folder, self._reference = folder, reference
@@ -122,19 +122,19 @@ class Campaign:
 
     @classmethod
     def prepared(cls, folder: Path) -> "Campaign":
-        """With a reference of its own, which is run here."""
+        """Makes and runs a reference project in `folder`."""
         reference = SmallProject.create(folder / "reference")
         reference.repro()
         return cls(folder, reference=reference)
 
     def close(self) -> None:
-        """Removes what no fault needs."""
+        """Removes the folders, except those of rounds with a fault."""
         self._reference.remove(self._reference.folder)
         if not any(self._folder.iterdir()):  # a round with a fault leaves its folder there
             self._folder.rmdir()
 
     def play(self, round_: Round) -> Outcome:
-        """The round's folder stays where something is wrong."""
+        """Runs a round. Its folder stays if the round has a fault."""
         started = time.monotonic()
         folder, word = self._folder / f"round-{round_.number}", uuid.uuid4().hex
         whole = self._whole.get(round_.job.name) or self._run_whole(round_.job)
@@ -177,7 +177,7 @@ class Campaign:
 def _killed(
     project: SmallProject, round_: Round, *, whole: Whole, word: str, outcome: Outcome
 ) -> bool:
-    """Runs and kills, once for each kill; True where a run ended well all the same."""
+    """Starts and kills the run once for each kill. True: a run ended well before its kill."""
     for kill in round_.kills:
         run = _start(project, round_.job.command, word=word)
         _wait_for_moment(run, kill, project=project, seconds=whole.seconds)
@@ -191,7 +191,7 @@ def _killed(
 
 
 def _resumed(project: SmallProject, job: Job, *, whole: Whole, word: str, outcome: Outcome) -> bool:
-    """Runs until the run ends well. What a kill has left alive may still be at work, and say so."""
+    """Runs the job until it ends well. A process that survived a kill may refuse the first runs."""
     while _status(_start(project, job.command, word=word), whole, word, outcome) != 0:
         said = _last_run(project)
         if _RUNS_ALREADY not in said:
@@ -206,7 +206,7 @@ def _resumed(project: SmallProject, job: Job, *, whole: Whole, word: str, outcom
 def _start(
     project: SmallProject, command: Sequence[str], *, word: str
 ) -> "subprocess.Popen[bytes]":
-    """With what it says appended to the project's log."""
+    """Starts the job; its output is appended to the project's log."""
     with open(_log(project), "ab") as log:
         log.write(_START.encode())
         log.flush()
@@ -239,7 +239,7 @@ def _limit(whole: Whole) -> float:
 def _status(
     run: "subprocess.Popen[bytes]", whole: Whole, word: str, outcome: Outcome
 ) -> int | None:
-    """Of its end, which has to come."""
+    """The exit status of the run after its end. A run that does not end in time is killed."""
     try:
         return run.wait(_limit(whole))
     except subprocess.TimeoutExpired:
@@ -251,7 +251,7 @@ def _status(
 def _wait_for_moment(
     run: "subprocess.Popen[bytes]", kill: Kill, *, project: SmallProject, seconds: float
 ) -> None:
-    """Or for the end of the run."""
+    """Waits for the moment of the kill, or for the end of the run."""
     if not kill.writes:
         _wait(run, kill.moment * _SHARE * seconds)
         return
@@ -272,13 +272,13 @@ def _wait(run: "subprocess.Popen[bytes]", seconds: float) -> None:
 
 
 def _written(project: SmallProject) -> set[tuple[str, int, int]]:
-    """Every file below data and .state, with its size and time."""
+    """The path, size and time of every file below data and .state."""
     found = set()
     for top in ("data", ".state"):
         for path in (project.folder / top).rglob("*"):
             try:
                 stamp = path.stat()
-            except FileNotFoundError:  # meanwhile
+            except FileNotFoundError:  # removed meanwhile
                 continue
             found.add((str(path), stamp.st_size, stamp.st_mtime_ns))
     return found
@@ -294,7 +294,7 @@ def _victims(run: "subprocess.Popen[bytes]", target: str, *, choice: float, word
 
 
 def _half_written(project: SmallProject, job: Job, *, whole: Whole) -> Iterator[str]:
-    """Files under their final names that are not yet what they will be."""
+    """Files under their final names with incomplete content."""
     for path, found in project.hashes(job.stage).items():
         if whole.hashes.get(path) != found and not Path(path).name.startswith("."):
             yield f"half-written: {path}"

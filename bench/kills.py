@@ -1,15 +1,15 @@
-"""Runs killed at random moments, resumed, and compared with runs that never were.
+"""Kills runs at random moments, resumes them, and compares the results with unkilled runs.
 
     python -m bench.kills 100 --seed 7              a line for each round, a table at the end
     python -m bench.kills 1 --seed 7 --first 41     round 41 of that seed again
-    python -m bench.kills 0 --sums docs/kills.csv   the table of what the file holds
+    python -m bench.kills 0 --sums docs/kills.csv   the table of the sums in the file
 
-A round takes a copy of a small finished project without what one stage has written (or without all
-that was written), and runs that stage (or `dvc repro`). It is killed once or several times in a
-row, each time at another moment: all of its processes, the one that was started alone, or one of
-the others. Then it is run until it ends well. Outs and dvc.lock must be those of a run that was not
-killed, no process may be left, and no file may at any time be there half-written under its name.
-Exit status 1 where something was otherwise; that round's folder is kept.
+A round copies a small finished project without the outs of one stage (or of all stages), and runs
+this stage (or `dvc repro`). It kills the run once or several times in a row, each time at another
+moment: all processes of the run, only its first process, or one descendant. Then it runs the job
+until it ends well. Outs and dvc.lock must equal those of an unkilled run, no process may be left,
+and no file may ever have incomplete content under its final name. Exit status 1 if a round finds a
+fault; the folder of the round is kept.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Sums = dict[tuple[str, str, str], Counter[str]]
 
 
 def main() -> int:
-    """0; 1 where a round found a fault."""
+    """Returns the exit status: 0, or 1 if a round found a fault."""
     options = _options()
     sums: Sums = {}
     if options.rounds:
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _play(options: argparse.Namespace, sums: Sums) -> None:
-    """An interrupt ends the piece with the rounds that were played: they go into the file too."""
+    """Runs the rounds, and appends their sums to the file, also after an interrupt."""
     campaign = Campaign.prepared(Path(tempfile.mkdtemp(prefix="kills-")))
     last = options.first - 1
     try:
@@ -60,14 +60,14 @@ def _play(options: argparse.Namespace, sums: Sums) -> None:
 
 
 def line(round_: Round, outcome: Outcome) -> str:
-    """`12  frames  all  2 kills  34 s  right`."""
+    """A line about a round: `12  frames  all  2 kills  34 s  right`."""
     what = f"{round_.number:>5}  {round_.job.name:<20}  {round_.target:<10}"
     said = "; ".join(outcome.faults) or "right"
     return f"{what}  {outcome.hits} of {len(round_.kills)} kills  {outcome.seconds:4.0f} s  {said}"
 
 
 def table(sums: Sums) -> str:
-    """In Markdown: rounds by the number of kills that met a process, totals in the last row."""
+    """A Markdown table of rounds by number of kills that hit a process; totals in the last row."""
     rows: dict[tuple[str, str], Counter[str]] = {}
     for (job, target, kills), counts in sorted(sums.items()):
         row = {kills: counts["rounds"], "faults": counts["faults"]}
@@ -95,7 +95,7 @@ def append(path: Path, sums: Sums, *, seed: int, first: int, last: int) -> None:
 
 
 def read(path: Path) -> Sums:
-    """All rows of such a file, summed up."""
+    """The sums over all rows of a file that `append` wrote."""
     sums: Sums = {}
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

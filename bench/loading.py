@@ -1,4 +1,4 @@
-"""What the stages do before their first episode, in a process of its own: its peak memory counts.
+"""Measures loading the store before the first episode, in a process of its own for peak memory.
 
 python -m bench.loading FOLDER    prints {"load_seconds", "load_cpu_seconds", …}
 """
@@ -31,12 +31,12 @@ def main() -> None:
 
 
 def sampler(classes: dict[str, np.ndarray]) -> EpisodeSampler:
-    """5-way 5-shot, 5 queries a class: 50 clips."""
+    """A sampler of 5-way 5-shot episodes with 5 queries a class: 50 clips."""
     return EpisodeSampler(classes, way=5, shot=5, query=5, seed=0, split="train")
 
 
 def episode_ms(drawing: EpisodeSampler) -> float:
-    """Milliseconds an episode: the best of five times 1,000, so that a busy machine is not it."""
+    """Milliseconds to draw an episode: the fastest of five runs of 1,000 episodes."""
 
     def draw() -> None:
         for index in range(_EPISODES):
@@ -52,7 +52,7 @@ def _seconds(call: Callable[[], None]) -> float:
 
 
 def _peak_mb() -> float:
-    """Of this program alone (Linux): getrusage may tell that of the one that started it."""
+    """The peak memory of this process (Linux). getrusage may return the parent process's peak."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 

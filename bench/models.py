@@ -1,4 +1,4 @@
-"""Random models of the sizes that people train."""
+"""Random models in the sizes of real trainings."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from spm.model.spec import ModelSpec
 
 WAY, QUERY, FRAMES = 5, 4, 8
 BACKBONES = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
-"""The paper's, by open_clip's names."""
+"""The paper's name of a backbone -> open_clip's name."""
 CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "running"}
 CLIP_HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
 
@@ -23,9 +23,9 @@ def build(
     channels: int | None = None,
     **model: object,
 ) -> FewShotModel:
-    """The model of params.yaml; or `backbone` of open_clip under a head of the paper's size.
+    """The model of params.yaml; or open_clip's `backbone` with a head of the paper's size.
 
-    channels: C, where `backbone` does not bring its own.
+    channels: C for a model without a `backbone`.
     """
     values = read_yaml(Path(__file__).parent.parent / "params.yaml")
     values["backbone"]["embed_dim"] = channels or values["backbone"]["embed_dim"]
@@ -41,13 +41,13 @@ def build(
 
 
 def pixels(clips: int, *, size: int) -> Tensor:
-    """[clips, T, H, W, 3] uint8"""
+    """Random pixels [clips, T, H, W, 3] uint8."""
     shape = (clips, FRAMES, size, size, 3)
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=_rng())
 
 
 def features(clips: int, *, channels: int) -> Tensor:
-    """[clips, T, C]"""
+    """Random features [clips, T, C]."""
     return torch.randn(clips, FRAMES, channels, generator=_rng())
 
 

@@ -1,4 +1,4 @@
-"""Clips to time readers on: a soft texture that drifts, and a square that moves across it."""
+"""Clips to time readers with: a smooth drifting texture, and a square that moves across it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Moving:
 
     name: str
     size: tuple[int, int]
-    """Width, height."""
+    """(width, height)"""
     num_frames: int
     gop: int
     codec: str = "libx264"

@@ -1,7 +1,7 @@
-"""How much damage inside a video each reader notices, and what it returns where it does not.
+"""Counts how often each reader notices damage in a video, and what it returns otherwise.
 
-Good clips of several codecs, damaged where their pictures lie: a bit, eight bits, a hole of 512
-zero bytes (as an interrupted download leaves), 64 bytes of noise.
+Good clips of several codecs are damaged within their pictures: one bit, eight bits, a hole of 512
+zero bytes (as an interrupted download leaves), or 64 bytes of noise.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ _PICK = partial(middles, num_segments=8)
 
 
 def damage_table(folder: Path, *, variants: int = 100) -> list[dict[str, Any]]:
-    """One row for each reader: {"reader", outcome: number of variants}."""
+    """A row for each reader: {"reader", outcome: number of variants}."""
     paths = [clip.write(folder) for clip in CLIPS]
     damaged = list(_damaged(paths, variants=variants))
     rows = []
@@ -43,12 +43,12 @@ def damage_table(folder: Path, *, variants: int = 100) -> list[dict[str, Any]]:
 
 
 def _unlimited(found: dict[str, Read]) -> dict[str, Read]:
-    """Less `decord` and `torchcodec`, which refuse some of the good clips."""
+    """The readers without `decord` and `torchcodec`, which refuse some of the good clips."""
     return {name: read for name, read in found.items() if name not in ("`decord`", "`torchcodec`")}
 
 
 def _damaged(paths: list[Path], *, variants: int) -> Iterator[tuple[Path, Path]]:
-    """Clips and kinds of damage take turns: a good file, and a damaged copy."""
+    """Yields (good file, damaged copy), cycling through clips and kinds of damage."""
     for number in range(variants):
         good = paths[number % len(paths)]
         harm = HARMS[number // len(paths) % len(HARMS)]
@@ -82,7 +82,7 @@ def _outcome(read: Read, good: Path, bad: Path) -> str:
     num_frames, frames = read(good, _PICK)
     try:
         num_read, damaged = read(bad, _PICK)
-    except Exception:  # DataError of ours, and each library has its own
+    except Exception:  # our readers raise DataError, each library its own errors
         return NOTICED
     if num_read != num_frames or len(frames) != len(damaged):
         return LOST

@@ -1,4 +1,4 @@
-"""OTAM, forward and backward, both directions, against the table filled cell by cell."""
+"""Benchmarks OTAM, forward and backward, in both directions, against filling cell by cell."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,7 +13,7 @@ _TARGETS = {(20, 5, 8, 8): 10.0, (100, 5, 8, 8): 4.0, (20, 5, 16, 16): 12.0}
 
 
 def lines() -> Iterator[Line]:
-    """One line a shape [queries, classes, T, T], one thread, float32."""
+    """A line for each shape [queries, classes, T, T], one thread, float32."""
     for shape, target in _TARGETS.items():
         distance = 2 * torch.rand(shape, generator=torch.Generator().manual_seed(0))
         seconds = interleaved(
@@ -32,7 +32,7 @@ def lines() -> Iterator[Line]:
 
 
 def cell_by_cell(distance: Tensor) -> Tensor:
-    """As peers write it: a padded table, one cell at a time, [..., T, T'] -> [...]."""
+    """The reference, as public code fills the table: one cell at a time, [..., T, T'] -> [...]."""
     return _one_way(distance) + _one_way(distance.transpose(-1, -2))
 
 

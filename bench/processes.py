@@ -1,4 +1,4 @@
-"""The processes of one run, told from all others by a word in their environment."""
+"""Finds and kills the processes of one run, which a word in their environment marks."""
 
 import os
 import signal
@@ -11,18 +11,18 @@ _MARK = "CLIP_SPM_BENCH_RUN"
 
 
 def marked(word: str) -> dict[str, str]:
-    """What to add to the environment of a run's first process; its children inherit it."""
+    """Environment variables that mark a run's first process; its children inherit them."""
     return {_MARK: word}
 
 
 def processes(word: str) -> list[psutil.Process]:
-    """Those that live now, the oldest first."""
+    """The living processes marked with `word`, oldest first."""
     found = [process for process in psutil.process_iter() if _has(process, word)]
     return sorted(found, key=psutil.Process.create_time)
 
 
 def kill(*victims: psutil.Process) -> None:
-    """SIGKILL, to all of them before any has gone on: they are stopped first."""
+    """Stops all victims, then sends SIGKILL, so that none acts on another's death."""
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for process in victims:
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
@@ -30,14 +30,14 @@ def kill(*victims: psutil.Process) -> None:
 
 
 def kill_all(word: str) -> None:
-    """Also those that are started meanwhile."""
+    """Kills all processes marked with `word`, also those that start meanwhile."""
     while found := processes(word):
         kill(*found)
         time.sleep(0.01)
 
 
 def wait_for_end(word: str, *, seconds: float) -> list[psutil.Process]:
-    """Waits until none is left; returns those that still live after so many seconds."""
+    """Waits until the marked processes have ended; returns those still alive after `seconds`."""
     end = time.monotonic() + seconds
     while (left := processes(word)) and time.monotonic() < end:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Our reader's speed against libraries called bare, on the same files, with the same resizing."""
+"""Benchmarks our reader against baseline readers, on the same files, with the same resizing."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,14 +32,14 @@ SEGMENTS = (8, 32)
 
 
 def speeds(folder: Path, *, rounds: int) -> Iterator[dict[str, Any]]:
-    """One row for each clip and number of frames.
+    """A row for each clip and number of frames, with CPU seconds a clip.
 
-    CPU seconds a clip: `auto` and each library that returns the right frames, all resized;
-    `resize` and `open` (checking the file and listing its packets) are parts of `auto`.
+    Columns: `auto`, and each library that returns the right frames, resizing included. `resize` and
+    `open` (checking the file and listing its packets) are parts of `auto`.
     """
     for clip in CLIPS:
         path = clip.write(folder)
-        more = 3 if clip.size[1] < 480 else 1  # what takes less time is repeated more often
+        more = 3 if clip.size[1] < 480 else 1  # fast reads are repeated more often
         for num_segments in SEGMENTS:
             pick = partial(middles, num_segments=num_segments)
             seconds = _seconds(path, pick=pick, rounds=more * rounds)

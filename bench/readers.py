@@ -1,7 +1,7 @@
-"""Readers: who returns the right frames, and how fast. python -m bench.readers [--json PATH]
+"""Tests which readers return the right frames, and how fast: python -m bench.readers [--json PATH]
 
-Three tables, as Markdown: kinds of clips × readers; damage that each reader notices; clips a second
-against libraries called bare. About four minutes on one core; the same as JSON in
+Prints three Markdown tables: kinds of clips × readers; damage that each reader notices; clips a
+second against baseline readers. Takes four minutes on one core. Also writes
 data/bench/readers.json.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def lines() -> Iterator[Line]:
-    """Rows of `python -m bench`."""
+    """Lines for `python -m bench`."""
     with tempfile.TemporaryDirectory() as folder:
         for row in speeds(Path(folder), rounds=3):
             yield Line(
@@ -57,7 +57,7 @@ def lines() -> Iterator[Line]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown, a column for each key of the first row."""
+    """A Markdown table with a column for each key of the first row."""
     columns = list(rows[0])
     lines = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     lines += ["| " + " | ".join(str(row[column]) for column in columns) + " |" for row in rows]
@@ -65,7 +65,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:
-    """Clips a second and core, shares of the time of `auto`; a library that errs has none."""
+    """A row as text: clips a second and core, shares of `auto`'s time. "wrong": wrong frames."""
     bare = {name: row.get(name) for name in READERS}
     return {
         "file": row["file"],

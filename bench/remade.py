@@ -1,4 +1,4 @@
-"""Test clips made from others without encoding again: what editors, phones and accidents leave."""
+"""Test clips made from other clips without encoding again, as editors, phones and accidents do."""
 
 import re
 import struct
@@ -20,7 +20,7 @@ _VIDEO = {
     "display_width": 0x54B0,
     "display_height": 0x54BA,
 }
-"""Matroska's ids: pixels to crop, the size in which a picture is to be shown."""
+"""Matroska's ids of the pixels to crop, and of the display size."""
 Packets = list[Any]
 
 
@@ -31,7 +31,8 @@ def remux(
     change: Callable[[Packets], Packets] = lambda packets: packets,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """`change` gets the packets in the order of storing; `options` are the muxer's."""
+    """Copies a clip without encoding. change: packets in storage order -> packets to write;
+    options: of the muxer."""
     with av.open(str(source)) as opened, av.open(str(target), "w", options=options or {}) as out:
         stream = out.add_stream_from_template(opened.streams.video[0])
         for packet in change([packet for packet in opened.demux(video=0) if packet.size]):
@@ -41,7 +42,7 @@ def remux(
 
 
 def with_data(packet: Any, data: bytes) -> Any:
-    """The packet with other bytes."""
+    """A copy of the packet with the bytes `data`."""
     changed = av.Packet(data)
     changed.pts, changed.dts, changed.duration = packet.pts, packet.dts, packet.duration
     changed.time_base, changed.is_keyframe = packet.time_base, packet.is_keyframe
@@ -49,8 +50,8 @@ def with_data(packet: Any, data: bytes) -> Any:
 
 
 def cut(source: Path, target: Path, *, first_keyframe: int) -> Path:
-    """A copy that starts at a keyframe and is shown from five frames later on: an edit list hides
-    the frames that are only needed to decode."""
+    """A copy that starts at a keyframe; an edit list hides its first five frames, which are only
+    needed for decoding."""
 
     def shift(packets: Packets) -> Packets:
         keyframes = [i for i, packet in enumerate(packets) if packet.is_keyframe]
@@ -74,14 +75,14 @@ def end_early(path: Path, *, share: float) -> Path:
 
 
 def in_storing_order(packets: Packets) -> Packets:
-    """Times of presentation in the order of storing, as careless copies of avi files have them."""
+    """Sorts presentation times into storage order, as careless copies of avi files do."""
     for packet, time in zip(packets, sorted(packet.pts for packet in packets), strict=True):
         packet.pts = packet.dts = time
     return packets
 
 
 def flag_keyframe(packets: Packets) -> Packets:
-    """Calls a frame in the middle of a GOP a keyframe."""
+    """Flags a frame in the middle of a GOP as a keyframe."""
     packets[17].is_keyframe = True
     return packets
 
@@ -96,8 +97,8 @@ def hide_every_tenth(packets: Packets) -> Packets:
 
 
 def pack_b_frames(packets: Packets) -> Packets:
-    """MPEG-4 as DivX 5 stored it: a B-frame lies in the packet of the frame that it needs, and a
-    placeholder (a VOP that is not coded) has its place. For one B-frame between others."""
+    """MPEG-4 as in DivX 5: a B-frame lies in the packet of the frame that it references, and a
+    placeholder (a VOP that is not coded) takes its place. For one B-frame between other frames."""
     times = [(packet.pts, packet.dts) for packet in packets]
     packed: Packets = []
     for packet in packets:
@@ -113,13 +114,13 @@ def pack_b_frames(packets: Packets) -> Packets:
 
 
 def drop_first_gop(packets: Packets) -> Packets:
-    """Cuts before the second keyframe, with nothing that says so."""
+    """Drops all packets before the second keyframe, without an edit list."""
     return packets[[i for i, packet in enumerate(packets) if packet.is_keyframe][1] :]
 
 
 def repeat_frames(packets: Packets) -> Packets:
-    """MPEG-4: every fifth packet is followed by one that says "the same again" (a VOP that is not
-    coded), as Xvid writes for frames that it drops."""
+    """MPEG-4: adds after every fifth packet one that repeats the frame (a VOP that is not coded),
+    as Xvid writes for dropped frames."""
     repeated: Packets = []
     for number, packet in enumerate(packets):
         repeated.append(packet)
@@ -132,20 +133,20 @@ def repeat_frames(packets: Packets) -> Packets:
 
 
 def drop_frame(packets: Packets) -> Packets:
-    """Leaves a frame out where an avi then stores an empty packet: nothing changes at that time."""
+    """Drops a frame. An avi then stores an empty packet, which repeats the frame before."""
     return packets[:-3] + packets[-2:]
 
 
 def pause(packets: Packets) -> Packets:
-    """Nothing new for the time of three frames after every twelve, as when a video of a variable
-    rate is copied to avi, or a webcam is slow: an avi stores three empty chunks."""
+    """Pauses for three frames after every twelve, as in a copy of a video of variable rate, or from
+    a slow webcam. An avi then stores three empty chunks."""
     for number, packet in enumerate(packets):
         packet.pts, packet.dts = (time + 3 * (number // 12) for time in (packet.pts, packet.dts))
     return packets
 
 
 def split_superframes(packets: Packets) -> Packets:
-    """VP9: alt-ref frames, which are never shown, in packets of their own."""
+    """VP9: puts alt-ref frames, which are never shown, into packets of their own."""
     split = av.BitStreamFilterContext("vp9_superframe_split", packets[0].stream)
     parts = [part for packet in packets for part in split.filter(packet)]
     for time, packet in enumerate(parts):
@@ -154,7 +155,7 @@ def split_superframes(packets: Packets) -> Packets:
 
 
 def drop_b_frame(packets: Packets) -> Packets:
-    """The same, for the B-frame that is the seventeenth in the order of presentation."""
+    """Drops the B-frame that is seventeenth in presentation order."""
     time = sorted(packet.pts for packet in packets)[16]
     return [packet for packet in packets if packet.pts != time]
 
@@ -171,7 +172,7 @@ def rotate(path: Path, *, quarter_turns: int) -> Path:
 
 
 def crop_mp4(path: Path, *, width: int, height: int, right: int, down: int) -> Path:
-    """Gives an mp4 a clean aperture, as cameras do: its size, and how far its centre is off."""
+    """Adds a clean aperture to an mp4, as cameras do: width, height and offset of its centre."""
     clap = struct.pack(">8i", width, 1, height, 1, right, 1, down, 1)
     data = bytearray(path.read_bytes())
     at = data.index(b"avcC") - 4
@@ -185,8 +186,10 @@ def crop_mp4(path: Path, *, width: int, height: int, right: int, down: int) -> P
 
 
 def describe_video(path: Path, **values: int) -> Path:
-    """Writes values of _VIDEO into an mkv's or webm's description of its video, behind width and
-    height, over other things and the empty space that FFmpeg's muxer writes there."""
+    """Writes values of _VIDEO into the video description of an mkv or webm, after width and height.
+
+    Overwrites other values and the empty space that FFmpeg's muxer leaves there.
+    """
     data = path.read_bytes()
     old = re.search(rb"\xe0.(\xb0\x81.\xba\x81.).{,8}\xec\x01\0{6}\x02\0\0", data, re.DOTALL)
     video = old[1] + b"".join(
@@ -208,7 +211,7 @@ def declare_more(path: Path, *, num_frames: int) -> Path:
 
 
 def list_fewer(path: Path, *, num_frames: int) -> Path:
-    """Damages the index of an mp4, which then says where the first `num_frames` frames lie."""
+    """Damages the index of an mp4: it then lists only the first `num_frames` frames."""
     data = bytearray(path.read_bytes())
     at = data.index(b"stsc") + 16
     data[at : at + 4] = num_frames.to_bytes(4, "big")
@@ -217,7 +220,7 @@ def list_fewer(path: Path, *, num_frames: int) -> Path:
 
 
 def end_still(path: Path, *, num_frames: int) -> Path:
-    """An avi at whose end nothing new is shown for some frames: as many empty chunks."""
+    """Appends `num_frames` empty chunks to an avi, so that its last picture is repeated."""
     data = bytearray(path.read_bytes())
     for at in (4, data.index(b"movi") - 4):  # sizes of the file and of the list of chunks
         _add(data, at, 8 * num_frames)
@@ -235,7 +238,7 @@ def _add(data: bytearray, at: int, more: int) -> None:
 
 
 def empty_last_samples(path: Path, *, num_frames: int, of: int) -> Path:
-    """An mp4 whose last samples have no bytes, as some editors write for "the same again"."""
+    """Makes the last samples of an mp4 empty, as some editors do to repeat a picture."""
     data = bytearray(path.read_bytes())
     end = data.index(b"stsz") + 16 + 4 * of
     data[end - 4 * num_frames : end] = bytes(4 * num_frames)
@@ -244,8 +247,10 @@ def empty_last_samples(path: Path, *, num_frames: int, of: int) -> Path:
 
 
 def pipe(path: Path, *, stray: bytes = b"") -> Path:
-    """As a browser or a recorder writes it, who never come back to fill in the sizes; `stray`: of
-    what they wanted to write next."""
+    """A webm or mkv as browsers and recorders stream it: sizes are unknown.
+
+    stray: first bytes of an unfinished next element, at the end.
+    """
     seekable = path.rename(path.with_name(f"seekable-{path.name}"))
     with open(path, "wb") as file, av.open(str(seekable)) as opened:
         container = "matroska" if path.suffix == ".mkv" else path.suffix[1:]
@@ -261,7 +266,7 @@ def pipe(path: Path, *, stray: bytes = b"") -> Path:
 
 
 def lose_chunk(path: Path) -> Path:
-    """Damages the name of a frame of an avi, which its index still lists."""
+    """Damages the chunk name of a frame of an avi; the index still lists the frame."""
     data = bytearray(path.read_bytes())
     at = data.index(b"00dc", len(data) // 2)
     data[at : at + 4] = b"0?dc"
@@ -270,8 +275,8 @@ def lose_chunk(path: Path) -> Path:
 
 
 def lose_samples(path: Path, *, share: float) -> Path:
-    """Cuts an mp4 with its index in front, and mends the box's size: whole to look at, but the
-    index lists frames that lie behind the end."""
+    """Truncates an mp4 with its index in front, and corrects the box's size. The file looks whole,
+    but the index lists frames beyond its end."""
     data = path.read_bytes()
     start = data.index(b"mdat") - 4
     kept = bytearray(data[: start + int((len(data) - start) * share)])

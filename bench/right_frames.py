@@ -1,4 +1,4 @@
-"""Which reader returns the right frames of which kind of clip (bench/catalogue.py)."""
+"""Tests which reader returns the right frames of which kind of clip (bench.catalogue)."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -23,13 +23,13 @@ OURS: tuple[Reader, ...] = ("auto", "pyav", "decord", "torchcodec")
 
 
 def readers() -> dict[str, Read]:
-    """Ours by what `frames.reader` says, then the libraries bare; those that are installed."""
+    """Our readers by `frames.reader`, then the baseline readers; only installed ones."""
     found = {f"`{name}`": _ours(name) for name in OURS if _is_installed(name)}
     return found | {f"{name}, bare": read for name, read in READERS.items()}
 
 
 def outcomes(folder: Path) -> Iterator[dict[str, str]]:
-    """One row for each kind of clip: {"file", reader: RIGHT, REFUSED or what is wrong}."""
+    """A row for each kind of clip: {"file", reader: RIGHT, REFUSED or the kind of error}."""
     for sample in CATALOGUE:
         path = sample.make(folder / sample.name)
         yield {"file": sample.name} | {
@@ -56,7 +56,7 @@ def _ours(reader: Reader) -> Read:
 
 
 def isolated(call: Callable[[], str]) -> str:
-    """What `call` returns, from a process of its own: bare readers crash and hang."""
+    """Calls `call` in a process of its own, since baseline readers may crash or hang."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=lambda: theirs.send(call()))
@@ -76,7 +76,7 @@ def _judged(read: Read, path: Path, *, expected: tuple[int, ...]) -> str:
         num_frames, frames = read(path, _pick)
     except DataError:
         return REFUSED
-    except Exception as error:  # each library has its own
+    except Exception as error:  # each library raises its own errors
         return f"error: {type(error).__name__}" if expected else REFUSED
     if not expected:
         return "not noticed"
@@ -88,6 +88,6 @@ def _judged(read: Read, path: Path, *, expected: tuple[int, ...]) -> str:
 
 
 def _pick(num_frames: int) -> np.ndarray:
-    """At most 16 places at random, in order."""
+    """Up to 16 random frame indices, ascending."""
     rng = np.random.default_rng(0)
     return np.sort(rng.choice(num_frames, min(16, num_frames), replace=False))

@@ -1,8 +1,8 @@
-"""What grows how: `python -m bench.scaling` prints the tables of docs/scaling.md.
+"""Measures how costs scale with sizes: `python -m bench.scaling` prints docs/scaling.md's tables.
 
-The model of params.yaml, one size at a time grown twice: CPU seconds measured on this machine, one
-thread, interleaved; operations and kept memory counted (bench.counted). The paper's
-backbones are counted alone.
+Grows one size at a time of the model of params.yaml, in two steps. Measures CPU seconds on this
+machine, one thread, interleaved; counts operations and stored activations (bench.counted). For the
+paper's backbones it only counts.
 """
 
 import time
@@ -32,7 +32,7 @@ GROWN: dict[str, list[tuple[Episode, int]]] = {
 
 
 def small() -> Iterator[str]:
-    """Rows: a size, then tower and head measured and counted."""
+    """Rows: a size, then seconds and operations of tower and head."""
     yield "| N | K | M | T | C | clips | tower s | head s | tower GFLOP | head GFLOP | kept MB |"
     yield "| ---: " * 11 + "|"
     points = [(BASE, CHANNELS), *(point for grown in GROWN.values() for point in grown)]
@@ -45,7 +45,7 @@ def small() -> Iterator[str]:
 
 
 def _variants(points: list[tuple[Episode, int]]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """All of them take turns, so that a slow spell of the machine hits all alike."""
+    """Functions to time, interleaved, so that a slow phase of the machine affects all equally."""
     for number, (episode, channels) in enumerate(points):
         model = build(channels=channels).train()
         yield f"tower {number}", _tower(model, episode)
@@ -53,7 +53,7 @@ def _variants(points: list[tuple[Episode, int]]) -> Iterator[tuple[str, Callable
 
 
 def evaluation() -> Iterator[str]:
-    """Rows: 500 episodes on ever more encoded clips, and the memory that these take."""
+    """Rows: 500 episodes on a growing number of encoded clips, and the memory of the clips."""
     yield "| clips | 500 episodes, s | encoded and prepared, MB |"
     yield "| ---: | ---: | ---: |"
     model = build().eval()
@@ -66,7 +66,7 @@ def evaluation() -> Iterator[str]:
 
 
 def real() -> Iterator[str]:
-    """Rows: the paper's backbones, 5-way, T = 8, counted."""
+    """Rows: counted costs of the paper's backbones, 5-way, T = 8."""
     yield (
         "| backbone | precision | K | tower TFLOP | head TFLOP | kept GB | … with "
         "activation_checkpointing |"
@@ -83,7 +83,7 @@ def real() -> Iterator[str]:
 
 
 def _counted(counted: Cost, *, giga: int) -> list[str]:
-    """tower, head, kept; in `giga` GFLOP, and as many MB."""
+    """Cells: tower and head in units of `giga` GFLOP, kept bytes in units of `giga` MB."""
     flops = (counted.tower_flops, counted.head_flops)
     kept = f"{counted.kept_bytes / 1e6 / giga:.{1 if giga > 1 else 0}f}"
     return [*(f"{each / 1e9 / giga:.2f}" for each in flops), kept]

@@ -1,4 +1,4 @@
-"""Data sets of any size that need no video: tables, tiny shards, and folders of small files."""
+"""Synthetic data sets of any size without video: tables, tiny shards, folders of small files."""
 
 import hashlib
 from pathlib import Path
@@ -43,7 +43,7 @@ def inventory_of(clips: pa.Table) -> pa.Table:
 
 
 def write_index(path: Path, *, num_clips: int, num_classes: int) -> None:
-    """An index of data/frames, without the shards that it names."""
+    """Writes an index of data/frames, without the shards that it names."""
     clips = manifest(num_clips=num_clips, num_classes=num_classes).drop_columns(["path", "key"])
     shards = np.array([f"{_key(number)}.h5" for number in range(_SHARDS)])
     of_clip = np.random.default_rng(0).integers(_SHARDS, size=num_clips)
@@ -61,14 +61,14 @@ def write_index(path: Path, *, num_clips: int, num_classes: int) -> None:
 
 
 def write_tiny_shard(path: Path, ids: list[str]) -> None:
-    """A shard whose clips have one frame of one pixel."""
+    """Writes a shard whose clips have one frame of one pixel."""
     clip = Clip(np.zeros((1, 1, 1, 3), np.uint8), "decord", 100)
     clips = ((clip_id, clip) for clip_id in ids)
     write_shard(path, clips, frames_per_clip=1, storage="raw", jpeg_quality=95)
 
 
 def write_small_files(folder: Path, *, num_files: int, num_classes: int) -> None:
-    """Files with a video's extension and 1,500 random bytes, in one folder for each class."""
+    """Writes files of 1,500 random bytes with a video's extension, in a folder for each class."""
     rng = np.random.default_rng(0)
     for number in range(num_classes):
         (folder / f"class_{number:03}").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A project that runs whole in a minute, in a folder of its own."""
+"""A small project in a folder of its own, whose whole pipeline runs in a minute."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ SMALL = {
     "report.queries": 1,
     "runtime.checkpoint_seconds": 0,
 }
-"""Of the built-in data set."""
+"""Small parameters for the built-in data set."""
 
 
 class SmallProject:
@@ -42,15 +42,15 @@ class SmallProject:
 
     @classmethod
     def create(cls, folder: Path) -> "SmallProject":
-        """In `folder`, which is made, with the files of the working tree; nothing has run there."""
+        """Makes the project in a new folder, from the files of the working tree; runs nothing."""
         copy = WorkingCopy(folder, snapshot=take_snapshot(ROOT), cache=folder / ".dvc/cache")
         copy.reset(SMALL | {"runtime.tracking": False})
         (copy.folder / "dvc.lock").unlink()
-        (copy.folder / ".dvc/config.local").unlink()  # the cache is where DVC has it by default
+        (copy.folder / ".dvc/config.local").unlink()  # DVC's default cache, inside the folder
         return cls(copy.folder)
 
     def copy(self, folder: Path, *, ran: bool, parameters: dict[str, Any]) -> "SmallProject":
-        """With outs and dvc.lock if it `ran`; state and cache are as if nothing had run."""
+        """A copy; with outs and dvc.lock if `ran`; without the state folder and DVC's cache."""
         left_out = [".state", ".site", "cache"] + ([] if ran else ["dvc.lock"])
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(*left_out))
         other = SmallProject(folder)
@@ -62,7 +62,7 @@ class SmallProject:
         return other
 
     def repro(self) -> None:
-        """`dvc repro`, which has to end well."""
+        """Runs `dvc repro`. Raises an error if it fails."""
         done = subprocess.run(
             [*dvc_command(), "repro"],
             cwd=self.folder,
@@ -74,7 +74,7 @@ class SmallProject:
         assert done.returncode == 0, done.stdout
 
     def outs(self, stage: str | None = None) -> list[Path]:
-        """Where `stage`, or every stage, writes."""
+        """The paths of the outs of `stage`; None: of all stages."""
         stages = read_yaml(self.folder / "dvc.yaml")["stages"]
         chosen = stages if stage is None else [stage]
         return [self.folder / out for name in chosen for out in outs_of(stages[name])]
@@ -88,21 +88,23 @@ class SmallProject:
                 path.unlink(missing_ok=True)
 
     def hashes(self, stage: str | None = None) -> dict[str, str]:
-        """Path -> hash of every file that `stage`, or every stage, has written."""
+        """Path -> hash of every file in the outs of `stage`; None: of all stages."""
         found = {}
         for path in [file for out in self.outs(stage) for file in (out, *out.rglob("*"))]:
-            with suppress(FileNotFoundError, IsADirectoryError):  # it may go meanwhile
+            with suppress(
+                FileNotFoundError, IsADirectoryError
+            ):  # a running process may remove the file
                 content = hashlib.sha256(path.read_bytes())
                 found[path.relative_to(self.folder).as_posix()] = content.hexdigest()
         return found
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Of its processes, with a place of its own for what DVC keeps for a machine."""
+        """The environment of the project's processes, with a site cache of its own for DVC."""
         return environment() | {"DVC_SITE_CACHE_DIR": str(self.folder / ".site")} | more
 
 
 def environment() -> dict[str, str]:
-    """This process's, less what would lead out of the project's folder; one thread."""
+    """This process's environment without variables that point outside the project; one thread."""
     leads_out = ("CLIP_SPM", "MLFLOW", "DVC", "PREFECT")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(leads_out)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"

@@ -1,4 +1,4 @@
-"""What a user waits for before anything happens."""
+"""Measures the start-up time of commands."""
 
 import json
 import os
@@ -16,11 +16,11 @@ _NO_OP = 4.0
 
 
 def lines() -> Iterator[Line]:
-    """Seconds, against a limit instead of a reference."""
+    """Lines with seconds; a limit stands for the reference."""
     imports = {name: _run(sys.executable, "-c", f"import {name}") for name in _IMPORTS}
     for name, seconds in interleaved(imports, rounds=3).items():
         yield Line(f"import {name}", "the limit", seconds, _IMPORTS[name], 1.0)
-    if _stale_stages() != ["inventory"]:  # which always looks for new clips
+    if _stale_stages() != ["inventory"]:  # `inventory` always looks for new clips
         print("dvc repro with nothing to do: not measured, run `dvc repro` first")
         return
     seconds = interleaved({"repro": _run(*dvc_command(), "repro", "-q")}, rounds=3)["repro"]

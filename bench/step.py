@@ -1,9 +1,9 @@
-"""Where the time of a training step goes: `python -m bench.step`.
+"""Measures the parts of a training step: `python -m bench.step`.
 
-RN50 and ViT-B/16 at 224 pixels, 5-way, 4 queries a class, T = 8, float32, one thread. The visual
-tower is timed on one clip and multiplied by the clips of an episode, for which its time grows
-evenly; everything else is timed at its full size. An optimizer step serves `train.accumulate` = 16
-episodes. Reading an episode (JPEG) happens in a loader's process beside all this.
+RN50 and ViT-B/16 at 224 pixels, 5-way, 4 queries a class, T = 8, float32, one thread. The time of
+the visual tower is measured on one clip and multiplied by the clips of an episode; all other parts
+are measured at full size. The time of an optimizer step is divided by `train.accumulate` = 16
+episodes. A loader process reads the next episode (JPEG) in parallel to all other parts.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ _ACCUMULATE = 16
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Seconds an episode of each part, and the share of all that is not the backbone."""
+    """Rows: seconds an episode of each part, and the share of all parts but the backbone."""
     for name, backbone in BACKBONES.items():
         model = build(backbone).train()
         for shot in SHOTS:

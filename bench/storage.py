@@ -1,10 +1,10 @@
-"""What storing frames costs.
+"""Measures the costs of storing frames raw and as JPEG.
 
 python -m bench.storage [FOLDER] [--kind frame_folders] [--short-side 256]
 
-Reads the clips of FOLDER, by default the built-in ones, as the stage `frames` does, writes them raw
-and as JPEG, and prints of each: bytes a clip, loss (PSNR over a clip's pixels, mean over clips) and
-CPU time to read and crop a training episode of 45 clips whose file is in memory.
+Reads the clips of FOLDER (default: the built-in data set) as the stage `frames` does, writes them
+raw and as JPEG, and prints for both: bytes a clip, PSNR (over a clip's pixels, mean over clips),
+and the CPU time to read and crop a training episode of 45 clips from a file in memory.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def costs(clips: list[Clip]) -> Iterator[Cost]:
-    """Of each of FORMATS."""
+    """The cost of each of FORMATS."""
     with tempfile.TemporaryDirectory() as folder:
         for storage, quality in FORMATS:
             path = Path(folder) / f"{storage}{quality}.h5"
@@ -91,7 +91,7 @@ def psnr(original: Frames, stored: Frames) -> float:
 
 
 def _episode_ms(shard: Shard) -> float:
-    """CPU milliseconds, the median of some rounds; the checksums were compared before."""
+    """CPU milliseconds to read an episode, the median of some rounds, without checksums."""
     rng = np.random.default_rng(0)
     size = min(int(shard.clips["height"].min()), int(shard.clips["width"].min())) * 7 // 8
     out = np.empty((shard.frames_per_clip, size, size, 3), np.uint8)
@@ -106,7 +106,7 @@ def _episode_ms(shard: Shard) -> float:
 
 
 def _read(folder: Path, *, kind: str, frames: FramesConfig) -> Iterator[Clip]:
-    """Some of the folder's clips, from all over it."""
+    """Reads some of the folder's clips, evenly spaced."""
     found = [each for each in sorted(walk(folder, kind=kind)) if is_clip(each._asdict())]
     step = -(-len(found) // _MOST_CLIPS)
     for each in found[::step]:

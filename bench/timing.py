@@ -1,4 +1,4 @@
-"""Timing variants of the same work, and what is said about them."""
+"""Times variants of the same work, and formats the results."""
 
 import statistics
 import time
@@ -9,26 +9,26 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the table of `python -m bench`."""
+    """A row of the table of `python -m bench`."""
 
     what: str
     reference: str
-    """What ours is compared with, in words."""
+    """The name of the reference."""
     ours: float
-    """Seconds."""
+    """Seconds of our variant."""
     theirs: float
-    """Seconds."""
+    """Seconds of the reference."""
     target: float | None
-    """Times as fast that ours has to be; None where nothing is asked."""
+    """The least allowed `ratio`; None: no target."""
 
     @property
     def ratio(self) -> float:
-        """Times as fast as the reference."""
+        """How many times as fast ours is as the reference."""
         return self.theirs / self.ours
 
 
 def in_words(row: Mapping[str, Any]) -> str:
-    """A row of figures as a line: `head 0.194 · losses 0.214`."""
+    """A row of numbers as a line of text: `head 0.194 · losses 0.214`."""
     shown = (f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
     return " · ".join(shown)
 
@@ -39,9 +39,8 @@ def interleaved(
     rounds: int = 7,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Median seconds of each variant: A B A B …, so that a slow spell hits all of them alike.
-
-    The first round warms up and is not counted.
+    """Median seconds of each variant, run in turn (A B A B …), so that a slow phase of the machine
+    affects all equally. The first round warms up and is not counted.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(rounds + 1):

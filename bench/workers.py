@@ -1,4 +1,4 @@
-"""Decoding with two workers against one, and what this machine gives to two processes at all."""
+"""Benchmarks decoding with two workers against one, and the speed-up of two bare processes."""
 
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _TARGET = 1.8
 
 
 def lines() -> Iterator[Line]:
-    """Seconds of 384 clips. The processes of the second line read them and do nothing else."""
+    """Lines with the seconds of 384 clips. The processes of the second line only read clips."""
     with tempfile.TemporaryDirectory() as folder, _pool() as pool:
         clip = Moving("clip.mp4", (320, 240), 250, 12).write(Path(folder))
         ensure_server(Path(folder) / "prefect")
@@ -44,7 +44,8 @@ def lines() -> Iterator[Line]:
 
 
 def _decode(clip: Path, *, workers: int) -> None:
-    """As the stage does, with Prefect, less its heartbeat: that ends a flow at a full second."""
+    """Decodes as the stage does, with Prefect but without its heartbeat, which rounds a flow up to
+    full seconds."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     job = DecodeJob(clip.parent / "store", clip.parent, _FRAMES, Limits(60, 2048), "")
