@@ -41,9 +41,9 @@ class Job:
 @dataclass(frozen=True)
 class Kill:
     writes: int
-    """Kill after this number of changes below data and .state; 0: at `moment`, without counting."""
+    """Number of changes below data and .state to wait for before `moment` begins; 0: none."""
     moment: float
-    """When to kill: a share of the run's seconds; after a change, a share of _WRITING_SECONDS."""
+    """When to kill: a share of the run's seconds; after changes, a share of _WRITING_SECONDS."""
     choice: float
     """Which descendant to kill, as a share of their number."""
 
@@ -82,7 +82,7 @@ def _by_dvc(stage: str) -> Job:
     return Job(f"dvc repro -s {stage}", command, stage=stage)
 
 
-_ALONE: dict[str, Any] = {"targets": ("all",)}  # it starts no other process
+_ALONE: dict[str, Any] = {"targets": ("all",)}  # for a job that starts no other process
 _RANKS = {"runtime.devices": 2, "runtime.device": "cpu"}
 _TRACKED = {"runtime.tracking": True}
 _TRAIN = (sys.executable, "-m", "stages.train")

@@ -91,9 +91,8 @@ class SmallProject:
         """Path -> hash of every file in the outs of `stage`; None: of all stages."""
         found = {}
         for path in [file for out in self.outs(stage) for file in (out, *out.rglob("*"))]:
-            with suppress(
-                FileNotFoundError, IsADirectoryError
-            ):  # a running process may remove the file
+            # A running process may remove the file.
+            with suppress(FileNotFoundError, IsADirectoryError):
                 content = hashlib.sha256(path.read_bytes())
                 found[path.relative_to(self.folder).as_posix()] = content.hexdigest()
         return found

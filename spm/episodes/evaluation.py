@@ -170,7 +170,7 @@ def measure(
                 for name, classify in classifiers.items():
                     predicted[name][rows] = _named(classes, _answers(classify, asked))
             bar.update(rows.stop - rows.start)
-    ranks.sum_([torch.from_numpy(each) for each in (actual, *answers)])  # in the arrays' memory
+    ranks.sum_([torch.from_numpy(each) for each in (actual, *answers)])  # sums in place
     return Measurement(sampler.class_names, actual, predicted)
 
 

@@ -117,7 +117,7 @@ def save_model(model: FewShotModel, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / WEIGHTS_FILE) as path:
-        # No metadata: with several keys the file's bytes would change from run to run.
+        # No metadata: safetensors writes several keys in random order, and bytes would differ.
         save_file({name: value.contiguous() for name, value in stored(model).items()}, path)
     save_spec(model.config, folder)
 
@@ -134,7 +134,7 @@ def load_model(folder: Path | str) -> FewShotModel:
 
 
 def load_weights(model: FewShotModel, folder: Path) -> None:
-    """Fills `model` from a model folder. Raises DataError unless exactly its tensors are there."""
+    """Fills `model` from a model folder. Raises DataError for missing, extra or unlike tensors."""
     from spm.base.state_dicts import misfit
     from spm.model.weights import read_safetensors
 

@@ -80,11 +80,11 @@ def load_spec(folder: Path) -> ModelSpec:
         raise DataError(f"{folder} is not a model folder: it has no {FILE}")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON or of UTF-8
+    except ValueError as error:  # from the JSON parser or the UTF-8 decoder
         raise DataError(f"{path} is damaged: {error}") from None
     if isinstance(values, dict):
         values = as_today(values, name=str(path))
-    if isinstance(values, dict) and "model" in values:  # first, so that an error names its key
+    if isinstance(values, dict) and "model" in values:  # validated first: errors name `model`
         values["model"] = validate(ModelConfig, values["model"], name=f"{path}.model")
     return validate(ModelSpec, values, name=str(path))
 

@@ -35,13 +35,13 @@ class _Placeholder:
 
 _PLACEHOLDERS = (
     *("argparse.Namespace", "numpy.dtype", "numpy.ndarray"),
-    *(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core")),  # of NumPy 1 and 2
+    *(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core")),  # NumPy 1 and 2
     *(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")),
     *(f"pathlib.{name}" for name in ("PosixPath", "WindowsPath")),
-    *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath")),  # of Python 3.13
+    *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath")),  # Python 3.13
     *(f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")),
     *(f"builtins.{name}" for name in ("bytes", "frozenset", "range", "slice")),
-    *(f"builtins.{name}" for name in ("dict", "float", "int", "list")),  # of defaultdicts
+    *(f"builtins.{name}" for name in ("dict", "float", "int", "list")),  # defaultdicts' factories
 )
 _KNOWN: list[Any] = [
     *((_Placeholder, name) for name in _PLACEHOLDERS),
@@ -68,7 +68,7 @@ def read_torch_file(path: Path, *, torchscript: bool = False) -> Any:
             return _load(path)
     except DataError:
         raise
-    except Exception as error:  # whatever a damaged file leads to
+    except Exception as error:  # torch raises many kinds for a damaged file
         raise DataError(f"{path} {_problem(error)}") from error
 
 

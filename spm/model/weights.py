@@ -29,7 +29,7 @@ def resolve_weights(name: str, weights: str) -> Path:
     check_tag(name, weights)
     try:
         return Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(name, weights)))
-    except Exception as error:  # the hub's client raises many kinds when there is no network
+    except Exception as error:  # the hub's client raises many kinds without a network
         raise ConfigError(
             f"the weights {weights!r} of {name} cannot be fetched here "
             f"({type(error).__name__}). Without a network: fetch the checkpoint elsewhere, put it "

@@ -35,9 +35,9 @@ class Support:
     labels: Tensor
     """[S] in 0..N-1"""
     class_text: Tensor | None
-    """[N, C]"""
+    """[N, C]; None if the backbone has no text tower."""
     text_trained: bool | None
-    """None for a method that takes no texts."""
+    """Whether the text tower is trained; None for a method that takes no texts."""
 
 
 def print_predictions(

@@ -22,10 +22,10 @@ def read_clip(path: Path | str, *, model: FewShotModel) -> Tensor:
 
 
 def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor | None:
-    """[N, C], in the order of `classes`: names as of folders ("PouringTea") or texts.
+    """Text features [N, C] of `classes`, folder names ("PouringTea") or texts, in this order.
 
-    They go through the model's templates and its frozen text tower; None where the tower has no
-    text. Raises ConfigError for weights that are not there.
+    The model's templates and its frozen text tower make them. None if the backbone has no text
+    tower. Raises ConfigError for missing weights.
     """
     features = text_tower.encode_classes(
         {name: class_text(name) for name in classes},

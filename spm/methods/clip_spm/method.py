@@ -119,7 +119,7 @@ class ClipSPM(Method):
         return modulated, prompts
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """The work of SPM that needs no episode; supports and queries are [clips, T, C] each.
+        """The part of SPM that depends on one clip alone; as support and as query [clips, T, C].
 
         A support is modulated completely, since its prompt is the text of its own class. A query is
         gated only, since its prompt depends on the episode's class texts.

@@ -69,7 +69,7 @@ def _resolve(config: BackboneConfig) -> Path:
         return Path(config.weights)
     try:
         return _fetched(describe(config.name))
-    except Exception as error:  # the hub's client raises many kinds when there is no network
+    except Exception as error:  # the hub's client raises many kinds without a network
         model = model_of(config.name)
         raise ConfigError(
             f"the weights {PRETRAINED!r} of {config.name} cannot be fetched here "
