@@ -215,9 +215,9 @@ def _warn_of_differences(start: ModelSpec, spec: ModelSpec) -> None:
     lines = differences(start, spec)
     if lines:
         print(
-            f"warning: the weights of model.init_from = {spec.model.init_from!r} will compute "
-            "otherwise than where they were saved. There: its config.json; here: params.yaml, "
-            "which holds:\n" + "\n".join(f"  {line}" for line in lines),
+            f"warning: the weights of model.init_from = {spec.model.init_from!r} were saved with "
+            "other values, so they compute other results here (there: its config.json; here: "
+            "params.yaml):\n" + "\n".join(f"  {line}" for line in lines),
             file=sys.stderr,
         )
 
