@@ -17,13 +17,14 @@ parameters are params.yaml's. Grids and presets of this project are named withou
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from pipeline.presets.load_preset import PRESETS, load_preset
-from pipeline.presets.parameters import apply, method_of, unknown
+from pipeline.presets.parameters import apply, dataset_of, method_of, unknown
 from spm.base.errors import ConfigError
 from spm.base.hashing import value_hash
 from spm.base.yaml_file import read_yaml
@@ -121,9 +122,10 @@ def load_grid(name: str, *, document: dict[str, Any], presets: Path = PRESETS) -
     path = _path(name)
     file = validate(GridFile, read_yaml(path), name=str(path))
     method = str(file.common.get(METHOD, method_of(document)))
-    rows = {
-        key: _row(key, file=file, path=path, method=method, presets=presets) for key in file.rows
-    }
+    read = partial(
+        _row, file=file, path=path, method=method, dataset=dataset_of(document), presets=presets
+    )
+    rows = {key: read(key) for key in file.rows}
     grid = Grid(_name(path), name, file.title, file.seeds, rows, file.paper)
     for row in rows.values():
         _check_row(row, grid=grid, document=document, path=path)
@@ -169,7 +171,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9=]+", "-", text).strip("-")
 
 
-def _row(name: str, *, file: GridFile, path: Path, method: str, presets: Path) -> Row:
+def _row(name: str, *, file: GridFile, path: Path, method: str, dataset: str, presets: Path) -> Row:
     row = validate(RowFile, file.rows[name] or {}, name=f"{path}: rows.{name}")
     columns = file.paper.columns if file.paper else []
     if row.paper is not None and len(row.paper) != len(columns):
@@ -180,6 +182,7 @@ def _row(name: str, *, file: GridFile, path: Path, method: str, presets: Path) -
     values = _preset(
         row.preset,
         method=str(row.set.get(METHOD, method)),
+        dataset=dataset,
         presets=presets,
         where=f"{path}: rows.{name}",
     )
@@ -189,15 +192,17 @@ def _row(name: str, *, file: GridFile, path: Path, method: str, presets: Path) -
 
 
 def _preset(
-    preset: str | BenchmarkPreset | None, *, method: str, presets: Path, where: str
+    preset: str | BenchmarkPreset | None, *, method: str, dataset: str, presets: Path, where: str
 ) -> dict[str, Any]:
+    """Its values, less the seeds of a method's section: the grid's `seeds` set them."""
     if preset is None:
         return {}
     given = preset.model_dump() if isinstance(preset, BenchmarkPreset) else {"name": preset}
     try:
-        return load_preset(**given, method=method, presets=presets)
+        values = load_preset(**given, method=method, dataset=dataset, presets=presets)
     except ConfigError as error:
         raise ConfigError(f"{where}.preset: {error}") from None
+    return {name: value for name, value in values.items() if name not in SEEDS}
 
 
 def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) -> None:

@@ -25,14 +25,16 @@ def load_preset(
     name: str,
     *,
     method: str,
+    dataset: str,
     shot: int | None = None,
     backbone: str | None = None,
     presets: Path = PRESETS,
 ) -> dict[str, Any]:
     """Dotted name -> value. `shot` and `backbone` are for benchmarks: 1 and ViT-B-16 if not given.
 
-    method: the `model.method` that the values will be used with. Raises ConfigError that lists the
-    presets for an unknown name; and for `shot` or `backbone` with another preset.
+    method, dataset: the `model.method` and the data set that the values will be used with. Raises
+    ConfigError that lists the presets for an unknown name; and for `shot` or `backbone` with
+    another preset.
     """
     files = sorted(found.stem for found in presets.glob("*.yaml"))
     known = [*files, *BENCHMARKS, *method_names()]
@@ -46,7 +48,7 @@ def load_preset(
     if shot is not None or backbone is not None:
         raise ConfigError(f"shot and backbone belong to a benchmark's preset, not to {name!r}")
     if name in method_names():
-        return flatten({"model": method_values(name)})
+        return flatten({"model": method_values(name)}) | _of_method(name, dataset=dataset)
     return flatten(read_yaml(presets / f"{name}.yaml")) | _of_method(method, dataset=name)
 
 

@@ -13,22 +13,36 @@ from spm.config.model import METHOD, method_names, method_values
 def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """A copy of params.yaml's content with dotted names set.
 
-    If `overrides` change `model.method`, the section first becomes the new method's initial values.
-    Raises ConfigError for a name that is no parameter of the result.
+    If `overrides` name a `model.method`, and the section holds another method's values, it first
+    becomes that method's initial values. Raises ConfigError for a name that is no parameter of the
+    result.
     """
     changed = copy.deepcopy(document)
-    method = overrides.get(METHOD, method_of(document))
-    if method != method_of(document):
+    method = overrides.get(METHOD)
+    if method is not None and not is_section_of(method, document):
         changed["model"] = method_values(method)
     known = flatten(changed)
     for name, value in overrides.items():
         if name not in known:
-            raise _of_another_method(name, method) or unknown(
+            raise _of_another_method(name, document=changed) or unknown(
                 name, known, where="override", kind="a parameter"
             )
         section, key = place_of(name, document=changed)
         section[key] = copy.deepcopy(value)
     return changed
+
+
+def is_section_of(method: str, document: dict[str, Any]) -> bool:
+    """Whether the section `model` of params.yaml's content has the keys of the method's section."""
+    section = document.get("model")
+    return isinstance(section, dict) and section.keys() == method_values(method).keys()
+
+
+def dataset_of(document: dict[str, Any]) -> str:
+    """The benchmark of params.yaml's content, or else the name of its data set."""
+    section = document.get("dataset")
+    given = section if isinstance(section, dict) else {}
+    return str(given.get("benchmark") or given.get("name", ""))
 
 
 def method_of(document: dict[str, Any]) -> str:
@@ -46,11 +60,11 @@ def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> Config
     return ConfigError(f"{where} {name!r} is not {kind}.{hint}")
 
 
-def _of_another_method(name: str, method: str) -> ConfigError | None:
+def _of_another_method(name: str, *, document: dict[str, Any]) -> ConfigError | None:
     """The error for a parameter of another method; None if no method has it."""
-    key = name.removeprefix("model.")
+    key, method = name.removeprefix("model."), method_of(document)
     owners = [each for each in method_names() if key in method_values(each)]
-    if key == name or not owners:
+    if key == name or not owners or method in owners:
         return None
     return ConfigError(
         f"{name} is a parameter of {' and '.join(owners)}, and {METHOD} is {method}: "

@@ -9,10 +9,12 @@ import difflib
 from pathlib import Path
 
 from pipeline.presets.load_preset import PRESETS, load_preset
-from pipeline.presets.parameters import apply, method_of
+from pipeline.presets.parameters import apply, dataset_of, method_of
 from pipeline.presets.yaml_text import with_values
 from spm.base.atomic import atomic_path
-from spm.base.yaml_file import read_yaml
+from spm.base.errors import ConfigError
+from spm.base.yaml_file import parse_yaml, read_yaml
+from spm.config.model import method_names
 from spm.config.sections import check_all
 
 PARAMS = Path("params.yaml")
@@ -33,11 +35,22 @@ def set_preset(
     """
     document = read_yaml(path)
     values = load_preset(
-        name, method=method_of(document), shot=shot, backbone=backbone, presets=presets
+        name,
+        method=name if name in method_names() else method_of(document),
+        dataset=dataset_of(document),
+        shot=shot,
+        backbone=backbone,
+        presets=presets,
     )
-    check_all(apply(document, values))
+    expected = apply(document, values)
+    check_all(expected)
     before = path.read_text(encoding="utf-8")
     after = with_values(before, values)
+    if parse_yaml(after, name=str(path)) != expected:
+        raise ConfigError(
+            f"{path}: the preset {name} cannot be written into its layout: write the section "
+            "`model` as params.yaml has it in the repository, a key a line"
+        )
     if after != before:
         with atomic_path(path) as temporary:
             temporary.write_text(after, encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from pipeline.presets.parameters import method_of
+from pipeline.presets.parameters import is_section_of
 from spm.config.dotted import place_of
 from spm.config.model import METHOD, VALUES, method_file
 
@@ -22,8 +22,8 @@ def with_values(text: str, values: dict[str, Any]) -> str:
     """
     yaml = _round_trip()
     document = yaml.load(text)
-    if METHOD in values and values[METHOD] != method_of(document):
-        text = _with_section(text, "model", method_file(values[METHOD], VALUES))
+    if METHOD in values and not is_section_of(values[METHOD], document):
+        text = _with_section(text, document, "model", method_file(values[METHOD], VALUES))
         document = yaml.load(text)
     for name, value in values.items():
         _set(*place_of(name, document=document), value)
@@ -32,13 +32,23 @@ def with_values(text: str, values: dict[str, Any]) -> str:
     return written.getvalue()
 
 
-def _with_section(text: str, name: str, file: Path) -> str:
+def _with_section(text: str, document: Any, name: str, file: Path) -> str:
     """`text` with its section `name` replaced by the content of `file`, less the comment at its
-    top."""
-    top = r"(?:#.*\n|\n)*"
-    values = re.sub(rf"\A{top}", "", file.read_text(encoding="utf-8"))
-    section = rf"(?m)^{name}:[^\n]*\n(?:[ \t]+[^\n]*\n|\n(?=[ \t]))*"
-    return re.sub(section, lambda _: f"{name}:\n{indent(values, '  ')}", text, count=1)
+    top. Blank lines and comments before the next section stay.
+
+    document: `text` as ruamel loads it, which knows the line of each section.
+    """
+    values = re.sub(r"\A(?:#.*\n|\n)*", "", file.read_text(encoding="utf-8"))
+    section = f"{name}:\n{indent(values, '  ')}"
+    if name not in document:
+        return f"{text.rstrip()}\n\n{section}"
+    lines = text.splitlines(keepends=True)
+    begin = document.lc.key(name)[0]
+    starts = (document.lc.key(key)[0] for key in document)
+    end = min((start for start in starts if start > begin), default=len(lines))
+    while lines[end - 1].isspace() or (lines[end - 1].startswith("#") and end < len(lines)):
+        end -= 1
+    return "".join([*lines[:begin], section, *lines[end:]])
 
 
 def _round_trip() -> YAML:

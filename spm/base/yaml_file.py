@@ -15,11 +15,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises ConfigError for a file that cannot be read, is not YAML or is not a mapping.
     """
     try:
-        document = YAML(typ="safe", pure=True).load(path)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    return parse_yaml(text, name=str(path))
+
+
+def parse_yaml(text: str, *, name: str) -> dict[str, Any]:
+    """As `read_yaml`, of the text of the file `name`."""
+    try:
+        document = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise ConfigError(f"{name} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
-        raise ConfigError(f"{path} must hold keys and values; got {document!r}")
+        raise ConfigError(f"{name} must hold keys and values; got {document!r}")
     return document

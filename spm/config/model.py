@@ -10,6 +10,7 @@ A method's `config.py` defines its section; its `values.yaml` holds the section'
 Methods are found by their folders, so that adding a method changes nothing here.
 """
 
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -76,16 +77,18 @@ class ModelConfig(Section):
         if cls is not ModelConfig:
             return cls
         if "method" not in values:
-            raise ConfigError(f"{name}.method is missing; there are: {', '.join(method_names())}")
+            raise ConfigError(
+                f"{name}.method is missing; there are: {', '.join(method_names())}. "
+                "`clip-spm preset clip_spm` writes the section anew"
+            )
         method = values["method"]
         if method not in method_names():
             raise ConfigError(_no_method(method, name=name))
         section = method_config(method)
-        if others := _owners(values.keys() - section.model_fields.keys()):
+        if said := _mixed(values.keys(), section, method=method):
             raise ConfigError(
-                f"{name}.method is {method}, and the section holds values of {others}: "
-                f"`clip-spm preset {method}` sets the section to {method}'s values; "
-                f"or set {name}.method: {others}"
+                f"{name}.method is {method}, and the section {said}: `clip-spm preset {method}` "
+                f"sets the section to {method}'s values"
             )
         return section
 
@@ -123,11 +126,27 @@ def read_values(name: str, **changed: Any) -> ModelConfig:
 
 
 def _no_method(method: Any, *, name: str) -> str:
-    hint = nearest(str(method), method_names(), otherwise=f"There are: {', '.join(method_names())}")
-    return f"{name}.method = {method!r} is not a method.{hint}"
+    there_are = f"There are: {', '.join(method_names())}"
+    near = nearest(method, method_names(), otherwise=there_are) if isinstance(method, str) else ""
+    return f"{name}.method = {method!r} is not a method.{near or f' {there_are}'}"
 
 
-def _owners(keys: set[str]) -> str:
-    """The method that has all of these keys, or ""."""
-    fields = ((name, method_config(name).model_fields) for name in method_names())
-    return next((name for name, known in fields if keys and keys <= known.keys()), "")
+def _mixed(keys: Collection[str], section: type[ModelConfig], *, method: str) -> str:
+    """How the keys of a section are another method's; "" if they are not."""
+    own = _own(section)
+    foreign = sorted(set(keys) - own - ModelConfig.model_fields.keys())
+    owners = [name for name in method_names() if _own(method_config(name)) & set(foreign)]
+    if owners and all(any(key in _own(method_config(name)) for name in owners) for key in foreign):
+        return f"holds values of {' and '.join(owners)} ({_first(foreign)})"
+    if own and not own & set(keys):
+        return f"holds none of {method}'s values ({_first(sorted(own))})"
+    return ""
+
+
+def _own(section: type[ModelConfig]) -> set[str]:
+    """Keys that the section has beside those of every method."""
+    return section.model_fields.keys() - ModelConfig.model_fields.keys()
+
+
+def _first(keys: Sequence[str], *, shown: int = 3) -> str:
+    return ", ".join(keys[:shown]) + (", …" if len(keys) > shown else "")

@@ -34,6 +34,10 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
+MOVED = {"model.text_ensemble": "prompts.text_ensemble"}
+"""Where a parameter stood in earlier versions, and where it stands now."""
+
+
 def check_all(document: dict[str, Any]) -> None:
     """Checks that `document`, the content of params.yaml, has every section and each is valid.
 
@@ -45,6 +49,7 @@ def check_all(document: dict[str, Any]) -> None:
             validate(section, document.get(name), name=name)
         except ConfigError as error:
             problems.append(str(error))
+    problems += [_moved(old, new) for old, new in MOVED.items() if _has(document, old)]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -52,3 +57,14 @@ def check_all(document: dict[str, Any]) -> None:
 def _unknown(name: str) -> str:
     hint = nearest(str(name), SECTIONS, otherwise=f"Sections: {', '.join(SECTIONS)}")
     return f"{name} is not a section.{hint}"
+
+
+def _has(document: dict[str, Any], dotted: str) -> bool:
+    name, key = dotted.split(".")
+    section = document.get(name)
+    return isinstance(section, dict) and key in section
+
+
+def _moved(old: str, new: str) -> str:
+    section, key = new.split(".")
+    return f"{old} stands in the section {section} now: move the line `{key}: …` there"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spm.base.errors import DataError
+from spm.base.errors import ConfigError, DataError
 from spm.config.model import ModelConfig, method_config, method_names, read_values
 
 if TYPE_CHECKING:  # importing this module must not import torch
@@ -36,6 +36,13 @@ def build(
     train_classes: number of training classes, for a method with parameters for each class. Raises
     ConfigError for an unknown method, an unknown parameter or a value that is not allowed.
     """
+    for key in ("method", "init_from"):
+        if key in values:
+            raise ConfigError(f"{key} = {values[key]!r}: a method is built by its name, and random")
+    if channels < 1 or num_frames < 1:
+        raise ConfigError(
+            f"channels = {channels}, num_frames = {num_frames}: both must be 1 or more"
+        )
     config = read_values(name, **values)
     return build_method(
         config,

@@ -96,6 +96,7 @@ def load_start(model: ModelConfig) -> ModelSpec:
     if start.model.method != model.method:
         raise ConfigError(
             f"model.init_from = {model.init_from!r} is a model of {start.model.method}, and "
-            f"model.method is {model.method}: its weights are of no use to it"
+            f"model.method is {model.method}, which has no use for its weights: give a model "
+            f"folder of {model.method}, or null"
         )
     return start

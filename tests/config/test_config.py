@@ -161,7 +161,7 @@ def test_a_section_is_what_stands_in_the_file(preset):
     """Nothing is filled in or worked out: params.yaml, which stages depend on, says it all."""
     document = read_yaml(params.PARAMS)
     if preset is not None:
-        document = apply(document, load_preset(preset, method="clip_spm"))
+        document = apply(document, load_preset(preset, method="clip_spm", dataset="motion"))
     for name, section in SECTIONS.items():
         assert validate(section, document[name], name=name).model_dump() == document[name]
 

@@ -1,5 +1,6 @@
 """Grids: what is read from the file, what each point comes to, and errors before anything runs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pipeline.grids.grid import GRIDS, SEEDS, load_grid, points_of
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.dotted import flatten
+from spm.config.model import method_values
 from spm.results.paper_results import paper_accuracy
 from tests.import_closure import ROOT
 
@@ -168,3 +170,20 @@ def test_flatten_stops_at_values():
         "dataset.motion.seed": 1,
     }
     assert set(SEEDS) <= set(flatten(DOCUMENT))
+
+
+def test_a_row_of_another_method_by_preset_or_by_name(tmp_path):
+    rows = {
+        "clip": None,
+        "otam": {"preset": "otam"},
+        "proto": {"set": {"model.method": "protonet"}},
+    }
+    grid = {"title": "Methods", "baseline": "clip", "seeds": [0, 1], "rows": rows}
+    (tmp_path / "methods.yaml").write_text(json.dumps(grid))
+    loaded = load_grid(str(tmp_path / "methods.yaml"), document=DOCUMENT)
+    points = points_of(loaded, document=DOCUMENT)
+    found = {(point.row, point.seed): point.parameters["model"] for point in points}
+    for seed in (0, 1):
+        assert found["otam", seed] == method_values("otam") | {"seed": seed}
+        assert found["proto", seed] == method_values("protonet") | {"seed": seed}
+        assert found["clip", seed] == DOCUMENT["model"] | {"seed": seed}

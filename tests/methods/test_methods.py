@@ -159,25 +159,53 @@ def test_a_name_that_is_no_method_is_an_error_with_the_nearest() -> None:
         spm.methods.build("otam", channels=16, num_frames=4, lam=0.1)
 
 
+def _of(name: str, **changed: Any) -> dict[str, Any]:
+    return method_values(name) | changed
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("section", "said"),
     [
         (
-            lambda section: section.update(method="otam"),
-            r"model.method is otam, and the section holds values of clip_spm: "
+            _of("clip_spm", method="otam"),
+            r"model.method is otam, and the section holds values of .*clip_spm.* \(alpha, .*…\): "
             r"`clip-spm preset otam` sets the section to otam's values",
         ),
-        (lambda section: section.update(method="clipspm"), r"'clipspm' is not a method.*clip_spm"),
-        (lambda section: section.pop("method"), r"model.method is missing; there are: clip_spm"),
-        (lambda section: section.update(aplha=1.0), r"model.aplha is not a parameter.*'alpha'"),
-        (lambda section: section.update(variant="cosine"), r"values of protonet"),
+        (_of("otam", method="protonet"), r"holds values of clip_spm and otam \(otam_lambda\): "),
+        (_of("otam", method="clip_spm"), r"holds values|missing"),
+        (_of("zero_shot_text", method="otam"), r"holds none of otam's values \(otam_lambda\): "),
+        (_of("clip_spm", variant="cosine"), r"holds values of protonet \(variant\): "),
+        (_of("clip_spm", method="clipspm"), r"'clipspm' is not a method.*clip_spm"),
+        (_of("clip_spm", method=None), r"None is not a method. There are: clip_spm, "),
+        (_of("clip_spm", aplha=1.0), r"model.aplha is not a parameter.*'alpha'"),
+        (
+            {"init_from": None, "seed": 0},
+            r"model.method is missing; there are: clip_spm, .*`clip-spm preset clip_spm` writes",
+        ),
+        (
+            _of("clip_spm", text_ensemble="mean"),
+            r"model.text_ensemble stands in the section prompts now: move the line",
+        ),
     ],
 )
-def test_a_section_of_another_method_is_an_error_with_the_remedy(change: Any, said: str) -> None:
-    document = read_yaml(params.PARAMS)
-    change(document["model"])
+def test_a_section_of_another_method_is_an_error_with_the_remedy(
+    section: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ConfigError, match=said):
-        check_all(document)
+        check_all(read_yaml(params.PARAMS) | {"model": section})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"method": "clip_spm"}, "method = 'clip_spm': a method is built by its name"),
+        ({"init_from": "models/x"}, "init_from = 'models/x'"),
+        ({"channels": 0}, "channels = 0, num_frames = 4: both must be 1 or more"),
+    ],
+)
+def test_build_refuses_what_it_does_not_heed(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        spm.methods.build("otam", **{"channels": 16, "num_frames": 4} | values)
 
 
 def test_a_head_is_filled_from_its_release() -> None:

@@ -75,4 +75,37 @@ def test_an_override_of_the_method_brings_its_values() -> None:
 
 def test_the_error_for_no_preset_lists_methods_too() -> None:
     with pytest.raises(ConfigError, match=r"presets: motion, .*, hmdb51, .*, otam"):
-        load_preset("nothing", method="clip_spm")
+        load_preset("nothing", method="clip_spm", dataset="motion")
+
+
+def test_it_writes_the_section_anew_whatever_stands_there(path: Path) -> None:
+    """The method was changed by hand, misspelt keys, an older version's section, none at all."""
+    text = path.read_text(encoding="utf-8")
+    start, rest = text.split("model:\n")
+    end = rest[rest.index("\ntrain:\n") :]
+    broken = [
+        text.replace("method: clip_spm", "method: otam"),
+        text.replace("  hsmr: true", "  hsmrr: true"),
+        text.replace("  method: clip_spm                    # a folder of spm/methods\n", ""),
+        text.replace("  padm: true\n", "# a comment at the margin\n  padm: true\n"),
+        f"{start}model: {{method: otam}}\n{end}",
+        f"{start}model: {{method: otam,\n  seed: 3}}\n{end}",
+        f'{start}"model":\n  method: otam\n{end}',
+        f"{start}{end[1:]}\nmodel:\n  method: otam",
+        f"{start}{end[1:]}",
+    ]
+    for number, layout in enumerate(broken):
+        path.write_text(layout, encoding="utf-8")
+        set_preset("clip_spm", path=path)
+        assert read_yaml(path) == DOCUMENT, number
+        if number in (1, 2, 4, 5, 6):
+            assert path.read_text(encoding="utf-8") == text, number
+
+
+def test_it_brings_what_the_method_has_for_the_data_set(path: Path) -> None:
+    set_preset("ucf101", path=path)
+    before = path.read_text(encoding="utf-8")
+    set_preset("otam", path=path)
+    set_preset("clip_spm", path=path)
+    assert path.read_text(encoding="utf-8") == before
+    assert read_yaml(path)["model"]["head_dim"] == 256

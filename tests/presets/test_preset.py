@@ -52,8 +52,8 @@ def changed(before: str, after: str) -> list[str]:
 
 def test_presets_have_the_same_parameters_and_differ_in_every_row() -> None:
     paper, release = (
-        load_preset("paper", method="clip_spm"),
-        load_preset("release", method="clip_spm"),
+        load_preset("paper", method="clip_spm", dataset="motion"),
+        load_preset("release", method="clip_spm", dataset="motion"),
     )
     assert paper.keys() == release.keys()
     assert set(paper) == set().union(*ROWS.values()) | {"train.betas"}
@@ -65,7 +65,7 @@ def test_a_preset_is_what_params_yaml_has_afterwards(params: Path, name: str) ->
     before = params.read_text()
     difference = set_preset(name, path=params)
     values = flatten(read_yaml(params))
-    wanted = load_preset(name, method="clip_spm")
+    wanted = load_preset(name, method="clip_spm", dataset="motion")
     assert {key: values[key] for key in wanted} == wanted
     untouched = flatten(YAML(typ="safe").load(before))
     assert {k: v for k, v in values.items() if k not in wanted} == {
@@ -137,7 +137,7 @@ def test_converted_checkpoints_have_the_values_of_the_release() -> None:
         num_frames=8,
     )
     values: dict[str, Any] = flatten(spec.model_dump())
-    release = load_preset("release", method="clip_spm")
+    release = load_preset("release", method="clip_spm", dataset="motion")
     shared = values.keys() & release.keys()
     assert {name: values[name] for name in shared} == {name: release[name] for name in shared}
     assert {name.split(".")[0] for name in shared} == {"frames", "backbone", "prompts", "model"}
