@@ -14,9 +14,8 @@ from einops import rearrange
 from torch import Tensor
 
 from spm.nn.alignment_table import AlignmentTable
+from spm.nn.cosine import cosine
 from spm.nn.precision import at_least_float32
-
-EPSILON = 0.01
 
 
 def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
@@ -32,12 +31,6 @@ def frame_distance(x: Tensor, y: Tensor) -> Tensor:
     """D = 1 − cosine, [..., X, T, C], [..., Y, T', C] -> [..., X, Y, T, T']."""
     distance = 1 - cosine(x.flatten(-3, -2), y.flatten(-3, -2))  # all pairs, without copying clips
     return rearrange(distance, "... (x t) (y u) -> ... x y t u", t=x.shape[-2], u=y.shape[-2])
-
-
-def cosine(x: Tensor, y: Tensor) -> Tensor:
-    """x·y / (‖x‖‖y‖ + ε), [..., X, C], [..., Y, C] -> [..., X, Y]. ε keeps zeros finite."""
-    norms = _norm(x)[..., :, None] * _norm(y)[..., None, :]
-    return x @ y.transpose(-1, -2) / (norms + EPSILON)
 
 
 def otam(distance: Tensor, *, lam: float) -> Tensor:
@@ -61,8 +54,3 @@ def alignment(distance: Tensor, *, lam: float) -> Tensor:
         distance = distance.detach().requires_grad_()
         (weights,) = torch.autograd.grad(otam(distance, lam=lam).sum(), distance)
     return weights
-
-
-def _norm(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dim=-1)
-    return norm

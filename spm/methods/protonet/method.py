@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.protonet.config import Config
-from spm.nn.otam import cosine
+from spm.nn.cosine import cosine
 from spm.nn.prototypes import class_means, mean_over_class
 
 
