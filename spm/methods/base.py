@@ -25,7 +25,8 @@ class EpisodeFeatures(NamedTuple):
     support: Tensor
     """[..., S, T, C]; [..., S, T, C, H, W] for a method that needs maps."""
     support_labels: Tensor
-    """[..., S] int64 in 0..N-1. Classes may have different numbers of supports."""
+    """[..., S] int64 in 0..N-1. Every class has a support: without one, logits are NaN, and only
+    FewShotModel checks. Classes may have different numbers of supports."""
     query: Tensor
     """[..., Q, T, C]; [..., Q, T, C, H, W] for a method that needs maps."""
     class_text: Tensor | None
