@@ -57,7 +57,7 @@ def print_predictions(
     readable = [path for path in clips if path in features]
     queries = [features[path] for path in readable]
     rows = classify(loaded, examples, queries, transductive=transductive)
-    print(_conditions(examples, transductive=transductive))
+    print(_conditions(examples, how=_how(loaded, transductive=transductive)))
     for path, row in zip(readable, rows, strict=True):
         print(f"\n{printable(path)}\n{_ranking(examples.classes, row)}")
     for path, problem in problems.items():
@@ -128,8 +128,16 @@ def _notes(support: Path, classes: Iterable[str]) -> list[str]:
     ]
 
 
-def _conditions(support: Support, *, transductive: bool) -> str:
-    how = "transductive: the clips see each other" if transductive else "each clip on its own"
+def _how(model: FewShotModel, *, transductive: bool) -> str:
+    """Whether the clips influence each other, in words. transductive: what the user asked for."""
+    if not transductive:
+        return "each clip on its own"
+    if not model.method.transductive:
+        return "each clip on its own: this model's method is not transductive"
+    return "transductive: the clips see each other"
+
+
+def _conditions(support: Support, *, how: str) -> str:
     text = {None: "not used", True: "trained", False: "untrained"}[support.text_trained]
     return (
         f"{len(support.classes)} classes, {len(support.labels)} support clips; {how}; text: {text}"

@@ -196,6 +196,28 @@ def test_a_method_without_texts_asks_no_text_tower(
     assert "each clip on its own; text: not used" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("values", "how"),
+    [
+        ({}, "transductive: the clips see each other"),
+        ({"padm": False}, "each clip on its own: this model's method is not transductive"),
+        ({"method": "otam"}, "each clip on its own: this model's method is not transductive"),
+    ],
+)
+def test_asked_for_transductive_it_says_whether_the_method_is(
+    folder: Path,
+    tmp_path: Path,
+    values: dict,
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save_model(models.build(**values).float(), tmp_path / "model")
+    given = ("--model", tmp_path / "model", "--support", folder / "support", "--transductive")
+    assert run(monkeypatch, *given, folder / "q1.mp4") == 0
+    assert f"; {how}; text: " in capsys.readouterr().out
+
+
 def test_class_texts_come_from_the_folder_names(model: FewShotModel, folder: Path) -> None:
     """Turning_Up is read as "turning up": a folder named so has the same text feature."""
     support, _ = encoded(model, folder)
