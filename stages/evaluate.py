@@ -184,6 +184,7 @@ def _conditions(
     return Conditions(
         dataset=pq.read_schema(paths.MANIFEST).metadata[b"dataset"].decode(),
         method=model.config.model.method,
+        title=model.config.model.full_title,
         backbone=model.config.backbone.name,
         way=episode.way,
         query=evaluate.query,
@@ -191,8 +192,9 @@ def _conditions(
         protocol=model.method.protocol(
             queries=episode.way * evaluate.query, shot=evaluate.shots[0]
         ),
+        transductive=model.method.transductive,
         selection=model.config.selection,
-        text=prompts.text,
+        text=prompts.text if model.config.model.needs.text else "not used",
         coverage=measured_on(paths.FRAMES),
         hashes={
             "data": store.identity,

@@ -59,6 +59,11 @@ class ModelConfig(Section):
     """Seed of the method's initial weights."""
 
     @property
+    def full_title(self) -> str:
+        """`title` with the values that distinguish variants of the method in tables."""
+        return self.title
+
+    @property
     def needs(self) -> Needs:
         """The tower's outputs that the method uses with these values."""
         return Needs()

@@ -45,7 +45,7 @@ def _reading(results: dict[str, Any]) -> str:
     lines = [
         f"- Mean over {results['episodes']} episodes of the test split, whose classes were never "
         "trained on; ± is the 95 % interval of the mean.",
-        f"- Protocol: {results['protocol']}. An accuracy of the other kind is not comparable.",
+        f"- Protocol: {results['protocol']}. {_not_comparable(results)}",
         *_inductive(results),
         f"- The checkpoint was selected on the {results['selection']} split.",
         "- The baselines classify the same features in the same episodes and learn nothing.",
@@ -58,9 +58,15 @@ def _reading(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _not_comparable(results: dict[str, Any]) -> str:
+    if results["transductive"]:
+        return "Inductive accuracies are not comparable with this transductive one."
+    return "Transductive accuracies are not comparable with this inductive one."
+
+
 def _inductive(results: dict[str, Any]) -> list[str]:
-    """The line on the inductive accuracy; empty if it was not measured."""
-    if not results["inductive"]:
+    """The line on the inductive accuracy; empty if it was not measured, or is the accuracy."""
+    if not (results["transductive"] and results["inductive"]):
         return []
     alone = results["inductive"]
     numbers = f"{alone['accuracy']:.2f} ± {alone['ci95']:.2f} %"

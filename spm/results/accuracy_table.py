@@ -15,32 +15,29 @@ from spm.config.model import method_config
 
 app = new_app()
 
+_MIN_NAME_WIDTH = 20
+"""So that the tables of most methods have the same columns."""
+
 
 def accuracy_table(results: dict[str, Any]) -> str:
     """The content of evaluate.json as aligned text, one row for each shot and classifier.
 
     motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation
 
-      way  shot  classifier          accuracy  95 %   paper
-        5     1  CLIP-SPM               93.12 ±0.11       -
-        5     1  CLIP-SPM, inductive    91.80 ±0.12       -
-        5     1  mean-pooled cosine     61.40 ±0.20       -
+      way  shot  classifier            accuracy    95 %  paper
+        5     1  CLIP-SPM                 93.12   ±0.11      -
+        5     1  CLIP-SPM, inductive      91.80   ±0.12      -
+        5     1  mean-pooled cosine       61.40   ±0.20      -
 
     transductive: …
+    inductive: each query alone, over the first 2000 episodes
     text: untrained
     test clips: 288 of the 288 found (100.0 %)
+
+    Only a transductive method has rows and a line for its inductive accuracy.
     """
-    lines = [_title(results), "", _row("way", "shot", "classifier", "accuracy", "95 %", "paper")]
-    title = method_config(results["method"]).title
-    for shot, summary in results["shots"].items():
-        rows = [(title, summary, summary["paper"])]
-        if summary["inductive"]:
-            rows.append((f"{title}, inductive", summary["inductive"], None))
-        for name, baseline in summary["baselines"].items():
-            rows.append((method_config(name).title, baseline, None))
-        lines += [_result_row(results["way"], shot, *row) for row in rows]
-    lines += ["", results["protocol"]]
-    if results["inductive"]:
+    lines = [_title(results), "", *_rows(results), "", results["protocol"]]
+    if results["transductive"] and results["inductive"]:
         alone = results["inductive"]["episodes"]
         lines.append(f"inductive: each query alone, over the first {alone} episodes")
     lines += [f"text: {results['text']}", *_data(results["coverage"])]
@@ -62,15 +59,39 @@ def _data(coverage: dict[str, Any]) -> list[str]:
     return [line for line in lines if line]
 
 
-def _result_row(
-    way: int, shot: str, name: str, numbers: dict[str, Any], paper: float | None
-) -> str:
-    accuracy, interval = f"{numbers['accuracy']:.2f}", f"±{numbers['ci95']:.2f}"
-    return _row(str(way), shot, name, accuracy, interval, "-" if paper is None else f"{paper:.1f}")
+def _rows(results: dict[str, Any]) -> list[str]:
+    """The head and a row for each shot and classifier, in columns."""
+    rows = [("way", "shot", "classifier", "accuracy", "95 %", "paper")]
+    for shot, summary in results["shots"].items():
+        rows += [
+            (str(results["way"]), shot, name, *_numbers(measured), _paper(paper))
+            for name, measured, paper in _classifiers(results, summary)
+        ]
+    width = max(_MIN_NAME_WIDTH, *(len(name) for _, _, name, *_ in rows))
+    return [
+        f"  {way:>3}  {shot:>4}  {name:<{width}}  {accuracy:>8}  {interval:>6}  {paper:>5}"
+        for way, shot, name, accuracy, interval, paper in rows
+    ]
 
 
-def _row(way: str, shot: str, name: str, accuracy: str, interval: str, paper: str) -> str:
-    return f"  {way:>3}  {shot:>4}  {name:<20}  {accuracy:>8}  {interval:>6}  {paper:>5}"
+def _classifiers(
+    results: dict[str, Any], summary: dict[str, Any]
+) -> list[tuple[str, dict[str, Any], float | None]]:
+    """Name, accuracy with interval, and the paper's accuracy, of all classifiers of one shot."""
+    title = results["title"]
+    found = [(title, summary, summary["paper"])]
+    if results["transductive"] and summary["inductive"]:
+        found.append((f"{title}, inductive", summary["inductive"], None))
+    baselines = summary["baselines"].items()
+    return found + [(method_config(name).title, numbers, None) for name, numbers in baselines]
+
+
+def _numbers(measured: dict[str, Any]) -> tuple[str, str]:
+    return f"{measured['accuracy']:.2f}", f"±{measured['ci95']:.2f}"
+
+
+def _paper(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{accuracy:.1f}"
 
 
 @app.command(cls=PathCommand)

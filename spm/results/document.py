@@ -32,16 +32,21 @@ class Conditions:
 
     dataset: str
     method: str
+    title: str
+    """The method's name in tables."""
     backbone: str
     way: int
     query: int
     episodes: int
     protocol: str
     """In words, whether queries influence each other (Method.protocol), for the headline shot."""
+    transductive: bool
+    """Whether queries influence each other. If not, the inductive accuracy is the accuracy."""
     selection: str
     """The split that selected the weights: validation or test."""
     text: str
-    """The state of the text tower: trained, untrained or none."""
+    """The state of the text tower: trained, untrained or none; "not used": the method takes no
+    texts."""
     coverage: dict[str, Any]
     """The data, as spm.frames.integrity.measured_on describes it."""
     hashes: dict[str, str]
@@ -60,12 +65,14 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
     return {
         "dataset": conditions.dataset,
         "method": conditions.method,
+        "title": conditions.title,
         "backbone": conditions.backbone,
         "way": conditions.way,
         "shot": headline,
         "query": conditions.query,
         "episodes": conditions.episodes,
         "protocol": conditions.protocol,
+        "transductive": conditions.transductive,
         "selection": conditions.selection,
         "text": conditions.text,
         "coverage": conditions.coverage,

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from spm.config.model import method_config
 from spm.results.accuracy_table import accuracy_table
 
 COVERAGE = {
@@ -22,12 +25,14 @@ def results(**changes: Any) -> dict[str, Any]:
     return {
         "dataset": "motion",
         "method": "clip_spm",
+        "title": "CLIP-SPM",
         "backbone": "conv",
         "episodes": 10000,
         "way": 5,
         "query": 4,
         "selection": "validation",
         "protocol": "transductive: so and so",
+        "transductive": True,
         "text": "untrained",
         "coverage": COVERAGE,
         "inductive": shot["inductive"],
@@ -53,9 +58,31 @@ def test_it_shows_every_shot_with_baselines_and_the_papers_number() -> None:
     )
 
 
-def test_columns_line_up() -> None:
-    rows = accuracy_table(results()).splitlines()[2:7]
+@pytest.mark.parametrize("title", ["CLIP-SPM", "a method with a very long title"])
+def test_columns_line_up(title: str) -> None:
+    rows = accuracy_table(results(title=title)).splitlines()[2:8]
     assert len({len(row) for row in rows}) == 1
+    assert f"{title}, inductive " in rows[2]
+
+
+def test_a_method_that_is_not_transductive_has_one_accuracy() -> None:
+    said = {"transductive": False, "protocol": "inductive: each alone", "text": "not used"}
+    assert accuracy_table(results(title="ProtoNet (cosine)", **said)).splitlines()[2:] == [
+        "  way  shot  classifier            accuracy    95 %  paper",
+        "    5     1  ProtoNet (cosine)        93.12   ±0.11      -",
+        "    5     1  mean-pooled cosine       61.40   ±0.20      -",
+        "    5     5  ProtoNet (cosine)       100.00   ±0.11   66.2",
+        "    5     5  mean-pooled cosine       61.40   ±0.20      -",
+        "",
+        "inductive: each alone",
+        "text: not used",
+        "test clips: 286 of the 288 found (99.3 %)",
+    ]
+
+
+def test_the_method_needs_no_class_to_be_shown() -> None:
+    assert "Of old " in accuracy_table(results(method="removed", title="Of old"))
+    assert method_config("mean_pooled_cosine").title in accuracy_table(results())
 
 
 def test_a_model_selected_on_the_test_split_is_said_to_be() -> None:

@@ -34,7 +34,9 @@ def conditions(**changes: Any) -> Conditions:
         "query": 4,
         "episodes": 2,
         "method": "clip_spm",
+        "title": "CLIP-SPM",
         "protocol": "transductive: so and so",
+        "transductive": True,
         "selection": "validation",
         "text": "untrained",
         "hashes": {"data": "d", "model": "m", "parameters": "p"},
@@ -53,6 +55,11 @@ def test_the_first_shot_is_the_headline() -> None:
     assert results["inductive"] is None
     assert results["text"] == "untrained"
     assert results["hashes"] == {"data": "d", "model": "m", "parameters": "p"}
+
+
+def test_it_holds_the_title_and_whether_queries_influence_each_other() -> None:
+    results = document({1: measurement()}, conditions=conditions())
+    assert (results["title"], results["transductive"]) == ("CLIP-SPM", True)
 
 
 def test_the_inductive_protocol_is_no_baseline() -> None:

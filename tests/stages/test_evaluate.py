@@ -202,7 +202,7 @@ def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
 
 
 def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ClipSPM, "classify_each", None)
     save_model(models.build(padm=False).float(), paths.MODEL)
@@ -211,6 +211,56 @@ def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
     assert results["inductive"] == {
         name: results[name] for name in ("accuracy", "ci95", "episodes")
     }
+    assert "inductive" in pq.read_table(paths.EPISODES).column_names
+    assert json.loads(paths.METRICS.read_text())["inductive"] == results["accuracy"]
+    assert not results["transductive"]
+    assert "CLIP-SPM, inductive" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "title", "baselines"),
+    [
+        ({"method": "otam"}, "OTAM", {"mean_pooled_cosine", "zero_shot_text"}),
+        (
+            {"method": "protonet", "variant": "cosine"},
+            "ProtoNet (cosine)",
+            {"mean_pooled_cosine", "zero_shot_text"},
+        ),
+        (
+            {"method": "protonet", "variant": "euclidean"},
+            "ProtoNet (euclidean)",
+            {"mean_pooled_cosine", "zero_shot_text"},
+        ),
+    ],
+)
+def test_a_method_is_shown_by_its_title(
+    workspace: Path,
+    values: dict,
+    title: str,
+    baselines: set[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    save_model(models.build(**values).float(), paths.MODEL)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert results["title"] == title
+    assert set(results["baselines"]) == baselines
+    table = capsys.readouterr().out
+    assert table.count(f"  {title} ") == 2, "two shots"
+    uses_text = values["method"] == "zero_shot_text"
+    assert f"\ntext: {'trained' if uses_text else 'not used'}\n" in table
+
+
+def test_the_report_of_an_inductive_method_without_texts(workspace: Path) -> None:
+    save_model(models.build(method="otam").float(), paths.MODEL)
+    evaluate.main()
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert "text: not used" in page
+    assert "Transductive accuracies are not comparable with this inductive one." in page
+    for absent in ("Text:", "as if it were alone"):
+        assert absent not in page
 
 
 def test_too_few_clips_after_decoding_are_an_error(workspace: Path) -> None:
@@ -236,7 +286,8 @@ def test_report_is_complete_and_the_same_each_time(
     shown = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line[:2] == "!["]
     assert sorted([*shown, "report.md"]) == sorted(first)
     assert {"learning_curve.png", "confusion.png", "per_class.png", "alignment_3.png"} <= set(first)
-    assert "transductive" in page
+    assert "Inductive accuracies are not comparable with this transductive one." in page
+    assert "The baselines classify" in page
     assert "untrained" in page
     assert "CLIP-SPM" in capsys.readouterr().out
 
