@@ -162,13 +162,14 @@ def _measure(
 
 
 def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
-    """Method name -> `classify` of the baseline. Baselines that need texts are left out unless the
-    text tower is trained."""
+    """Method name -> `classify` of the baseline, without the model's own method. Baselines that
+    need texts are left out unless the text tower is trained."""
     frames = model.config.frames.num_segments
     methods = {
         section.method: build_method(section, channels=model.channels, num_frames=frames)
         for section in baselines()
-        if text == "trained" or not section.needs.text
+        if section.method != model.config.model.method
+        and (text == "trained" or not section.needs.text)
     }
     return {name: on_vectors(method.classify) for name, method in methods.items()}
 

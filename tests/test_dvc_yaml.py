@@ -296,6 +296,20 @@ def test_dvc_status_names_the_expected_stages_for_every_parameter(project):
 
 TRAINED = {"train", "evaluate", "report"}
 
+
+def test_a_baseline_may_be_the_method(project):
+    """DVC takes a folder that is listed twice among the deps of evaluate and report.
+
+    Both stages have the folder among their recorded deps already: they rerun as the model changes.
+    """
+    text = (project / "params.yaml").read_text()
+    for name in _baselines():
+        changed = text.replace("method: clip_spm", f"method: {name}")
+        (project / "params.yaml").write_text(changed)
+        assert _status(project) == {"train"}, name
+    (project / "params.yaml").write_text(text)
+
+
 EDITS = {
     # wording, progress and records; another method
     "spm/base/errors.py": set(),

@@ -48,8 +48,11 @@ def _reading(results: dict[str, Any]) -> str:
         f"- Protocol: {results['protocol']}. {_not_comparable(results)}",
         *_inductive(results),
         f"- The checkpoint was selected on the {results['selection']} split.",
-        "- The baselines classify the same features in the same episodes and learn nothing.",
     ]
+    if results["baselines"]:
+        lines.append(
+            "- The baselines classify the same features in the same episodes and learn nothing."
+        )
     if results["text"] == "untrained":
         lines.append(
             "- Text: untrained. Class texts went through a tower with random weights: they tell "

@@ -231,9 +231,11 @@ def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
             "ProtoNet (euclidean)",
             {"mean_pooled_cosine", "zero_shot_text"},
         ),
+        ({"method": "mean_pooled_cosine"}, "mean-pooled cosine", {"zero_shot_text"}),
+        ({"method": "zero_shot_text"}, "zero-shot class text", {"mean_pooled_cosine"}),
     ],
 )
-def test_a_method_is_shown_by_its_title(
+def test_a_method_is_shown_by_its_title_and_not_beside_itself(
     workspace: Path,
     values: dict,
     title: str,
@@ -253,13 +255,13 @@ def test_a_method_is_shown_by_its_title(
 
 
 def test_the_report_of_an_inductive_method_without_texts(workspace: Path) -> None:
-    save_model(models.build(method="otam").float(), paths.MODEL)
+    save_model(models.build(method="mean_pooled_cosine").float(), paths.MODEL)
     evaluate.main()
     report.main()
     page = (paths.REPORT / "report.md").read_text()
     assert "text: not used" in page
     assert "Transductive accuracies are not comparable with this inductive one." in page
-    for absent in ("Text:", "as if it were alone"):
+    for absent in ("Text:", "as if it were alone", "The baselines classify"):
         assert absent not in page
 
 
