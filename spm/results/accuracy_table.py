@@ -11,12 +11,21 @@ from typer import Argument
 
 from spm.base import command
 from spm.base.command_line import PathCommand, new_app, run_app
+from spm.base.errors import DataError
 from spm.config.model import method_config
 
 app = new_app()
 
+KEYS = frozenset(
+    {
+        *("dataset", "title", "backbone", "way", "query", "episodes", "shots"),
+        *("protocol", "transductive", "inductive", "selection", "text", "coverage"),
+    }
+)
+"""The keys of evaluate.json that the table shows."""
 _MIN_NAME_WIDTH = 20
 """So that the tables of most methods have the same columns."""
+_REMEDY = "run `dvc repro` to make it anew"
 
 
 def accuracy_table(results: dict[str, Any]) -> str:
@@ -101,7 +110,24 @@ def table(
     ],
 ) -> None:
     """Prints the accuracies of an evaluation as a table."""
-    print(accuracy_table(json.loads(results.read_text(encoding="utf-8"))))
+    print(accuracy_table(_read(results)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of evaluate.json. Raises DataError for a file that is missing or unusable."""
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): {_REMEDY}") from None
+    except ValueError:
+        raise DataError(f"{path} is not valid JSON: {_REMEDY}") from None
+    known = results.keys() if isinstance(results, dict) else set()
+    if missing := sorted(KEYS - known):
+        raise DataError(
+            f"{path} is not an evaluate.json of this version, it lacks {', '.join(missing)}: "
+            f"{_REMEDY}"
+        )
+    return results
 
 
 def main() -> int:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from spm.base.errors import DataError
 from spm.config.model import method_config
-from spm.results.accuracy_table import accuracy_table
+from spm.results.accuracy_table import KEYS, accuracy_table, table
 
 COVERAGE = {
     "benchmark": None,
@@ -104,3 +105,43 @@ def test_the_command_prints_the_table_of_a_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "spm.results.accuracy_table", str(tmp_path / "evaluate.json")]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     assert answer.stdout == accuracy_table(results()) + "\n"
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_file_without_one_of_the_keys_is_an_error(tmp_path: Path, key: str) -> None:
+    older = results()
+    del older[key]
+    with pytest.raises(DataError, match=rf"it lacks {key}: run `dvc repro` to make it anew$"):
+        table(write(tmp_path, json.dumps(older)))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{}", "not an evaluate.json of this version, it lacks backbone, coverage, "),
+        ("[1]", "not an evaluate.json of this version, it lacks backbone, coverage, "),
+        ("", "is not valid JSON: "),
+        (b"\xff", "is not valid JSON: "),
+        (None, r"cannot be read \(No such file or directory\): "),
+    ],
+)
+def test_a_file_that_is_no_evaluation_is_an_error(
+    tmp_path: Path, content: str | bytes | None, said: str
+) -> None:
+    with pytest.raises(DataError, match=f"evaluate.json .*{said}.*run `dvc repro`"):
+        table(write(tmp_path, content))
+
+
+def write(folder: Path, content: str | bytes | None) -> Path:
+    path = folder / "evaluate.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spm.results.accuracy_table", str(tmp_path / "none.json")]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert len(answer.stderr.splitlines()) == 1
+    assert answer.stderr.startswith("accuracy_table: error: ")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from spm.episodes.evaluation import Measurement
+from spm.results.accuracy_table import KEYS
 from spm.results.document import (
     Conditions,
     class_rows,
@@ -57,8 +58,9 @@ def test_the_first_shot_is_the_headline() -> None:
     assert results["hashes"] == {"data": "d", "model": "m", "parameters": "p"}
 
 
-def test_it_holds_the_title_and_whether_queries_influence_each_other() -> None:
+def test_it_holds_all_that_the_table_shows() -> None:
     results = document({1: measurement()}, conditions=conditions())
+    assert results.keys() >= KEYS
     assert (results["title"], results["transductive"]) == ("CLIP-SPM", True)
 
 
