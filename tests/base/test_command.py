@@ -102,7 +102,8 @@ def test_every_command_is_run_by_it(module):
     name = f"{module}.__main__" if module == "bench" else module
     path = Path(*name.split(".")).with_suffix(".py")
     text = (ROOT / path).read_text(encoding="utf-8")
-    assert re.search(r'\nif __name__ == "__main__":\n    command\.run\((single_instance\()?main\)+\n$', text)
+    called = r"command\.run\((single_instance\()?main\)+"
+    assert re.search(rf'\nif __name__ == "__main__":\n    {called}\n$', text)
 
 
 def nobody(monkeypatch):
