@@ -21,8 +21,13 @@ def run(main: Callable[[], int | None]) -> None:
     print_anything()
     _be_somebody()
     try:
-        if status := main():
+        status = main()
+        sys.stdout.flush()
+        if status:
             sys.exit(status)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(1)
     except InputError as error:
         sys.exit(f"{_name()}: error: {error}")
     except OSError as error:

@@ -87,6 +87,20 @@ def test_errors_and_exit_status(tmp_path, what, status, lines, said):
     assert lines is None or done.stdout.count("\n") == lines
 
 
+def test_a_reader_that_has_enough_ends_a_command_without_a_traceback(tmp_path):
+    code = "from spm.base import command\ncommand.run(lambda: print('a line\\n' * 100_000))"
+    (tmp_path / "long.py").write_text(code, encoding="utf-8")
+    shown = f"{sys.executable} {tmp_path / 'long.py'} | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"{shown}; exit ${{PIPESTATUS[0]}}"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("a line\n", "", 1)
+
+
 COMMANDS = ["pipeline.preset", "pipeline.experiments", "spm.predict", "spm.convert"]
 COMMANDS += [
     "spm.results.accuracy_table",
