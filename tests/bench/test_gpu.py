@@ -11,6 +11,7 @@ from bench.episode import Episode
 from bench.models import build
 
 
+@pytest.mark.slow
 def test_the_toy_run_has_every_figure(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     gpu.main(["--toy", "--json", str(tmp_path / "gpu.json")])

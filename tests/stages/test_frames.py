@@ -90,6 +90,7 @@ def test_too_many_rejected_clips_end_the_stage(project, prefect_home):
     frames.main()
 
 
+@pytest.mark.slow
 def test_clips_that_run_out_of_time_fail_the_stage_at_its_end(
     project, prefect_home, monkeypatch, capsys
 ):

@@ -45,6 +45,7 @@ def client() -> Any:
     return mlflow.MlflowClient(f"sqlite:///{paths.state_dir() / 'mlflow.db'}")
 
 
+@pytest.mark.slow
 def test_a_grid_has_one_run_and_its_points_stand_below_it(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

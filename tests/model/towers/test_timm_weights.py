@@ -163,6 +163,7 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_the_file(monkeypatch):
         tower(RESNET, weights="pretrained")
 
 
+@pytest.mark.slow
 def test_the_check_in_a_process_of_its_own_says_what_does_not_fit(theirs, tmp_path):
     path = _saved(theirs, "state_dict", tmp_path)
 
