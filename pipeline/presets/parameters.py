@@ -7,7 +7,7 @@ from typing import Any
 from spm.base.errors import ConfigError
 from spm.base.nearest import nearest
 from spm.config.dotted import flatten, place_of
-from spm.config.model import METHOD, method_names, method_values
+from spm.config.model import METHOD, method_values, no_method_named, owners
 
 
 def apply(document: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def method_of(document: dict[str, Any]) -> str:
     """`model.method` of params.yaml's content. Raises ConfigError if it is missing."""
     section = document.get("model")
     if not isinstance(section, dict) or "method" not in section:
-        raise ConfigError(f"{METHOD} is missing; there are: {', '.join(method_names())}")
+        raise ConfigError(no_method_named("model"))
     return str(section["method"])
 
 
@@ -63,10 +63,10 @@ def unknown(name: str, known: Iterable[str], *, where: str, kind: str) -> Config
 def _of_another_method(name: str, *, document: dict[str, Any]) -> ConfigError | None:
     """The error for a parameter of another method; None if no method has it."""
     key, method = name.removeprefix("model."), method_of(document)
-    owners = [each for each in method_names() if key in method_values(each)]
-    if key == name or not owners or method in owners:
+    others = owners(key)
+    if key == name or not others or method in others:
         return None
     return ConfigError(
-        f"{name} is a parameter of {' and '.join(owners)}, and {METHOD} is {method}: "
-        f"`clip-spm preset {owners[0]}` sets the section to {owners[0]}'s values"
+        f"{name} is a parameter of {' and '.join(others)}, and {METHOD} is {method}: "
+        f"`clip-spm preset {others[0]}` sets the section to {others[0]}'s values"
     )

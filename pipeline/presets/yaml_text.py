@@ -18,7 +18,8 @@ from spm.config.model import METHOD, VALUES, method_file
 def with_values(text: str, values: dict[str, Any]) -> str:
     """The YAML document `text` with dotted names set; everything else stays as it was.
 
-    If `model.method` changes, the new method's section replaces the old one, comments included.
+    If `values` name a `model.method` whose keys the section does not have, that method's section
+    replaces it, comments included.
     """
     yaml = _round_trip()
     document = yaml.load(text)

@@ -82,10 +82,7 @@ class ModelConfig(Section):
         if cls is not ModelConfig:
             return cls
         if "method" not in values:
-            raise ConfigError(
-                f"{name}.method is missing; there are: {', '.join(method_names())}. "
-                "`clip-spm preset clip_spm` writes the section anew"
-            )
+            raise ConfigError(no_method_named(name))
         method = values["method"]
         if method not in method_names():
             raise ConfigError(_no_method(method, name=name))
@@ -124,6 +121,19 @@ def method_file(name: str, file: str) -> Path:
     return _METHODS / name / file
 
 
+def owners(key: str) -> list[str]:
+    """The methods that have the parameter `key`, which not every method has."""
+    return [name for name in method_names() if key in _own(method_config(name))]
+
+
+def no_method_named(section: str) -> str:
+    """The error for a section without its key `method`."""
+    return (
+        f"{section}.method is missing; there are: {', '.join(method_names())}. "
+        "`clip-spm preset clip_spm` writes the section anew"
+    )
+
+
 def read_values(name: str, **changed: Any) -> ModelConfig:
     """The section of method `name`: initial values with `changed` set. Raises ConfigError."""
     values = method_values(name)
@@ -140,9 +150,11 @@ def _mixed(keys: Collection[str], section: type[ModelConfig], *, method: str) ->
     """How the keys of a section are another method's; "" if they are not."""
     own = _own(section)
     foreign = sorted(set(keys) - own - ModelConfig.model_fields.keys())
-    owners = [name for name in method_names() if _own(method_config(name)) & set(foreign)]
-    if owners and all(any(key in _own(method_config(name)) for name in owners) for key in foreign):
-        return f"holds values of {' and '.join(owners)} ({_first(foreign)})"
+    if foreign and all(map(owners, foreign)):
+        all_owners = [
+            name for name in method_names() if any(name in owners(key) for key in foreign)
+        ]
+        return f"holds values of {' and '.join(all_owners)} ({_first(foreign)})"
     if own and not own & set(keys):
         return f"holds none of {method}'s values ({_first(sorted(own))})"
     return ""

@@ -11,6 +11,7 @@ from spm.base.nearest import nearest
 from spm.config.backbone import BackboneConfig
 from spm.config.base import Section, validate
 from spm.config.dataset import DatasetConfig
+from spm.config.dotted import flatten
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.frames import FramesConfig
@@ -49,7 +50,8 @@ def check_all(document: dict[str, Any]) -> None:
             validate(section, document.get(name), name=name)
         except ConfigError as error:
             problems.append(str(error))
-    problems += [_moved(old, new) for old, new in MOVED.items() if _has(document, old)]
+    given = flatten(document)
+    problems += [_moved(old, new) for old, new in MOVED.items() if old in given]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -57,12 +59,6 @@ def check_all(document: dict[str, Any]) -> None:
 def _unknown(name: str) -> str:
     hint = nearest(str(name), SECTIONS, otherwise=f"Sections: {', '.join(SECTIONS)}")
     return f"{name} is not a section.{hint}"
-
-
-def _has(document: dict[str, Any], dotted: str) -> bool:
-    name, key = dotted.split(".")
-    section = document.get(name)
-    return isinstance(section, dict) and key in section
 
 
 def _moved(old: str, new: str) -> str:

@@ -35,7 +35,7 @@ class Support:
     labels: Tensor
     """[S] in 0..N-1"""
     class_text: Tensor | None
-    """[N, C]; None if the backbone has no text tower."""
+    """[N, C]; None for a method that takes no texts, or a backbone without a text tower."""
     text_trained: bool | None
     """Whether the text tower is trained; None for a method that takes no texts."""
 

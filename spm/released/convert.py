@@ -96,6 +96,7 @@ def to_released(folder: Path, path: Path) -> None:
         raise DataError(
             f"{folder} has the tower {spec.backbone.name!r}: released checkpoints hold CLIP's"
         )
+    head = _head(spec, of=folder)
     ours, _ = _load(folder / WEIGHTS_FILE)
     extras, wrapped = {SCALE: torch.ones(1)}, _PLAIN
     if (folder / EXTRAS_FILE).is_file():
@@ -104,7 +105,7 @@ def to_released(folder: Path, path: Path) -> None:
     layout = _layout(spec, backbone=wrapped)
     theirs = {name: released for released, (name, _) in layout.items()}
     state = neutral | {theirs.get(name, name): value for name, value in ours.items()}
-    as_released = _head(spec, of=folder).model_copy(
+    as_released = head.model_copy(
         update={
             "hsmr": True,
             "spm": True,
