@@ -6,6 +6,7 @@ Reads the manifest (for the data set's name), frames, prompts and the model; wri
 import csv
 import json
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from spm.episodes.evaluation import (
 )
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.text_controls import measure_controls
 from spm.frames.integrity import measured_on
 from spm.frames.store import FrameStore
 from spm.methods.registry import baselines, build_method
@@ -39,6 +41,7 @@ from spm.results.accuracy_table import accuracy_table
 from spm.results.document import (
     INDUCTIVE,
     MODEL,
+    TEXT,
     Conditions,
     class_rows,
     confusion_rows,
@@ -46,6 +49,7 @@ from spm.results.document import (
     episode_table,
     headline,
 )
+from spm.results.text_words import worth
 from stages.shared import command, params, paths
 from stages.shared.launch import launch
 from stages.shared.single_instance import single_instance
@@ -137,16 +141,52 @@ def _measure(
     evaluate: EvaluateConfig,
     ranks: Ranks,
 ) -> dict[int, Measurement]:
-    """Shot -> predictions of the model, inductive and transductive, and of the baselines."""
-    class_text = prompts.of(samplers[0].class_names, how=model.config.prompts.text_ensemble)
+    """Shot -> predictions of the model, also with other texts, and of the baselines."""
     classes = store.classes(SPLIT)
     clips = np.concatenate(list(classes.values()))
     encoded = encode_clips(model, store, clips=clips, ranks=ranks)
-    encoded = prepare_clips(model, encoded, classes=classes, class_text=class_text)
+    chosen = model.config.prompts
+    class_text = prompts.of(
+        samplers[0].class_names, how=chosen.text_ensemble, control=chosen.control
+    )
+    prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
     run = partial(
-        measure, encoded=encoded, class_text=class_text, batch=evaluate.batch, ranks=ranks
+        measure, encoded=prepared, class_text=class_text, batch=evaluate.batch, ranks=ranks
     )
     classifiers = {MODEL: model.method.classify} | _baselines(model, text=prompts.text)
+    measurements = _measure_shots(run, model, classifiers, samplers=samplers, evaluate=evaluate)
+    episodes = min(evaluate.text_control_episodes, evaluate.episodes)
+    if episodes and _has_controls(model) and class_text is not None:
+        predicted = measure_controls(
+            model,
+            encoded,
+            classes=classes,
+            class_text=class_text,
+            samplers=samplers,
+            episodes=episodes,
+            batch=evaluate.batch,
+            ranks=ranks,
+        )
+        for shot, answers in predicted.items():
+            named = {TEXT[control]: answer for control, answer in answers.items()}
+            measurements[shot].predicted.update(named)
+    return measurements
+
+
+def _has_controls(model: FewShotModel) -> bool:
+    """Whether other texts at test say what the model's texts are worth."""
+    return model.config.model.needs.text and model.config.prompts.control == "none"
+
+
+def _measure_shots(
+    run: Callable[..., Measurement],
+    model: FewShotModel,
+    classifiers: dict[str, Classifier],
+    *,
+    samplers: list[EpisodeSampler],
+    evaluate: EvaluateConfig,
+) -> dict[int, Measurement]:
+    """Shot -> predictions of the classifiers, and of the model's method inductively."""
     alone = min(evaluate.inductive_episodes, evaluate.episodes)
     measurements = {}
     for sampler in samplers:
@@ -162,14 +202,17 @@ def _measure(
 
 
 def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
-    """Method name -> `classify` of the baseline, without the model's own method. Baselines that
-    need texts are left out unless the text tower is trained."""
+    """Method name -> `classify` of the baseline, without the model's own method.
+
+    Baselines that need texts are left out unless the text tower is trained, and beside a model with
+    a control: they get the texts that the model gets.
+    """
+    has_texts = text == "trained" and model.config.prompts.control == "none"
     frames = model.config.frames.num_segments
     methods = {
         section.method: build_method(section, channels=model.channels, num_frames=frames)
         for section in baselines()
-        if section.method != model.config.model.method
-        and (text == "trained" or not section.needs.text)
+        if section.method != model.config.model.method and (has_texts or not section.needs.text)
     }
     return {name: on_vectors(method.classify) for name, method in methods.items()}
 
@@ -196,6 +239,7 @@ def _conditions(
         transductive=model.method.transductive,
         selection=model.config.selection,
         text=prompts.text if model.config.model.needs.text else "not used",
+        text_control=model.config.prompts.control,
         coverage=measured_on(paths.FRAMES),
         hashes={
             "data": store.identity,
@@ -248,6 +292,9 @@ def _metrics(results: dict[str, Any]) -> dict[str, float]:
         metrics[f"accuracy_{shot}shot"] = summary["accuracy"]
         if summary["inductive"]:
             metrics[f"inductive_{shot}shot"] = summary["inductive"]["accuracy"]
+        if controls := summary["text_controls"]:
+            metrics[f"text_worth_{shot}shot"] = worth(controls)[0]
+            metrics |= {f"{TEXT[name]}_{shot}shot": controls[name]["accuracy"] for name in TEXT}
         for name, baseline in summary["baselines"].items():
             metrics[f"{name}_{shot}shot"] = baseline["accuracy"]
     return metrics

@@ -161,15 +161,16 @@ def _inputs(
 ) -> TrainingInputs:
     """The data of the training. Raises DataError for a class with too few decoded clips."""
     episode, config = sections["episode"], sections["train"]
-    how = sections["prompts"].text_ensemble
+    prompts = sections["prompts"]
+    chosen = {"how": prompts.text_ensemble, "control": prompts.control}
     sampler = EpisodeSampler(
         store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
     )
     return TrainingInputs(
         episodes=TrainingEpisodes(store, sampler, size=size, flip=config.flip, seed=config.seed),
-        class_text=texts.of(sampler.class_names, how=how),
+        class_text=texts.of(sampler.class_names, **chosen),
         validate=validation(
-            store, texts, config, way=episode.way, shot=episode.shot, how=how, ranks=ranks
+            store, texts, config, way=episode.way, shot=episode.shot, ranks=ranks, **chosen
         ),
     )
 

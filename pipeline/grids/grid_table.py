@@ -16,6 +16,7 @@ from pipeline.grids.grid import Grid, Row
 from pipeline.grids.point_records import Measured
 from spm.dataset.coverage import describe, name_data
 from spm.episodes.scores import mean_and_interval
+from spm.results.text_words import text_state, worth
 
 Results = Mapping[tuple[str, int], Measured]
 """(row, seed) -> the point's results; a point that failed or has not run is missing."""
@@ -25,6 +26,11 @@ _INTERVAL = (
     "models that were trained; it does not cover what another seed would have trained, nor other "
     "test classes. For the seeds see the spread (standard deviation of a row's accuracies) and the "
     "range of the differences, one a seed."
+)
+_TEXT_AT_TEST = (
+    "Text at test: points of the trained model with its own class texts above the same model with "
+    "all-zero text, in the same test episodes; the mean over seeds. A row with `prompts.control: "
+    "zero` is trained without texts as well."
 )
 
 
@@ -47,6 +53,8 @@ class Summary:
     """Seed -> accuracy."""
     inductive: float | None
     """Mean accuracy with each query classified alone; None if it was not measured."""
+    text_worth: float | None
+    """Mean of the points over all-zero text at test; None if it was not measured."""
     difference: Difference | None
     """None for a baseline, and for a row without a seed to compare."""
 
@@ -96,6 +104,7 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
     compared = any(each.row.baseline != each.row.name for each in summaries)
     shown = {
         "inductive": any(each.inductive is not None for each in summaries),
+        "text at test": any(each.text_worth is not None for each in summaries),
         "difference": compared,
         "by seed": compared,
     }
@@ -107,20 +116,36 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
         brackets = "; in brackets its own difference from its baseline" if compared else ""
         lines += [f"Paper: {grid.paper.table}{brackets}.", ""]
     lines += [_INTERVAL, ""] if compared else []
+    lines += [_TEXT_AT_TEST, ""] if shown["text at test"] else []
     command = f"python -m pipeline.experiments {shlex.quote(grid.given)}"
     return "\n".join([*lines, f"`{command}`", ""])
 
 
 def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
     measured = {seed: results[row.name, seed] for seed in seeds if (row.name, seed) in results}
-    found = [(each.results.get("inductive") or {}).get("accuracy") for each in measured.values()]
-    alone = [accuracy for accuracy in found if accuracy is not None]
     return Summary(
         row,
         {seed: float(each.accuracies.mean()) for seed, each in measured.items()},
-        float(np.mean(alone)) if alone and len(alone) == len(found) else None,
+        _mean([_inductive(each.results) for each in measured.values()]),
+        _mean([_text_worth(each.results) for each in measured.values()]),
         None if row.baseline == row.name else _difference(row, measured, results=results),
     )
+
+
+def _mean(found: Sequence[float | None]) -> float | None:
+    """The mean over seeds; None if a seed has no number."""
+    numbers = [number for number in found if number is not None]
+    return float(np.mean(numbers)) if numbers and len(numbers) == len(found) else None
+
+
+def _inductive(results: Mapping[str, Any]) -> float | None:
+    measured = results.get("inductive")
+    return measured["accuracy"] if measured else None
+
+
+def _text_worth(results: Mapping[str, Any]) -> float | None:
+    controls = results.get("text_controls")
+    return worth(controls)[0] if controls else None
 
 
 def _difference(row: Row, ours: Mapping[int, Measured], *, results: Results) -> Difference | None:
@@ -153,6 +178,7 @@ def _record(summary: Summary, *, columns: Sequence[str]) -> dict[str, Any]:
         "accuracy": summary.accuracy if summary.by_seed else None,
         "spread": summary.spread,
         "inductive": summary.inductive,
+        "text_worth": summary.text_worth,
         "difference": difference.mean if difference else None,
         "ci95": difference.ci95 if difference else None,
         "by_seed": difference.by_seed if difference else None,
@@ -161,7 +187,7 @@ def _record(summary: Summary, *, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:
-    numbers = ["accuracy", "spread", "inductive", "difference", "ci95"]
+    numbers = ["accuracy", "spread", "inductive", "text_worth", "difference", "ci95"]
     numbers += [f"paper: {column}" for column in columns]
     types = {"row": pa.string(), "baseline": pa.string(), "seeds": pa.list_(pa.int64())}
     types |= dict.fromkeys(numbers, pa.float64()) | {"by_seed": pa.list_(pa.float64())}
@@ -175,7 +201,8 @@ def _cells(
     row = summary.row
     papers = {each.row.name: each.row.paper for each in summaries}
     reference = papers[row.baseline] if row.baseline != row.name else [None] * len(row.paper)
-    optional = [_number(summary.inductive), *_difference_cells(summary)]
+    optional = [_number(summary.inductive), _points(summary.text_worth)]
+    optional += _difference_cells(summary)
     cells = [row.name, *_accuracy(summary, seeds=len(grid.seeds))]
     cells += [cell for cell, is_shown in zip(optional, shown.values(), strict=True) if is_shown]
     return cells + [_paper(a, b) for a, b in zip(row.paper, reference, strict=True)]
@@ -207,6 +234,10 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def _points(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f}"
+
+
 def _conditions(results: Results) -> list[str]:
     """The conditions of the measurement; all of them if the rows' conditions differ."""
     if not results:
@@ -214,7 +245,8 @@ def _conditions(results: Results) -> list[str]:
     all_results = [measured.results for measured in results.values()]
     setups = dict.fromkeys(
         f"{each['dataset']} · {each['backbone']} · {each['way']}-way · {each['query']} queries per "
-        f"class · {each['episodes']} test episodes · text: {each['text']}"
+        f"class · {each['episodes']} test episodes · text: "
+        f"{text_state(each['text'], control=each.get('text_control', 'none'))}"
         for each in all_results
     )
     said = dict.fromkeys(each["protocol"] for each in all_results)

@@ -20,6 +20,11 @@ class EvaluateConfig(Section):
     """How many episodes, from the first on, are also measured with each query classified alone; 0:
     none; 1 is an error, because one episode has no interval. Such an episode takes about four times
     as long. Without PADM both measurements agree."""
+    text_control_episodes: int = Field(ge=0)
+    """How many episodes of each shot, from the first on, are also measured with other texts than
+    the classes' own at test (spm.model.text_controls: zero, mean, permuted), without training; 0:
+    none; 1 is an error. Only for a method that takes texts, with prompts.control none; each of the
+    three takes as long as that many episodes do."""
     batch: int = Field(ge=1)
     """Episodes per batch of the head. Another number can change the last digits of a logit."""
     seed: int = Field(ge=0)
@@ -32,7 +37,7 @@ class EvaluateConfig(Section):
             raise ValueError(f"{shots} names a shot twice")
         return shots
 
-    @field_validator("inductive_episodes")
+    @field_validator("inductive_episodes", "text_control_episodes")
     @classmethod
     def _have_an_interval(cls, episodes: int) -> int:
         if episodes == 1:

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from spm.config.base import Section
 
 PLACEHOLDER = "[CLS]"
+TextControl = Literal["none", "zero", "mean", "permuted"]
+CONTROLS: tuple[TextControl, ...] = ("zero", "mean", "permuted")
 
 
 class PromptsConfig(Section):
@@ -18,6 +20,11 @@ class PromptsConfig(Section):
     """R: the first R templates are used."""
     text_ensemble: Literal["sum", "mean"]
     """How the R texts of a class become one: Eq. 2 sums their features."""
+    control: TextControl
+    """The texts that the method gets, in training, validation and test: `none`, the paper's: the
+    classes' own. Controls, for a method that takes texts: `zero`: all-zero vectors; `mean`: the
+    mean text of the split's classes for each of them; `permuted`: another class's text for each
+    class, of the same split. prompts.h5 has the true texts whatever the control."""
 
     @field_validator("templates")
     @classmethod

@@ -52,6 +52,7 @@ def check_all(document: dict[str, Any]) -> None:
             problems.append(str(error))
     given = flatten(document)
     problems += [_moved(old, new) for old, new in MOVED.items() if old in given]
+    problems = problems or _without_effect(document)
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -59,6 +60,18 @@ def check_all(document: dict[str, Any]) -> None:
 def _unknown(name: str) -> str:
     hint = nearest(str(name), SECTIONS, otherwise=f"Sections: {', '.join(SECTIONS)}")
     return f"{name} is not a section.{hint}"
+
+
+def _without_effect(document: dict[str, Any]) -> list[str]:
+    """The control of texts, where the method takes none. All sections are valid."""
+    model = validate(ModelConfig, document["model"], name="model")
+    prompts = validate(PromptsConfig, document["prompts"], name="prompts")
+    if prompts.control == "none" or model.needs.text:
+        return []
+    return [
+        f"prompts.control = {prompts.control!r} changes nothing: {model.method} with these values "
+        "takes no class texts. Set prompts.control to none"
+    ]
 
 
 def _moved(old: str, new: str) -> str:

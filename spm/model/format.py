@@ -3,6 +3,7 @@
     format 0    config.json without a format number, from before there were numbers
     format 1    the first format with a number
     format 2    `model` names its method; the ensemble over templates moved to `prompts`
+    format 3    `prompts` names the control of the texts
 
 A new parameter in a section of config.json (backbone, model, frames, prompts) needs a row in ADDED:
 the next format number, and the value that reproduces the behaviour before the parameter existed.
@@ -26,6 +27,7 @@ ADDED: dict[int, dict[str, Any]] = {
         "model.method": "clip_spm",
         "train_classes": None,
     },
+    3: {"prompts.control": "none"},
 }
 """Format -> the keys that it added, each with the value that older formats imply."""
 MOVED: dict[int, dict[str, str]] = {2: {"model.text_ensemble": "prompts.text_ensemble"}}

@@ -20,6 +20,8 @@ from torch import Tensor
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.base.new_hdf5 import new_hdf5
+from spm.config.prompts import TextControl
+from spm.model.text_controls import controlled
 
 TextState = Literal["trained", "untrained", "none"]
 
@@ -49,12 +51,19 @@ class PromptFeatures:
         features = torch.from_numpy(self.features)
         return features.sum(dim=0) if how == "sum" else features.mean(dim=0)
 
-    def of(self, classes: list[str], *, how: Literal["sum", "mean"]) -> Tensor | None:
-        """f_tp [N, C] of `classes`, in this order; None if the backbone has no text tower."""
+    def of(
+        self, classes: list[str], *, how: Literal["sum", "mean"], control: TextControl
+    ) -> Tensor | None:
+        """f_tp [N, C] of `classes`, in this order; None if the backbone has no text tower.
+
+        These are the texts that a method gets: under `control`, within the set of `classes`,
+        whatever their order. Raises ValueError for `permuted` with fewer than 2 classes.
+        """
         if self.text == "none":
             return None
-        rows = [self.classes.index(name) for name in classes]
-        return self.ensemble(how)[rows]
+        names = sorted(set(classes))
+        true = self.ensemble(how)[[self.classes.index(name) for name in names]]
+        return controlled(true, control)[[names.index(name) for name in classes]]
 
     def save(self, path: Path) -> None:
         """Writes an HDF5 file. The same features always give the same bytes."""

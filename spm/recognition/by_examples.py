@@ -22,6 +22,7 @@ from spm.episodes.device import pick_device
 from spm.model.model import FewShotModel, load_model
 from spm.model.text_tower import is_trained
 from spm.recognition.inputs import encode_classes, read_clip
+from spm.results.text_words import text_state
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Support:
     labels: Tensor
     """[S] in 0..N-1"""
     class_text: Tensor | None
-    """[N, C]; None for a method that takes no texts, or a backbone without a text tower."""
+    """[N, C], under the model's control; None for a method that takes no texts, or a backbone
+    without a text tower."""
     text_trained: bool | None
     """Whether the text tower is trained; None for a method that takes no texts."""
 
@@ -57,7 +59,8 @@ def print_predictions(
     readable = [path for path in clips if path in features]
     queries = [features[path] for path in readable]
     rows = classify(loaded, examples, queries, transductive=transductive)
-    print(_conditions(examples, how=_how(loaded, transductive=transductive)))
+    how = _how(loaded, transductive=transductive)
+    print(_conditions(examples, how=how, control=loaded.config.prompts.control))
     for path, row in zip(readable, rows, strict=True):
         print(f"\n{printable(path)}\n{_ranking(examples.classes, row)}")
     for path, problem in problems.items():
@@ -137,10 +140,11 @@ def _how(model: FewShotModel, *, transductive: bool) -> str:
     return "transductive: the clips see each other"
 
 
-def _conditions(support: Support, *, how: str) -> str:
+def _conditions(support: Support, *, how: str, control: str) -> str:
     text = {None: "not used", True: "trained", False: "untrained"}[support.text_trained]
     return (
-        f"{len(support.classes)} classes, {len(support.labels)} support clips; {how}; text: {text}"
+        f"{len(support.classes)} classes, {len(support.labels)} support clips; {how}; "
+        f"text: {text_state(text, control=control)}"
     )
 
 

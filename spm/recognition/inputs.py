@@ -24,16 +24,17 @@ def read_clip(path: Path | str, *, model: FewShotModel) -> Tensor:
 def encode_classes(classes: Sequence[str], *, model: FewShotModel) -> Tensor | None:
     """Text features [N, C] of `classes`, folder names ("PouringTea") or texts, in this order.
 
-    The model's templates and its frozen text tower make them. None if the backbone has no text
-    tower. Raises ConfigError for missing weights.
+    The model's templates and its frozen text tower make them; a model that was trained under a
+    control (prompts.control) gets them under the same, within `classes`. None if the backbone has
+    no text tower. Raises ConfigError for missing weights, ValueError for one class to permute.
     """
     features = text_tower.encode_classes(
         {name: class_text(name) for name in classes},
         prompts=model.config.prompts,
         backbone=model.config.backbone,
     )
-    how = model.config.prompts.text_ensemble
-    found = features.of(list(classes), how=how)
+    prompts = model.config.prompts
+    found = features.of(list(classes), how=prompts.text_ensemble, control=prompts.control)
     return None if found is None else found.to(_any_parameter(model))
 
 

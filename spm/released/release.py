@@ -107,6 +107,7 @@ def released_spec(
         "prompts": {
             "num_templates": len(_TEMPLATES),
             "text_ensemble": "mean",
+            "control": "none",
             "templates": _TEMPLATES,
         },
         "train_classes": None,

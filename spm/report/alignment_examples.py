@@ -73,7 +73,7 @@ def find_examples(
 
 @dataclass(frozen=True)
 class _Words:
-    """The class texts of the split, and their features [classes, C]."""
+    """The class texts of the split, and the features [classes, C] that the model takes for them."""
 
     texts: list[str]
     features: Tensor | None
@@ -81,7 +81,8 @@ class _Words:
     @classmethod
     def of(cls, prompts: PromptFeatures, model: FewShotModel, classes: list[str]) -> "_Words":
         known = dict(zip(prompts.classes, prompts.texts, strict=True))
-        features = prompts.of(classes, how=model.config.prompts.text_ensemble)
+        chosen = model.config.prompts
+        features = prompts.of(classes, how=chosen.text_ensemble, control=chosen.control)
         return cls([known[name] for name in classes], features)
 
 

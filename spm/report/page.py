@@ -5,6 +5,7 @@ from typing import Any
 
 from spm.report.alignment_examples import AlignmentExample
 from spm.results.accuracy_table import accuracy_table
+from spm.results.text_words import CONTROLS, text_state, worth
 
 
 def report_page(
@@ -53,6 +54,7 @@ def _reading(results: dict[str, Any]) -> str:
         lines.append(
             "- The baselines classify the same features in the same episodes and learn nothing."
         )
+    lines += _text_controls(results)
     if results["text"] == "untrained":
         lines.append(
             "- Text: untrained. Class texts went through a tower with random weights: they tell "
@@ -76,6 +78,23 @@ def _inductive(results: dict[str, Any]) -> list[str]:
     return [
         f"- Inductive, each query classified as if it were alone: {numbers}, over the first "
         f"{alone['episodes']} of these episodes."
+    ]
+
+
+def _text_controls(results: dict[str, Any]) -> list[str]:
+    """The lines on the model's own control, and on the controls measured at test."""
+    if results["text_control"] != "none":
+        return [f"- Text: {text_state(results['text'], control=results['text_control'])}."]
+    controls = results["text_controls"]
+    if not controls:
+        return []
+    points = [(name, *worth(controls, control=key)) for key, name in CONTROLS.items()]
+    said = "; ".join(f"{name}, {mean:+.2f} ± {interval:.2f}" for name, mean, interval in points)
+    return [
+        "- What the text is worth: points of accuracy with the classes' own texts above that with "
+        f"other texts at test: {said} (first {controls['episodes']} episodes, paired). The model "
+        "was trained with its own texts; what it would learn without them shows in one trained "
+        "with all-zero text (`prompts.control: zero`)."
     ]
 
 

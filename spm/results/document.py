@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from spm.config.model import method_config
-from spm.episodes.evaluation import Measurement
+from spm.config.prompts import CONTROLS, TextControl
+from spm.episodes.evaluation import Ints, Measurement
 from spm.episodes.scores import (
     class_accuracies,
     confusion_matrix,
@@ -18,11 +19,15 @@ from spm.episodes.scores import (
     mean_and_interval,
 )
 from spm.results.paper_results import paper_accuracy
+from spm.results.text_words import worth
 
 MODEL = "model"
 """The name of the model's `classify` among the classifiers of a measurement."""
 INDUCTIVE = "inductive"
-"""The name of the model's `classify_each`. All other classifiers are baselines, by method name."""
+"""The name of the model's `classify_each`."""
+TEXT: dict[TextControl, str] = {control: f"text_{control}" for control in CONTROLS}
+"""The names of the model's `classify` with other texts at test. All other classifiers are
+baselines, by method name."""
 _DIGITS = 4
 
 
@@ -47,6 +52,8 @@ class Conditions:
     text: str
     """The state of the text tower: trained, untrained or none; "not used": the method takes no
     texts."""
+    text_control: str
+    """prompts.control of the model: the texts that it had in training and has at test."""
     coverage: dict[str, Any]
     """The data, as spm.frames.integrity.measured_on describes it."""
     hashes: dict[str, str]
@@ -75,6 +82,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "transductive": conditions.transductive,
         "selection": conditions.selection,
         "text": conditions.text,
+        "text_control": conditions.text_control,
         "coverage": conditions.coverage,
         "hashes": conditions.hashes,
         "shots": {str(shot): summary for shot, summary in shots.items()},
@@ -86,13 +94,15 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
     """The content of metrics.json: the numbers of evaluate.json by which experiments are compared.
 
     Names are short, so that a terminal shows experiments side by side. Shots other than the
-    headline have their accuracy only.
+    headline have their accuracy only. text_worth: points over all-zero text at test.
 
-    {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "inductive": 81.77, "5shot": 95.2}
+    {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "inductive": 81.77, "text_worth": 0.4}
     """
     numbers = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
     if results["inductive"]:
         numbers["inductive"] = results["inductive"]["accuracy"]
+    if results["text_controls"]:
+        numbers["text_worth"], _ = worth(results["text_controls"])
     for name, baseline in results["baselines"].items():
         numbers[method_config(name).short] = baseline["accuracy"]
     others = {shot: each for shot, each in results["shots"].items() if shot != str(results["shot"])}
@@ -100,7 +110,8 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
 
 
 def episode_table(measurements: dict[int, Measurement]) -> pa.Table:
-    """A row for each episode: shot, episode, accuracies of the model, inductive and baselines."""
+    """A row for each episode: shot, episode, accuracies of the model, inductive, with other texts,
+    and of the baselines."""
     return pa.concat_tables(
         _episodes(measurement, shot=shot) for shot, measurement in measurements.items()
     )
@@ -142,6 +153,7 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
     scores = {
         name: _accuracy(measurement, predicted=predicted)
         for name, predicted in measurement.predicted.items()
+        if name not in TEXT.values()
     }
     paper = paper_accuracy(
         conditions.method,
@@ -153,7 +165,41 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
     model, inductive = scores.pop(MODEL), scores.pop(INDUCTIVE, None)
     if inductive is not None:
         inductive |= {"episodes": len(measurement.predicted[INDUCTIVE])}
-    return model | {"inductive": inductive, "paper": paper, "baselines": scores}
+    return model | {
+        "inductive": inductive,
+        "text_controls": _text_controls(measurement),
+        "paper": paper,
+        "baselines": scores,
+    }
+
+
+def _text_controls(measurement: Measurement) -> dict[str, Any] | None:
+    """The accuracy with each control at test; None if none was measured.
+
+    difference: control - model in the same episodes, paired: 95 % of the mean over episodes.
+    """
+    predicted = measurement.predicted
+    found = {control: predicted[name] for control, name in TEXT.items() if name in predicted}
+    if not found:
+        return None
+    controls: dict[str, Any] = {
+        control: _accuracy(measurement, predicted=answers)
+        | _difference(measurement, ours=answers, theirs=predicted[MODEL][: len(answers)])
+        for control, answers in found.items()
+    }
+    return controls | {"episodes": len(next(iter(found.values())))}
+
+
+def _difference(measurement: Measurement, *, ours: Ints, theirs: Ints) -> dict[str, float]:
+    """The mean of ours - theirs over the first episodes, with its paired interval."""
+    actual = measurement.actual[: len(ours)]
+    each = episode_accuracies(actual, ours) - episode_accuracies(actual, theirs)
+    mean, interval = mean_and_interval(each)
+    # + 0.0: no difference is 0.0 and not -0.0
+    return {
+        "difference": round(mean, _DIGITS) + 0.0,
+        "difference_ci95": round(interval, _DIGITS),
+    }
 
 
 def _accuracy(measurement: Measurement, *, predicted: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from spm.config.prompts import TextControl
 from spm.config.train import TrainConfig
 from spm.episodes.evaluation import encode_clips, measure, prepare_clips
 from spm.episodes.feasibility import VALIDATION_SPLITS
@@ -26,6 +27,7 @@ def validation(
     way: int,
     shot: int,
     how: Literal["sum", "mean"],
+    control: TextControl,
     ranks: Ranks,
 ) -> Callable[[FewShotModel], float]:
     """A function model -> accuracy in percent, on the same `train.validate_episodes` episodes.
@@ -44,7 +46,7 @@ def validation(
         split=split,
     )
     clips = np.concatenate(list(classes.values()))
-    class_text = texts.of(sampler.class_names, how=how)
+    class_text = texts.of(sampler.class_names, how=how, control=control)
 
     def validate(model: FewShotModel) -> float:
         model.eval()

@@ -44,7 +44,7 @@ def test_a_folder_without_a_format_number_gives_the_same_logits() -> None:
 def test_its_class_texts_are_encoded_as_they_were() -> None:
     config = spm.load_model(FOLDER_0).config
     features = encode_classes(CLASS_TEXTS, prompts=config.prompts, backbone=config.backbone)
-    made = features.of(sorted(CLASS_TEXTS), how=config.prompts.text_ensemble)
+    made = features.of(sorted(CLASS_TEXTS), how=config.prompts.text_ensemble, control="none")
     saved = np.load(FOLDER_0 / "episode.npz")["class_text"]
     np.testing.assert_allclose(made, saved, rtol=1e-4, atol=1e-5)
 

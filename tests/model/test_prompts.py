@@ -103,7 +103,7 @@ def test_the_ensemble_is_taken_at_use():
     features = _encode()
     np.testing.assert_allclose(features.ensemble("sum"), features.features.sum(0), rtol=1e-5)
     np.testing.assert_allclose(features.ensemble("mean"), features.features.mean(0), rtol=1e-5)
-    swapped = features.of(["push", "fall"], how="sum")
+    swapped = features.of(["push", "fall"], how="sum", control="none")
     assert torch.equal(swapped, features.ensemble("sum").flip(0))
 
 
@@ -114,7 +114,7 @@ def test_fewer_templates_are_the_first_of_more():
 def test_the_stand_in_tower_tells_classes_apart_and_says_that_it_is_untrained():
     features = _encode()
     assert (features.trained, features.text) == (False, "untrained")
-    push, fall = features.of(["push", "fall"], how="sum")
+    push, fall = features.of(["push", "fall"], how="sum", control="none")
     assert torch.cosine_similarity(push, fall, dim=0) < 0.99
 
 
@@ -163,7 +163,7 @@ def test_a_tower_without_text_has_classes_and_texts_and_no_features(tmp_path):
     assert features.features.shape == (3, 2, 0)
     assert (features.classes, features.texts[1]) == (["fall", "push"], "pushing something")
     assert (features.trained, features.text) == (False, "none")
-    assert features.of(["push", "fall"], how="sum") is None
+    assert features.of(["push", "fall"], how="sum", control="none") is None
     assert _encode(**WITHOUT_TEXT, weights="pretrained").text == "none"
     with pytest.raises(ConfigError, match=r"test_vit\.r160_in1k has no text tower: take an open"):
         encode_sentences(["pushing"], backbone=_backbone(**WITHOUT_TEXT))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from spm.episodes.evaluation import Measurement
 from spm.results.accuracy_table import KEYS
@@ -12,6 +13,7 @@ from spm.results.document import (
     confusion_rows,
     document,
     episode_table,
+    headline,
 )
 
 ACTUAL = np.array([[0, 0, 1, 1], [2, 2, 0, 0]])
@@ -40,6 +42,7 @@ def conditions(**changes: Any) -> Conditions:
         "transductive": True,
         "selection": "validation",
         "text": "untrained",
+        "text_control": "none",
         "hashes": {"data": "d", "model": "m", "parameters": "p"},
     }
     return Conditions(**values | changes)
@@ -73,6 +76,56 @@ def test_the_inductive_protocol_is_no_baseline() -> None:
     assert set(results["baselines"]) == {"mean_pooled_cosine"}
     assert results["selection"] == "test"
     assert episode_table({1: measured})["inductive"].to_pylist() == [100, 100]
+
+
+def with_controls() -> Measurement:
+    """In percent: the model 75 and 25, with zero text 50 and 100, with permuted texts 100."""
+    measured = measurement()
+    measured.predicted["text_zero"] = np.array([[0, 1, 1, 0], [2, 2, 0, 0]])
+    measured.predicted["text_mean"] = measured.predicted["model"]
+    measured.predicted["text_permuted"] = ACTUAL
+    return measured
+
+
+def test_other_texts_at_test_are_paired_with_the_models_own_episodes() -> None:
+    results = document({1: with_controls()}, conditions=conditions())
+    controls = results["text_controls"]
+    assert controls == results["shots"]["1"]["text_controls"]
+    # differences -25 and +75: mean 25, std 70.7107, 1.96 · 70.7107 / √2 = 98
+    assert controls["zero"] == {
+        "accuracy": 75.0,
+        "ci95": 49.0,
+        "difference": 25.0,
+        "difference_ci95": 98.0,
+    }
+    assert controls["mean"]["difference"] == controls["mean"]["difference_ci95"] == 0
+    assert str(controls["mean"]["difference"]) == "0.0"
+    assert controls["permuted"]["difference"] == 50
+    assert controls["episodes"] == 2
+    assert set(results["baselines"]) == {"mean_pooled_cosine"}
+    assert headline(results)["text_worth"] == -25
+
+
+def test_a_control_over_the_first_episodes_is_compared_with_the_model_in_those() -> None:
+    rng = np.random.default_rng(0)
+    actual = rng.integers(0, 4, size=(5, 4))
+    right, chance = actual.copy(), rng.integers(0, 4, size=(5, 4))
+    predicted = {"model": np.concatenate([chance[:3], right[3:]])}
+    predicted |= {f"text_{name}": right[:3] for name in ("zero", "mean", "permuted")}
+    measured = Measurement(NAMES, actual, predicted)
+    controls = document({1: measured}, conditions=conditions())["text_controls"]
+    expected = 100 - 100 * (actual == chance)[:3].mean()
+    assert controls["zero"]["difference"] == pytest.approx(expected, abs=1e-4)
+    assert controls["episodes"] == 3
+    column = episode_table({1: measured})["text_permuted"]
+    assert column.to_pylist() == [100, 100, 100, None, None]
+
+
+def test_a_model_without_controls_has_none() -> None:
+    results = document({1: measurement()}, conditions=conditions(text_control="zero"))
+    assert results["text_controls"] is None
+    assert results["text_control"] == "zero"
+    assert "text_worth" not in headline(results)
 
 
 def test_episode_table_has_a_row_for_each_shot_and_episode() -> None:

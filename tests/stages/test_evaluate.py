@@ -95,6 +95,7 @@ def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
         "ci95": results["ci95"],
         "inductive": results["inductive"]["accuracy"],
         "cosine": results["baselines"]["mean_pooled_cosine"]["accuracy"],
+        "text_worth": 0 - results["text_controls"]["zero"]["difference"],
         "zero_shot": results["baselines"]["zero_shot_text"]["accuracy"],
         "2shot": results["shots"]["2"]["accuracy"],
     }
