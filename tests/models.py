@@ -11,17 +11,19 @@ from spm.config.backbone import BackboneConfig
 from spm.config.base import validate
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig, method_values
-from spm.config.prompts import PromptsConfig
+from spm.config.prompts import PromptsConfig, TextControl
 from spm.methods.base import EpisodeFeatures, Losses
 from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 from stages.shared import params
 
 
-def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
+def spec(
+    *, backbone: dict[str, Any] | None = None, control: TextControl = "none", **model: Any
+) -> ModelSpec:
     """The project's own parameters with a 16-channel tower, and what a test changes.
 
-    model: values of the section, of another `method` beginning with its own.
+    control: of the texts. model: values of the section, of another `method` beginning with its own.
     """
     document = read_yaml(params.PARAMS)
     small = {"image_size": 32, "embed_dim": 16}
@@ -33,7 +35,7 @@ def spec(*, backbone: dict[str, Any] | None = None, **model: Any) -> ModelSpec:
         backbone=BackboneConfig(**document["backbone"] | small | (backbone or {})),
         model=validate(ModelConfig, values | model, name="model"),
         frames=FramesConfig(**document["frames"]),
-        prompts=PromptsConfig(**document["prompts"]),
+        prompts=PromptsConfig(**document["prompts"] | {"control": control}),
         selection="validation",
         train_classes=None,
     )

@@ -16,11 +16,13 @@ from spm.base.yaml_file import read_yaml
 from spm.config.base import validate
 from spm.config.dataset import BENCHMARKS
 from spm.config.dotted import flatten, place_of
+from spm.config.model import method_values
 from spm.config.runtime import RuntimeConfig
 from spm.config.sections import SECTIONS, check_all
 from spm.config.train import TrainConfig
 from stages.shared import params
 from tests.import_closure import ROOT
+from tests.machines import told
 
 
 def _load(tmp_path, change) -> None:
@@ -63,6 +65,8 @@ def test_the_file_in_the_repository_is_valid():
         ("evaluate.shots", [5, 5], r"names a shot twice"),
         ("train.betas", [0.9, 1.5], r"train\.betas\.1 = 1\.5: .*less than 1"),
         ("evaluate.inductive_episodes", 1, r"inductive_episodes: 1 episode has no confidence int"),
+        ("evaluate.text_control_episodes", 1, r"text_control_episodes: 1 episode has no confid"),
+        ("prompts.control", "off", r"prompts\.control = 'off': .*'none', 'zero', 'mean' or 'perm"),
         ("dataset.class_texts", {"tea": ""}, r"class_texts: 'tea' has no text \(got ''\)"),
         ("dataset.class_texts", {"tea": " \t"}, r"class_texts: 'tea' has no text"),
         ("evaluate", 3, r"evaluate: expected a section with the keys episodes, shots"),
@@ -78,6 +82,17 @@ def test_a_wrong_value_is_named(tmp_path, key, value, message):
 
     with pytest.raises(ConfigError, match=message):
         _load(tmp_path, change)
+
+
+@pytest.mark.parametrize("model", [method_values("otam"), {"spm": False}])
+def test_a_control_of_texts_that_nothing_takes_is_refused(tmp_path, model):
+    def change(document):
+        document["prompts"]["control"] = "zero"
+        document["model"] = document["model"] | model if "method" not in model else model
+
+    with pytest.raises(ConfigError, match=told("a control of texts that nothing takes").pattern):
+        _load(tmp_path, change)
+    _load(tmp_path, lambda document: document["prompts"].update(control="permuted"))
 
 
 def test_no_inductive_episode_is_allowed(tmp_path):

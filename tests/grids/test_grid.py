@@ -135,6 +135,26 @@ def test_components_are_all_eight_combinations():
         assert row == {0: "none", 3: "full"}.get(len(names), "+".join(names))
 
 
+def test_text_is_spm_and_the_full_model_with_and_without_texts():
+    grid = load_grid("text", document=DOCUMENT)
+    found = {}
+    for name, row in grid.rows.items():
+        values = row.overrides
+        parts = tuple(values[f"model.{part}"] for part in ("hsmr", "spm", "padm"))
+        found[name] = (parts, values.get("prompts.control", "none"), row.baseline)
+    alone, full = (False, True, False), (True, True, True)
+    assert DOCUMENT["prompts"]["control"] == "none"
+    assert found == {
+        "SPM": (alone, "none", "SPM"),
+        "SPM, zero text": (alone, "zero", "SPM"),
+        "SPM, mean text": (alone, "mean", "SPM"),
+        "SPM, permuted texts": (alone, "permuted", "SPM"),
+        "full": (full, "none", "full"),
+        "full, zero text": (full, "zero", "full"),
+    }
+    assert grid.seeds == [0, 1, 2]
+
+
 def test_main_is_every_benchmark_shot_and_backbone_with_the_papers_number():
     rows = load_grid("main", document=DOCUMENT).rows.values()
     found = {}

@@ -89,6 +89,30 @@ def test_inductive_accuracy_is_averaged_where_all_seeds_have_it():
     assert "| inductive |" in markdown(grid(), summarize(grid(), results), results=results)
 
 
+def test_text_at_test_is_averaged_and_explained_where_it_was_measured():
+    def with_text(seed):
+        zero = {"difference": -1.0 - seed, "difference_ci95": 0.5}
+        return {"text_controls": {"zero": zero, "episodes": 4}, "text_control": "none"}
+
+    results = {
+        ("full", 0): measured([80, 60, 100, 80], **with_text(0)),
+        ("full", 1): measured([60, 60, 80, 80], **with_text(1)),
+        ("none", 0): measured([70, 60, 80, 70], text_controls=None, text_control="zero"),
+        ("none", 1): measured([60, 50, 60, 70], text_controls=None, text_control="zero"),
+    }
+    full, none = summarize(grid(), results)
+    assert (full.text_worth, none.text_worth) == (1.5, None)
+    page = markdown(grid(), [full, none], results=results)
+    head, _, first, second = [line.split("|") for line in page.splitlines()[2:6]]
+    place = [cell.strip() for cell in head].index("text at test")
+    assert (first[place].strip(), second[place].strip()) == ("+1.50", "-")
+    assert "with its own class texts above the same model with all-zero text" in page
+    assert "text: untrained\n" in page
+    assert "text: untrained; control: all-zero, in training and at test\n" in page
+    assert table(grid(), [full, none])["text_worth"].to_pylist() == [1.5, None]
+    assert "text at test" not in markdown(grid(), summarize(grid(), RESULTS), results=RESULTS)
+
+
 def test_the_page_holds_the_numbers_the_papers_and_what_the_interval_is():
     page = markdown(grid(), summarize(grid(), RESULTS), results=RESULTS)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()[2:6]]

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from spm.base.errors import DataError
+from spm.config.prompts import CONTROLS, TextControl
 from spm.dataset.support_folder import find_support
 from spm.model.model import FewShotModel, load_model, save_model
+from spm.model.text_controls import controlled
 from spm.motion.mp4 import write_mp4
 from spm.predict import main
 from spm.recognition import by_examples
@@ -223,6 +225,33 @@ def test_class_texts_come_from_the_folder_names(model: FewShotModel, folder: Pat
     support, _ = encoded(model, folder)
     expected = encode_classes(["turning up", "fading"], model=model)
     assert torch.allclose(support.class_text, expected)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_model_with_a_control_gets_the_classes_texts_under_it(
+    folder: Path,
+    tmp_path: Path,
+    control: TextControl,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save_model(models.build(control=control).float(), tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    support, _ = encoded(model, folder)
+    true = encode_classes(support.classes, model=models.build().float())
+    torch.testing.assert_close(support.class_text, controlled(true, control))
+    assert not torch.allclose(support.class_text, true)
+    given = ("--model", tmp_path / "model", "--support", folder / "support", folder / "q1.mp4")
+    assert run(monkeypatch, *given) == 0
+    said = {"zero": "all-zero", "mean": "one mean text", "permuted": "permuted among"}[control]
+    assert f"; text: untrained; control: {said}" in capsys.readouterr().out
+
+
+def test_a_control_does_not_depend_on_the_order_of_the_classes() -> None:
+    model = models.build(control="permuted").float()
+    names = ["c", "a", "d", "b"]
+    given, backward = (encode_classes(each, model=model) for each in (names, names[::-1]))
+    torch.testing.assert_close(given, backward.flip(0))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
+from spm.config.prompts import CONTROLS
 from spm.methods.clip_spm.method import ClipSPM
 from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
@@ -46,6 +47,25 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_model(models.build().float(), paths.MODEL)
     paths.TRAIN_CURVES.write_text(CURVES)
     return tmp_path
+
+
+def change(section: str, **values: object) -> None:
+    document = read_yaml(params.PARAMS)
+    document[section] |= values
+    write(document)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[None]:
+    """Grows by one each time the stage calls its function `name`."""
+    calls: list[None] = []
+    called = getattr(evaluate, name)
+
+    def recorded(*args, **options):
+        calls.append(None)
+        return called(*args, **options)
+
+    monkeypatch.setattr(evaluate, name, recorded)
+    return calls
 
 
 def write(document: dict) -> None:
@@ -116,6 +136,87 @@ def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> Non
     results = json.loads(paths.EVALUATION.read_text())
     assert set(results["baselines"]) == {"mean_pooled_cosine", "zero_shot_text"}
     assert results["text"] == "trained"
+
+
+def test_text_controls_are_measured_on_the_first_episodes_of_each_shot(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("evaluate", text_control_episodes=8)
+    save_model(models.build(method="zero_shot_text").float(), paths.MODEL)
+    encodings = counted(monkeypatch, "encode_clips")
+    evaluate.main()
+    assert len(encodings) == 1
+    results, rows = json.loads(paths.EVALUATION.read_text()), pq.read_table(paths.EPISODES)
+    own = rows["accuracy"].to_numpy()
+    for number, shot in enumerate(("1", "2")):
+        controls = results["shots"][shot]["text_controls"]
+        assert set(controls) == {*CONTROLS, "episodes"}
+        assert controls["episodes"] == 8
+        assert (controls["zero"]["accuracy"], controls["zero"]["ci95"]) == (20, 0)
+        for control in CONTROLS:
+            column = rows[f"text_{control}"].to_pylist()[12 * number :][:12]
+            assert column[8:] == [None] * 4
+            paired = np.array(column[:8]) - own[12 * number :][:8]
+            assert controls[control]["difference"] == pytest.approx(paired.mean(), abs=1e-3)
+            assert controls[control]["accuracy"] == pytest.approx(np.mean(column[:8]), abs=1e-3)
+    worth = 0 - results["text_controls"]["zero"]["difference"]
+    assert json.loads(paths.METRICS.read_text())["text_worth"] == worth
+    said = f"what the text is worth, 1-shot: {worth:+.2f} ± "
+    assert said in capsys.readouterr().out
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert f"at test: zero text at test, {worth:+.2f} ± " in page
+    assert "first 8 episodes, paired" in page
+
+
+def test_mlflow_has_the_controls_of_each_shot(workspace: Path) -> None:
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    metrics = evaluate._metrics(results)
+    controls = results["shots"]["2"]["text_controls"]
+    assert metrics["text_permuted_2shot"] == controls["permuted"]["accuracy"]
+    assert metrics["text_worth_2shot"] == 0 - controls["zero"]["difference"]
+    assert {f"text_{name}_1shot" for name in (*CONTROLS, "worth")} <= set(metrics)
+
+
+@pytest.mark.parametrize(
+    ("model", "episodes"),
+    [({}, 0), ({"method": "otam"}, 8), ({"spm": False}, 8), ({"control": "zero"}, 8)],
+)
+def test_no_control_is_measured_where_none_says_anything(
+    workspace: Path, model: dict, episodes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("evaluate", text_control_episodes=episodes)
+    save_model(models.build(**model).float(), paths.MODEL)
+    evaluate.main()
+    assert json.loads(paths.EVALUATION.read_text())["text_controls"] is None
+    assert not [name for name in pq.read_table(paths.EPISODES).column_names if "text" in name]
+    assert "text_worth" not in json.loads(paths.METRICS.read_text())
+    assert "worth" not in capsys.readouterr().out
+    report.main()
+    assert "worth" not in (paths.REPORT / "report.md").read_text()
+
+
+def test_a_model_with_a_control_is_asked_with_it_and_everything_says_so(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    save_model(models.build(method="zero_shot_text", control="zero").float(), paths.MODEL)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert (results["accuracy"], results["ci95"]) == (20, 0)
+    assert results["text_control"] == "zero"
+    said = "ext: trained; control: all-zero, in training and at test"
+    assert said in capsys.readouterr().out
+    report.main()
+    assert (paths.REPORT / "report.md").read_text().count(said) == 2
+
+
+def test_beside_a_model_with_a_control_zero_shot_text_is_not_measured(workspace: Path) -> None:
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    save_model(models.build(control="permuted").float(), paths.MODEL)
+    evaluate.main()
+    assert set(json.loads(paths.EVALUATION.read_text())["baselines"]) == {"mean_pooled_cosine"}
 
 
 def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:

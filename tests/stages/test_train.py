@@ -18,9 +18,11 @@ import torch
 
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
+from spm.config.prompts import CONTROLS, TextControl
 from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import load_spec
+from spm.model.text_controls import controlled
 from spm.training import validation
 from stages import evaluate, train
 from stages.shared import params, paths
@@ -90,6 +92,43 @@ def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_sa
     final = pq.read_table(paths.EPISODES)["accuracy"].to_numpy()
     selected = json.loads(paths.TRAIN_METRICS.read_text())["best_val_accuracy"]
     assert selected == pytest.approx(final[:6].mean())
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_control_is_what_training_validation_and_test_get(
+    control: TextControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, torch.Tensor] = {}
+    for module, name in ((train, "train"), (validation, "measure"), (evaluate, "measure")):
+        monkeypatch.setattr(module, name, noting(given, getattr(module, name), module.__name__))
+    change("prompts", control=control)
+    train.main()
+    evaluate.main()
+    true = PromptFeatures.load(paths.PROMPTS)
+    for module, split in (("stages.train", "train"), ("spm.training.validation", "val")):
+        check(given[module], true, split=split, control=control)
+    check(given["stages.evaluate"], true, split="test", control=control)
+    assert load_spec(paths.MODEL).prompts.control == control
+
+
+def noting(given: dict, called, name: str):
+    """`called`, which notes the class texts that it is given."""
+
+    def noted(*args, **options):
+        texts = options.get("class_text")
+        given[name] = args[1].class_text if texts is None else texts
+        return called(*args, **options)
+
+    return noted
+
+
+def check(found: torch.Tensor, true: PromptFeatures, *, split: str, control: TextControl) -> None:
+    """`found` is the controlled texts of the split's own classes, sorted by name."""
+    rows = [number for number, name in enumerate(true.classes) if name.startswith(split)]
+    texts = torch.from_numpy(true.features).mean(dim=0)[rows]
+    assert not torch.equal(found, texts)
+    assert torch.equal(found, controlled(texts, control))
 
 
 @pytest.mark.usefixtures("workspace")
