@@ -1,5 +1,6 @@
 """Prompt features: every template with every class, stored per template, by a frozen tower."""
 
+import itertools
 import json
 import re
 
@@ -13,8 +14,9 @@ import torch
 from spm.base.errors import ConfigError, DataError
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
-from spm.config.prompts import PromptsConfig
+from spm.config.prompts import CONTROLS, PromptsConfig, TextControl
 from spm.model.prompts import PromptFeatures
+from spm.model.text_controls import controlled
 from spm.model.text_tower import encode_classes, encode_sentences, read_alike
 from stages import prompts as stage
 from stages.shared import params, paths
@@ -212,3 +214,15 @@ def _project(folder, monkeypatch, **backbone) -> None:
     document["runtime"]["tracking"] = False
     monkeypatch.chdir(folder)
     params.PARAMS.write_text(json.dumps(document), encoding="utf-8")
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_control_does_not_depend_on_the_order_of_the_classes(control: TextControl) -> None:
+    names = ["a", "b", "c", "d"]
+    drawn = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    features = PromptFeatures(drawn, [*names, "of another split"], names, True)
+    ordered = features.of(names, how="mean", control=control)
+    assert torch.equal(ordered, controlled(torch.from_numpy(drawn.mean(axis=0)[:4]), control))
+    for order in itertools.permutations(range(4)):
+        found = features.of([names[number] for number in order], how="mean", control=control)
+        assert torch.equal(found, ordered[list(order)])

@@ -247,13 +247,6 @@ def test_a_model_with_a_control_gets_the_classes_texts_under_it(
     assert f"; text: untrained; control: {said}" in capsys.readouterr().out
 
 
-def test_a_control_does_not_depend_on_the_order_of_the_classes() -> None:
-    model = models.build(control="permuted").float()
-    names = ["c", "a", "d", "b"]
-    given, backward = (encode_classes(each, model=model) for each in (names, names[::-1]))
-    torch.testing.assert_close(given, backward.flip(0))
-
-
 @pytest.mark.parametrize(
     ("classes", "message"),
     [

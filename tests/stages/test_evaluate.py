@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS
 from spm.methods.clip_spm.method import ClipSPM
+from spm.methods.zero_shot_text.method import ZeroShotText
 from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
 from stages import evaluate, report
@@ -198,7 +200,7 @@ def test_no_control_is_measured_where_none_says_anything(
 
 
 def test_a_model_with_a_control_is_asked_with_it_and_everything_says_so(
-    workspace: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
     save_model(models.build(method="zero_shot_text", control="zero").float(), paths.MODEL)
@@ -208,7 +210,16 @@ def test_a_model_with_a_control_is_asked_with_it_and_everything_says_so(
     assert results["text_control"] == "zero"
     said = "ext: trained; control: all-zero, in training and at test"
     assert said in capsys.readouterr().out
+    asked: list[torch.Tensor | None] = []
+    classify = ZeroShotText.classify
+    monkeypatch.setattr(
+        ZeroShotText,
+        "classify",
+        lambda self, episode: asked.append(episode.class_text) or classify(self, episode),
+    )
     report.main()
+    assert asked
+    assert not any(texts.any() for texts in asked)
     assert (paths.REPORT / "report.md").read_text().count(said) == 2
 
 
