@@ -45,7 +45,8 @@ def accuracy_table(results: dict[str, Any]) -> str:
     transductive: …
     inductive: each query alone, over the first 2000 episodes
     text: untrained
-    what the text is worth, 1-shot: +0.35 ± 0.12 points over all-zero text at test (first …
+    what the text is worth at test, in points, paired over the first 2000 episodes:
+      1-shot: +0.35 ± 0.12 over zero text, …
     test clips: 288 of the 288 found (100.0 %)
 
     Only a transductive method has rows and a line for its inductive accuracy, and only one that

@@ -8,7 +8,8 @@ CONTROLS = {
     "permuted": "texts permuted",
 }
 """The controls of a model that was trained with its own texts -> their names in tables."""
-OTHER_CONTROL = "a model trained with all-zero text is another control: prompts.control: zero"
+_OVER = {"zero": "zero text", "mean": "one mean text", "permuted": "permuted texts"}
+_OTHER_CONTROL = "a model trained with all-zero text is another control: prompts.control: zero"
 _TRAINED_WITH = {
     "zero": "all-zero",
     "mean": "one mean text for all classes",
@@ -38,15 +39,27 @@ def worth(controls: dict[str, Any], *, control: str = "zero") -> tuple[float, fl
 
 
 def worth_lines(results: dict[str, Any]) -> list[str]:
-    """A line for each shot, and what the lines leave out; [] if no control was measured."""
-    lines = []
-    for shot, summary in results["shots"].items():
-        if controls := summary["text_controls"]:
-            points, interval = worth(controls)
-            lines.append(
-                f"what the text is worth, {shot}-shot: {points:+.2f} ± {interval:.2f} points over "
-                f"all-zero text at test (first {controls['episodes']} episodes)"
-            )
-    if lines:
-        lines.append(f"  ({OTHER_CONTROL})")
-    return lines
+    """The differences of each shot, and what they leave out; [] if no control was measured.
+
+    The rows of the controls have other episodes than the model's own row, so that a difference of
+    two rows is not paired.
+    """
+    measured = {
+        shot: summary["text_controls"]
+        for shot, summary in results["shots"].items()
+        if summary["text_controls"]
+    }
+    if not measured:
+        return []
+    episodes = next(iter(measured.values()))["episodes"]
+    return [
+        f"what the text is worth at test, in points, paired over the first {episodes} episodes:",
+        *(f"  {shot}-shot: {_differences(controls)}" for shot, controls in measured.items()),
+        f"  ({_OTHER_CONTROL})",
+    ]
+
+
+def _differences(controls: dict[str, Any]) -> str:
+    """ "+0.35 ± 0.12 over zero text, …" """
+    points = [(name, *worth(controls, control=key)) for key, name in _OVER.items()]
+    return ", ".join(f"{mean:+.2f} ± {interval:.2f} over {name}" for name, mean, interval in points)

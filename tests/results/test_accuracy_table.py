@@ -90,8 +90,9 @@ def test_it_shows_what_the_text_is_worth() -> None:
         "transductive: so and so\n"
         "inductive: each query alone, over the first 2000 episodes\n"
         "text: trained\n"
-        "what the text is worth, 1-shot: +0.35 ± 0.12 points over all-zero text at test "
-        "(first 2000 episodes)\n"
+        "what the text is worth at test, in points, paired over the first 2000 episodes:\n"
+        "  1-shot: +0.35 ± 0.12 over zero text, -0.20 ± 0.12 over one mean text, "
+        "+3.00 ± 0.12 over permuted texts\n"
         "  (a model trained with all-zero text is another control: prompts.control: zero)\n"
         "test clips: 286 of the 288 found (99.3 %)"
     )

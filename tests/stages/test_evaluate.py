@@ -163,7 +163,7 @@ def test_text_controls_are_measured_on_the_first_episodes_of_each_shot(
             assert controls[control]["accuracy"] == pytest.approx(np.mean(column[:8]), abs=1e-3)
     worth = 0 - results["text_controls"]["zero"]["difference"]
     assert json.loads(paths.METRICS.read_text())["text_worth"] == worth
-    said = f"what the text is worth, 1-shot: {worth:+.2f} ± "
+    said = f"\n  1-shot: {worth:+.2f} ± "
     assert said in capsys.readouterr().out
     report.main()
     page = (paths.REPORT / "report.md").read_text()
