@@ -40,7 +40,7 @@ JSON = Path("data/bench/gpu.json")
 def cases(*, toy: bool) -> Iterator[Case]:
     """1-shot and 5-shot; also 1-shot with four episodes together, and 5-shot with checkpointing."""
     if toy:
-        one = Case("conv", None, shot=1)
+        one = Case("builtin-clip", None, shot=1)
         yield from (one, replace(one, together=4))
         return
     for name, backbone in BACKBONES.items():

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 
 from spm.base.yaml_file import read_yaml
+from spm.methods.registry import build_method
+from spm.model.backbone import build_backbone
 from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 
 WAY, QUERY, FRAMES = 5, 4, 8
 BACKBONES = {"RN50": "RN50-quickgelu", "ViT-B/16": "ViT-B-16-quickgelu"}
 """The paper's name of a backbone -> open_clip's name."""
-CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "running"}
+CLIP = {"weights": None, "image_size": None, "batch_norm": "running"}
 CLIP_HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
 
 
@@ -25,10 +27,9 @@ def build(
 ) -> FewShotModel:
     """The model of params.yaml; or open_clip's `backbone` with a head of the paper's size.
 
-    channels: C for a model without a `backbone`.
+    channels: another C, for a model without a `backbone`.
     """
     values = read_yaml(Path(__file__).parent.parent / "params.yaml")
-    values["backbone"]["embed_dim"] = channels or values["backbone"]["embed_dim"]
     if backbone is not None:
         values["backbone"] |= CLIP | {"name": backbone}
         values["model"] |= CLIP_HEAD
@@ -37,7 +38,8 @@ def build(
     names = ("backbone", "model", "frames", "prompts")
     sections = {name: values[name] for name in names}
     spec = ModelSpec(**sections, selection="validation", train_classes=None)
-    return build_model(spec).eval()
+    model = build_model(spec) if channels is None else _with_channels(spec, channels)
+    return model.eval()
 
 
 def pixels(clips: int, *, size: int) -> Tensor:
@@ -49,6 +51,21 @@ def pixels(clips: int, *, size: int) -> Tensor:
 def features(clips: int, *, channels: int) -> Tensor:
     """Random features [clips, T, C]."""
     return torch.randn(clips, FRAMES, channels, generator=_rng())
+
+
+def _with_channels(spec: ModelSpec, channels: int) -> FewShotModel:
+    """The model with another projection, [2048 -> C], at the end of its visual tower."""
+    backbone = build_backbone(spec.backbone)
+    backbone.visual.trunk.reset_classifier(channels)
+    backbone.channels = channels
+    method = build_method(
+        spec.model,
+        channels=channels,
+        map_size=None,
+        num_frames=spec.frames.num_segments,
+        train_classes=None,
+    )
+    return FewShotModel(backbone, method, config=spec)
 
 
 def _rng() -> torch.Generator:

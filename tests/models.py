@@ -16,6 +16,7 @@ from spm.methods.base import EpisodeFeatures, Losses
 from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 from stages.shared import params
+from tests import tiny_clip
 
 
 def spec(
@@ -26,7 +27,7 @@ def spec(
     control: of the texts. model: values of the section, of another `method` beginning with its own.
     """
     document = read_yaml(params.PARAMS)
-    small = {"image_size": 32, "embed_dim": 16}
+    small = {"name": tiny_clip.CONV}
     sizes = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
     values = document["model"] | sizes
     if "method" in model:

@@ -24,8 +24,8 @@ def test_imports_go_one_way(package):
 
 
 FLOORS = {
-    "spm": "report recognition results training released episodes model methods nn dataset frames "
-    "video motion config base",
+    "spm": "report recognition results training released episodes model methods nn "
+    "builtin_clip dataset frames video motion config base",
     "pipeline": "grids presets decoding machine",
     "stages": "commands tracking shared",
 }

@@ -1,13 +1,20 @@
-"""A CLIP that is small enough to build in a test, by the code path of all open_clip's names."""
+"""CLIPs that are small enough to build in a test, by the code path of all open_clip's names.
+
+`tiny-conv`, the layers of builtin-clip at 32 pixels with C = 16, is a model wherever this module is
+imported; a test registers others.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import pytest
 
+from spm.builtin_clip.registered import open_clip
 from spm.model import clip_models
+from tests.import_closure import ROOT
+
+CONV = "tiny-conv"
 
 NAME = "tiny-vit"
 CONFIG = {
@@ -16,6 +23,12 @@ CONFIG = {
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
+
+
+_FOLDER = ROOT / "tests/fixtures/open_clip"
+_FOLDERS = [*clip_models._folders(), _FOLDER]
+clip_models._folders = lambda: _FOLDERS
+open_clip.add_model_config(_FOLDER)
 
 
 def register(monkeypatch: pytest.MonkeyPatch, folder: Path, models: dict[str, Any]) -> None:

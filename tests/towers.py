@@ -20,9 +20,8 @@ TINY_RESNET = {
 
 
 def config(name: str, **changes) -> BackboneConfig:
-    """Of random weights; `conv` at the size of the built-in clips."""
-    own = {} if name == "conv" else {"image_size": None, "embed_dim": None}
-    values = {"name": name, "weights": None} | own | changes
+    """Of random weights."""
+    values = {"name": name, "weights": None, "image_size": None} | changes
     return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | values)
 
 

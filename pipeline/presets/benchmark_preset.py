@@ -75,7 +75,6 @@ def _backbone(name: str) -> dict[str, Any]:
         "backbone.name": f"{name}-quickgelu",
         "backbone.weights": "openai",
         "backbone.image_size": None,
-        "backbone.embed_dim": None,
         "backbone.batch_norm": "running",
     }
 

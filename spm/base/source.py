@@ -14,12 +14,14 @@ from spm.base.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
 """The folder that contains the packages."""
+_ENDS = (".py", ".yaml", ".json")
 
 
 def code_hash(*places: str) -> str:
-    """A hash of the Python and YAML files at `places`: folders, as spm/video, or files, below ROOT.
+    """A hash of the Python, YAML and JSON files at `places`: folders, as spm/video, or files, below
+    ROOT.
 
-    Code counts as a syntax tree without docstrings, and a YAML file as its values, so that
+    Code counts as a syntax tree without docstrings, and a YAML or JSON file as its values, so that
     comments, docstrings and line breaks do not matter. Raises FileNotFoundError for a place without
     code.
     """
@@ -28,14 +30,16 @@ def code_hash(*places: str) -> str:
 
 
 def _files(place: Path) -> Iterator[Path]:
-    found = [place] if place.is_file() else [*place.rglob("*.py"), *place.rglob("*.yaml")]
+    found = (
+        [place] if place.is_file() else [each for end in _ENDS for each in place.rglob(f"*{end}")]
+    )
     if not found:
         raise FileNotFoundError(f"there is no code at {place}")
     yield from found
 
 
 def _meaning(path: Path) -> Any:
-    if path.suffix == ".yaml":
+    if path.suffix != ".py":  # JSON is YAML
         return repr(read_yaml(path))
     return _plain(ast.parse(path.read_text(encoding="utf-8"), filename=str(path)))
 

@@ -37,6 +37,8 @@ SECTIONS: dict[str, type[Section]] = {
 
 MOVED = {"model.text_ensemble": "prompts.text_ensemble"}
 """Where a parameter stood in earlier versions, and where it stands now."""
+REMOVED = {"backbone.embed_dim": "every tower has a C of its own"}
+"""Parameters of earlier versions, and why they are gone."""
 
 
 def check_all(document: dict[str, Any]) -> None:
@@ -52,6 +54,11 @@ def check_all(document: dict[str, Any]) -> None:
             problems.append(str(error))
     given = flatten(document)
     problems += [_moved(old, new) for old, new in MOVED.items() if old in given]
+    problems += [
+        f"{old} is gone, since {why}: remove the line"
+        for old, why in REMOVED.items()
+        if old in given
+    ]
     problems = problems or _without_effect(document)
     if problems:
         raise ConfigError("\n".join(problems))

@@ -122,7 +122,7 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         tower = row.visual().build(config)
-    if load_weights and config.weights is not None and row.weights is not None:
+    if load_weights and config.weights is not None:
         row.weights().load(tower.visual, config)
     return Backbone(
         tower,

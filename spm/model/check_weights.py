@@ -10,12 +10,12 @@ nothing.
 
 import json
 import sys
-from pathlib import Path
 
 from spm.base.errors import InputError
 from spm.config.backbone import BackboneConfig
 from spm.config.base import validate
 from spm.model.backbone import build_backbone
+from spm.model.local_weights import local_file
 from spm.model.text_tower import build_tower
 from spm.model.towers.table import check_weights, doubt, gives_text
 
@@ -28,7 +28,7 @@ def check(backbone: BackboneConfig) -> str:
     Raises ConfigError for weights that do not exist, are damaged or belong to another model.
     """
     check_weights(backbone)
-    if backbone.weights is not None and Path(backbone.weights).is_file():
+    if backbone.weights is not None and local_file(backbone.name, backbone.weights):
         build_backbone(backbone)
         if gives_text(backbone):
             build_tower(backbone)

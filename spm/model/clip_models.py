@@ -1,4 +1,4 @@
-"""Reads open_clip's descriptions of its models without importing open_clip (5 s).
+"""Reads the descriptions of open_clip's models, and of our own, without importing open_clip (5 s).
 
 `inventory` can so refuse an unknown name or crop size before the first clip is decoded.
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from spm.base.errors import ConfigError
-from spm.config.backbone import CONV, TIMM, BackboneConfig
+from spm.builtin_clip import files
+from spm.config.backbone import TIMM, BackboneConfig
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def describe(name: str) -> dict[str, Any]:
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3)
         raise ConfigError(
-            f"backbone.name: {name!r} is neither {CONV!r} nor a model of open_clip, nor "
+            f"backbone.name: {name!r} is neither {files.NAME!r} nor a model of open_clip, nor "
             f"does it begin with {TIMM!r}; near it: {', '.join(close) or 'none'} "
             "(open_clip.list_models() has all)"
         )
@@ -57,4 +58,4 @@ def _folders() -> list[Path]:
     found = importlib.util.find_spec("open_clip")
     assert found is not None
     assert found.origin is not None
-    return [Path(found.origin).parent / "model_configs"]
+    return [Path(found.origin).parent / "model_configs", files.FOLDER]

@@ -3,7 +3,8 @@
     format 0    config.json without a format number, from before there were numbers
     format 1    the first format with a number
     format 2    `model` names its method; the ensemble over templates moved to `prompts`
-    format 3    `prompts` names the control of the texts
+    format 3    `prompts` names the control of the texts; the tower `conv` is gone, and with it
+                `backbone.embed_dim`, which was its own
 
 A new parameter in a section of config.json (backbone, model, frames, prompts) needs a row in ADDED:
 the next format number, and the value that reproduces the behaviour before the parameter existed.
@@ -32,7 +33,9 @@ ADDED: dict[int, dict[str, Any]] = {
 """Format -> the keys that it added, each with the value that older formats imply."""
 MOVED: dict[int, dict[str, str]] = {2: {"model.text_ensemble": "prompts.text_ensemble"}}
 """Format -> the keys that it moved: old place -> new place."""
-FORMAT = max(ADDED)
+REMOVED: dict[int, tuple[str, ...]] = {3: ("backbone.embed_dim",)}
+"""Format -> the keys that it removed. They were null for every tower that there still is."""
+FORMAT = max(*ADDED, *MOVED, *REMOVED)
 """The format that this version writes."""
 KEY = "format"
 
@@ -41,16 +44,19 @@ def as_today(values: dict[str, Any], *, name: str) -> dict[str, Any]:
     """The values of config.json in the current format, without the format number.
 
     Only keys that are newer than the file's format are filled in. Raises DataError for a format
-    number that this version does not know.
+    number that this version does not know, or a model with the tower `conv`.
     """
     values = copy.deepcopy(values)
     found = _known(values.pop(KEY, 0), name=name)
-    for number, added in ADDED.items():
+    _check_tower(values, name=name)
+    for number in sorted({*ADDED, *MOVED, *REMOVED}):
         if number > found:
-            for key, value in added.items():
+            for key, value in ADDED.get(number, {}).items():
                 _fill(values, key, value)
             for before, now in MOVED.get(number, {}).items():
                 _move(values, before, now)
+            for key in REMOVED.get(number, ()):
+                _remove(values, key)
     return values
 
 
@@ -65,6 +71,15 @@ def _known(number: Any, *, name: str) -> int:
     return number
 
 
+def _check_tower(values: dict[str, Any], *, name: str) -> None:
+    section, key = _section(values, "backbone.name")
+    if section is not None and section.get(key) == "conv":
+        raise DataError(
+            f"{name} has the tower 'conv', which is gone: load the model with the version that "
+            "saved it, or train it again with backbone.name: builtin-clip"
+        )
+
+
 def _fill(values: dict[str, Any], dotted: str, value: Any) -> None:
     """Adds the key if it is missing. A missing or invalid section is left for validation."""
     section, key = _section(values, dotted)
@@ -77,6 +92,13 @@ def _move(values: dict[str, Any], before: str, now: str) -> None:
     section, key = _section(values, before)
     if section is not None and key in section:
         _fill(values, now, section.pop(key))
+
+
+def _remove(values: dict[str, Any], dotted: str) -> None:
+    """Removes the key if it is null. Any other value is left for validation."""
+    section, key = _section(values, dotted)
+    if section is not None and section.get(key, "") is None:
+        del section[key]
 
 
 def _section(values: dict[str, Any], dotted: str) -> tuple[dict[str, Any] | None, str]:

@@ -1,8 +1,7 @@
 """Encodes class texts by the frozen text tower of a backbone, once, before training.
 
-The text tower of `conv` is a small one with seeded random weights. Its features tell classes apart
-but carry no meaning, and all results with it say "text: untrained". timm's models have no text
-tower.
+Without pretrained weights, its features tell classes apart but carry no meaning, and all results
+with them say "text: untrained". timm's models have no text tower.
 """
 
 from collections import defaultdict
@@ -91,7 +90,7 @@ def _sentences(class_texts: dict[str, str], *, prompts: PromptsConfig) -> list[s
 
 
 def _tokenizer(backbone: BackboneConfig) -> Callable[[list[str]], Tensor]:
-    import open_clip
+    from spm.builtin_clip.registered import open_clip
 
     name = _text_towers(backbone).tokenizer_of(backbone)
     tokenizer: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(name)

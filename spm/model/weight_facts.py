@@ -30,6 +30,7 @@ from spm.base.hashing import file_hash
 from spm.base.state_dicts import State
 from spm.config.backbone import BackboneConfig
 from spm.model.clip_models import all_descriptions, describe
+from spm.model.local_weights import local_file
 from spm.model.torch_file import torchscript_code
 from spm.model.weights import OPENAI_EXTRAS, check_tag, read_state
 
@@ -62,7 +63,7 @@ def check_weights(backbone: BackboneConfig) -> None:
     known, own = _facts(backbone), _of_description(describe(backbone.name))
     wanted = _names(describe(backbone.name), known)
     # If no model has the facts of a tag, the tag is right: open_clip's list omits its QuickGELU.
-    if (said := _say(known, own)) and (wanted or Path(backbone.weights).is_file()):
+    if (said := _say(known, own)) and (wanted or local_file(backbone.name, backbone.weights)):
         raise ConfigError(
             f"backbone.weights = {backbone.weights!r} is of a model with {said}; "
             f"backbone.name = {backbone.name!r} has {_say(own, known)}: "
@@ -78,15 +79,14 @@ def models_of(backbone: BackboneConfig) -> list[str]:
 
 def doubt(backbone: BackboneConfig) -> str:
     """A warning if the file does not tell the activation, but it probably is QuickGELU; else ""."""
-    if backbone.weights is None or not Path(backbone.weights).is_file():
+    path = None if backbone.weights is None else local_file(backbone.name, backbone.weights)
+    if path is None:
         return ""
     known = _facts(backbone)
     others = _names(describe(backbone.name), replace(known, quick_gelu=True))
     if known.quick_gelu is not None or backbone.name in others or not others:
         return ""
-    if not (
-        _all_published_are_quick(backbone.name) or _is_half(read_state(Path(backbone.weights)))
-    ):
+    if not (_all_published_are_quick(backbone.name) or _is_half(read_state(path))):
         return ""
     return (
         f"nothing in {backbone.weights} tells whether it was trained with QuickGELU, as OpenAI's "
@@ -97,15 +97,15 @@ def doubt(backbone: BackboneConfig) -> str:
 
 def _facts(backbone: BackboneConfig) -> Facts:
     assert backbone.weights is not None
-    path = Path(backbone.weights)
-    if not path.is_file():
+    path = local_file(backbone.name, backbone.weights)
+    if path is None:
         check_tag(backbone.name, backbone.weights)
         return _of_tag(backbone.name, backbone.weights)
     return _published(path) or _of_hub_config(path) or _of_content(path)
 
 
 def _of_tag(name: str, tag: str) -> Facts:
-    import open_clip
+    from spm.builtin_clip.registered import open_clip
 
     about = open_clip.get_pretrained_cfg(name, tag)
     return replace(
@@ -117,7 +117,7 @@ def _of_tag(name: str, tag: str) -> Facts:
 
 def _published(path: Path) -> Facts | None:
     """The facts of a published file, found by SHA-256: open_clip's URLs hold it or its start."""
-    import open_clip
+    from spm.builtin_clip.registered import open_clip
 
     digest = file_hash(path)
     for name, tag in open_clip.list_pretrained():
@@ -236,7 +236,7 @@ def _check_normalisation(backbone: BackboneConfig, known: Facts) -> None:
 
 
 def _all_published_are_quick(name: str) -> bool:
-    import open_clip
+    from spm.builtin_clip.registered import open_clip
 
     tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
     return bool(tags) and all(_of_tag(name, tag).quick_gelu for tag in tags)

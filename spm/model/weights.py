@@ -1,4 +1,4 @@
-"""Finds and reads pretrained weights: by a tag of open_clip, or from a file."""
+"""Finds and reads pretrained weights: by a tag of open_clip, from a file, or from the package."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import torch
 
 from spm.base.errors import ConfigError, DataError
 from spm.base.state_dicts import State, is_by_name, unwrapped
+from spm.model.local_weights import local_file, local_tags
 from spm.model.torch_file import read_torch_file
 from spm.model.weight_file import form_of
 
@@ -22,9 +23,9 @@ def resolve_weights(name: str, weights: str) -> Path:
     Raises ConfigError if `weights` is neither a file nor a tag of model `name`, or if the download
     fails; the error then says where to put the file.
     """
-    if Path(weights).is_file():
-        return Path(weights)
-    import open_clip
+    if path := local_file(name, weights):
+        return path
+    from spm.builtin_clip.registered import open_clip
 
     check_tag(name, weights)
     try:
@@ -39,9 +40,9 @@ def resolve_weights(name: str, weights: str) -> Path:
 
 def check_tag(name: str, weights: str) -> None:
     """Raises ConfigError unless `weights` is a tag of open_clip's model `name`; lists the tags."""
-    import open_clip
+    from spm.builtin_clip.registered import open_clip
 
-    tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
+    tags = local_tags(name) + open_clip.pretrained.list_pretrained_tags_by_model(name)
     if weights not in tags:
         raise ConfigError(
             f"backbone.weights = {weights!r} is neither a file nor a pretrained tag of {name}; "

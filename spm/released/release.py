@@ -33,7 +33,6 @@ _FIXED: dict[str, dict[str, Any]] = {
     "backbone": {
         "weights": "openai",
         "image_size": None,
-        "embed_dim": None,
         "batch_norm": "running-then-batch",
         "normalize": False,
         "precision": "float32",

@@ -33,7 +33,7 @@ _REMEDY = "run `dvc repro` to make it anew"
 def accuracy_table(results: dict[str, Any]) -> str:
     """The content of evaluate.json as aligned text, one row for each shot and classifier.
 
-    motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation
+    motion · builtin-clip · 10000 episodes, 4 queries per class · test split, selected on validation
 
       way  shot  classifier                    accuracy    95 %  paper
         5     1  CLIP-SPM                         93.12   ±0.11      -

@@ -16,6 +16,7 @@ from spm.base.remembered_hash import remembered_hash
 from spm.base.source import code_hash
 from spm.base.versions import TRAINING, versions
 from spm.config.backbone import BackboneConfig
+from spm.model.local_weights import local_file
 from spm.model.spec import load_spec
 from spm.model.weight_file import form_of
 from stages.shared import paths
@@ -57,7 +58,8 @@ def _ask(backbone: BackboneConfig) -> subprocess.CompletedProcess[str]:
 
 
 def _key(backbone: BackboneConfig) -> str:
-    path = Path(str(backbone.weights))
-    content = remembered_hash(path, memory=hash_memory(paths.state_dir())) if path.is_file() else ""
-    code = code_hash("spm/model")
+    assert backbone.weights is not None
+    path = local_file(backbone.name, backbone.weights)
+    content = remembered_hash(path, memory=hash_memory(paths.state_dir())) if path else ""
+    code = code_hash("spm/builtin_clip", "spm/model")
     return value_hash([backbone.model_dump(), content, code, versions(TRAINING)])[:32]

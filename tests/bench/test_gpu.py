@@ -41,9 +41,9 @@ def test_too_little_memory_is_a_row_without_figures(monkeypatch):
 
 
 def _linear_flops(model: torch.nn.Module, frames: int) -> int:
-    """Of conv's layers, forward and backward; pixels need no gradient."""
+    """Of builtin-clip's layers, forward and backward; pixels need no gradient."""
     flops, side = 0, 56
-    for layer in model:
+    for layer in model.modules():
         if isinstance(layer, torch.nn.Conv2d):
             side = -(-side // 2)
             once = 2 * layer.in_channels * layer.out_channels * 9 * side * side

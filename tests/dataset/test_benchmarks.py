@@ -82,7 +82,7 @@ def test_the_papers_results(name, backbone, expected):
     ("benchmark", "backbone", "way", "shot"),
     [
         (None, "RN50", 5, 1),
-        ("ucf101", "conv", 5, 1),
+        ("ucf101", "builtin-clip", 5, 1),
         ("ucf101", "RN101", 5, 1),
         ("ucf101", "RN50", 10, 1),
         ("ucf101", "RN50", 5, 2),

@@ -16,14 +16,12 @@ pytestmark = pytest.mark.slow
 # All that is large made small; what the preset says of the data set stays.
 TINY = {
     "frames.num_segments": 4,
-    "frames.short_side": 32,
+    "frames.short_side": 56,
     "frames.num_shards": 4,
     "prompts.num_templates": 1,
     "episode.query": 1,
-    "backbone.name": "conv",
+    "backbone.name": "builtin-clip",
     "backbone.weights": None,
-    "backbone.image_size": 32,
-    "backbone.embed_dim": 16,
     "backbone.batch_norm": "batch",
     "model.heads": 2,
     "model.head_dim": 8,

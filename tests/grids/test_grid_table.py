@@ -20,7 +20,7 @@ def hashes(**changes: str) -> dict[str, str]:
 
 
 def measured(accuracies: list[float], **results) -> Measured:
-    about = {"dataset": "motion", "backbone": "conv", "way": 5, "query": 4, "episodes": 4}
+    about = {"dataset": "motion", "backbone": "builtin-clip", "way": 5, "query": 4, "episodes": 4}
     about |= {"text": "untrained", "protocol": "transductive: …", "hashes": hashes()}
     return Measured(about | results, np.array(accuracies, dtype=float))
 
@@ -147,8 +147,8 @@ def test_rows_that_are_compared_with_nothing_show_no_differences():
     assert page.splitlines()[2].split() == [
         *["|", "|", "accuracy", "|", "spread", "|", "paper:", "HMDB51", "|", "paper:", "SSv2", "|"]
     ]
-    assert "ucf101 · conv · 5-way" in page
-    assert "motion · conv · 5-way" in page
+    assert "ucf101 · builtin-clip · 5-way" in page
+    assert "motion · builtin-clip · 5-way" in page
     assert "- ucf101, arn: all of it; test clips: 2,745 of the published 2,745 (100.0 %)" in page
     assert "Interval" not in page
     assert "baseline" not in page

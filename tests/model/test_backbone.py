@@ -25,7 +25,7 @@ def _tiny_model(monkeypatch, tmp_path_factory):
 
 
 def _config(**changes) -> BackboneConfig:
-    open_clip_model = {"name": TINY, "weights": None, "image_size": None, "embed_dim": None}
+    open_clip_model = {"name": TINY, "weights": None, "image_size": None}
     return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | open_clip_model | changes)
 
 
@@ -103,7 +103,7 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone():
 
 
 def test_without_normalisation_pixels_are_only_scaled():
-    config = {"name": "conv", "image_size": 32, "embed_dim": 8}
+    config = {"name": tiny_clip.CONV}
     plain, normal = (build_backbone(_config(**config, normalize=on)).eval() for on in (False, True))
     black = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
     with torch.no_grad():

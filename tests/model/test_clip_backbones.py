@@ -9,7 +9,7 @@ from spm.model.model import build_model
 from spm.training.loop import episode_losses
 from tests.models import spec
 
-CLIP = {"weights": None, "image_size": None, "embed_dim": None, "batch_norm": "running"}
+CLIP = {"weights": None, "image_size": None, "batch_norm": "running"}
 HEAD = {"heads": 8, "head_dim": 256, "hidden_dim": 2048}
 
 

@@ -320,7 +320,7 @@ def test_dropout_acts_in_training_only():
 
 
 def test_a_model_of_a_tower_without_text_classifies_without(tmp_path):
-    backbone = {"name": "timm/test_resnet.r160_in1k", "image_size": None, "embed_dim": None}
+    backbone = {"name": "timm/test_resnet.r160_in1k", "image_size": None}
     model = build_model(spec(backbone=backbone, method="otam")).eval()
     spm.save_model(model, tmp_path)
     loaded, size = spm.load_model(tmp_path), model.image_size

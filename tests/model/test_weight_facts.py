@@ -40,7 +40,7 @@ def _tiny_models(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None
 
 
 def config(name: str, weights: Path | str, **changes: Any) -> BackboneConfig:
-    given = {"name": name, "weights": str(weights), "image_size": None, "embed_dim": None}
+    given = {"name": name, "weights": str(weights), "image_size": None}
     return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | given | changes)
 
 

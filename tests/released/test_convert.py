@@ -23,6 +23,7 @@ from stages.shared import params
 from tests import models, reference, tiny_clip
 from tests.machines import told
 from tests.model.test_torch_file import WritesAFile, renamed
+from tests.towers import RESNET
 
 C, HEADS, HIDDEN = 24, 8, 40
 
@@ -116,7 +117,7 @@ def test_there_and_back_is_exact(tmp_path: Path, wrapped: bool, half: bool) -> N
 
 
 def test_ours_there_and_back_is_exact(tmp_path: Path) -> None:
-    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    backbone = {"name": tiny_clip.NAME, "image_size": None}
     model = models.build(backbone=backbone, heads=HEADS, learn_lambda3=True).float()
     torch.nn.init.constant_(model.method.lambda3_scale, 0.3)
     spm.save_model(model, tmp_path / "first")
@@ -127,7 +128,7 @@ def test_ours_there_and_back_is_exact(tmp_path: Path) -> None:
 
 
 def test_a_fixed_weight_is_written_as_the_scalar_one(tmp_path: Path) -> None:
-    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    backbone = {"name": tiny_clip.NAME, "image_size": None}
     spm.save_model(models.build(backbone=backbone).float(), tmp_path / "model")
     to_released(tmp_path / "model", tmp_path / "there.pt")
     state = torch.load(tmp_path / "there.pt", weights_only=True)["model_state_dict"]
@@ -340,13 +341,14 @@ def test_torchscript_is_refused_before_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_not_the_releases_cannot_be_written(tmp_path: Path) -> None:
-    backbone = {"name": tiny_clip.NAME, "image_size": None, "embed_dim": None}
+    backbone = {"name": tiny_clip.NAME, "image_size": None}
     spm.save_model(models.build(backbone=backbone, padm=False, fusion="concat"), tmp_path / "part")
     with pytest.raises(DataError, match=r": 19 missing \(context1\.… 11, gate_text\.… 4"):
         to_released(tmp_path / "part", tmp_path / "there.pt")
-    spm.save_model(models.build(), tmp_path / "conv")
-    with pytest.raises(DataError, match="has the tower 'conv'"):
-        to_released(tmp_path / "conv", tmp_path / "there.pt")
+    resnet = {"name": RESNET}
+    spm.save_model(models.build(backbone=resnet, method="otam"), tmp_path / "timm")
+    with pytest.raises(DataError, match=f"has the tower '{RESNET}'"):
+        to_released(tmp_path / "timm", tmp_path / "there.pt")
     assert not (tmp_path / "there.pt").exists()
 
 
@@ -370,7 +372,7 @@ def test_heads_that_do_not_divide_the_queries_are_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": "conv"}, r"backbone = 'conv': released checkpoints hold CLIP's"),
+        ({"backbone": RESNET}, rf"backbone = '{RESNET}': released checkpoints hold CLIP's"),
         ({"backbone": "RN50"}, r"--backbone RN50 has GELU, .*: --backbone RN50-quickgelu$"),
         ({"backbone": "ViT-B-16"}, r"^--backbone ViT-B-16 has .*: --backbone ViT-B-16-quickgelu$"),
         ({"heads": 0}, r"model\.heads = 0: .*greater than or equal to 1"),

@@ -29,7 +29,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "dataset": "motion",
         "method": "clip_spm",
         "title": "CLIP-SPM",
-        "backbone": "conv",
+        "backbone": "builtin-clip",
         "episodes": 10000,
         "way": 5,
         "query": 4,
@@ -47,7 +47,8 @@ def results(**changes: Any) -> dict[str, Any]:
 
 def test_it_shows_every_shot_with_baselines_and_the_papers_number() -> None:
     assert accuracy_table(results()) == (
-        "motion · conv · 10000 episodes, 4 queries per class · test split, selected on validation\n"
+        "motion · builtin-clip · 10000 episodes, 4 queries per class · test split, selected on "
+        "validation\n"
         "\n"
         "  way  shot  classifier            accuracy    95 %  paper\n"
         "    5     1  CLIP-SPM                 93.12   ±0.11      -\n"

@@ -26,7 +26,6 @@ RN50 = {
     "frames__short_side": 256,
     "backbone__name": "RN50-quickgelu",
     "backbone__image_size": None,
-    "backbone__embed_dim": None,
 }
 LISTS = {
     "train": [f"train{number}" for number in range(5)],

@@ -27,7 +27,7 @@ from spm.training import validation
 from stages import evaluate, train
 from stages.shared import params, paths
 from stages.tracking import runs as tracking
-from tests import models
+from tests import models, tiny_clip
 from tests.import_closure import ROOT
 from tests.project import wait_until
 from tests.stores import make_store
@@ -43,7 +43,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
     document["runtime"] |= {"tracking": False, "device": "cpu"}
     document["episode"] |= {"way": 3, "query": 2}
-    document["backbone"] |= {"image_size": 32, "embed_dim": 16}
+    document["backbone"]["name"] = tiny_clip.CONV
     document["model"] |= SIZES
     document["train"] |= {"episodes": 4, "validate_every": 2, "validate_episodes": 6}
     document["train"]["validate_query"] = document["evaluate"]["query"] = 1
@@ -140,7 +140,7 @@ def test_selection_on_validation_reads_no_test_clip(validated_on: set[str]) -> N
 
 @pytest.mark.usefixtures("workspace")
 def test_a_model_that_starts_from_one_selected_on_test_says_so_too() -> None:
-    start = models.build(backbone={"image_size": 32, "embed_dim": 16}, **SIZES).float()
+    start = models.build(**SIZES).float()
     start.config = start.config.model_copy(update={"selection": "test"})
     save_model(start, Path("models/start"))
     change("model", init_from="models/start")
@@ -152,7 +152,7 @@ def test_a_model_that_starts_from_one_selected_on_test_says_so_too() -> None:
 def test_wiring_that_differs_from_where_the_weights_were_saved_is_warned_of_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    backbone = {"image_size": 32, "embed_dim": 16, "normalize": False}
+    backbone = {"normalize": False}
     start = models.build(backbone=backbone, alpha=0.228, dropout=0.5, seed=7, **SIZES).float()
     save_model(start, Path("models/start"))
     change("model", init_from="models/start")
@@ -172,7 +172,7 @@ def test_wiring_that_differs_from_where_the_weights_were_saved_is_warned_of_once
 def test_weights_that_start_where_they_were_saved_are_not_warned_of(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    start = models.build(backbone={"image_size": 32, "embed_dim": 16}, dropout=0.5, **SIZES).float()
+    start = models.build(dropout=0.5, **SIZES).float()
     save_model(start, Path("models/start"))
     change("model", init_from="models/start")
     change("train", episodes=0)

@@ -14,11 +14,11 @@ def build(config: BackboneConfig) -> Tower:
     description = describe(config.name)
     # open_clip's public API builds whole models only; this private function builds a visual tower
     # alone. tests/model/test_backbone.py compares it with the tower of create_model.
-    from open_clip.model import _build_vision_tower
+    from spm.builtin_clip.registered import open_clip
 
     channels = description["embed_dim"]
     quick_gelu = description.get("quick_gelu", False)
-    visual = _build_vision_tower(channels, description["vision_cfg"], quick_gelu)
+    visual = open_clip.model._build_vision_tower(channels, description["vision_cfg"], quick_gelu)
     return Tower(
         visual,
         maps=maps,

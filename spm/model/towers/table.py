@@ -1,8 +1,7 @@
 """The kinds of visual towers, one row for each form of `backbone.name`.
 
-    conv            a small tower for the built-in data set, with an untrained text tower beside it
     timm/NAME       a model of timm with its tag, as timm/resnet50.tv_in1k: visual only
-    NAME            a model of open_clip, as RN50-quickgelu: visual and text
+    NAME            a model of open_clip, as RN50-quickgelu, or builtin-clip: visual and text
 
 A row says which features a tower has and how large its frames are. The modules that build towers
 import torch, so a row imports them on the first call. All other code asks this table about a tower
@@ -23,13 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of towers. `weights` is None for a kind without pretrained weights, `text` for one
-    without text towers."""
+    """A kind of towers. `text` is None for a kind without text towers."""
 
     image_size: Callable[[BackboneConfig], int]
     maps: Callable[[BackboneConfig], bool]
     visual: "Callable[[], VisualTowers]"
-    weights: "Callable[[], Weights] | None"
+    weights: "Callable[[], Weights]"
     text: "Callable[[], TextTowers] | None"
 
 
@@ -78,28 +76,17 @@ def check_weights(backbone: BackboneConfig) -> None:
 
     Downloads nothing and builds no tower.
     """
-    if weights := _weights(backbone):
-        weights.check(backbone)
+    if backbone.weights is not None:
+        row(backbone).weights().check(backbone)
 
 
 def doubt(backbone: BackboneConfig) -> str:
     """A warning if the weights probably belong to another model, else ""."""
-    weights = _weights(backbone)
-    return weights.doubt(backbone) if weights else ""
-
-
-def _weights(backbone: BackboneConfig) -> "Weights | None":
-    kind = row(backbone)
-    return None if backbone.weights is None or kind.weights is None else kind.weights()
+    return "" if backbone.weights is None else row(backbone).weights().doubt(backbone)
 
 
 def _always(_: BackboneConfig) -> bool:
     return True
-
-
-def _conv_size(backbone: BackboneConfig) -> int:
-    assert backbone.image_size is not None, "BackboneConfig asks for it"
-    return backbone.image_size
 
 
 def _timm_size(backbone: BackboneConfig) -> int:
@@ -112,18 +99,6 @@ def _timm_maps(backbone: BackboneConfig) -> bool:
     from spm.model.towers import timm_tower
 
     return timm_tower.gives_maps(backbone)
-
-
-def _conv() -> "VisualTowers":
-    from spm.model.towers import conv
-
-    return conv
-
-
-def _conv_text() -> "TextTowers":
-    from spm.model.towers import conv_text
-
-    return conv_text
 
 
 def _clip() -> "VisualTowers":
@@ -157,7 +132,6 @@ def _timm_weights() -> "Weights":
 
 
 _ROWS: dict[Kind, Row] = {
-    "conv": Row(image_size=_conv_size, maps=_always, visual=_conv, weights=None, text=_conv_text),
     "timm": Row(
         image_size=_timm_size,
         maps=_timm_maps,

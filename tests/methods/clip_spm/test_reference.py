@@ -13,7 +13,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from spm.methods.clip_spm.consistency import consistency_distance
-from spm.model.model import FewShotModel, build_model
+from spm.methods.registry import build_method
+from spm.model.backbone import Backbone, build_backbone
+from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec
 from spm.nn.otam import sequence_distance
@@ -155,13 +157,26 @@ def _project_spec() -> ModelSpec:
     return spec()
 
 
+@cache
+def _backbone() -> Backbone:
+    """No case asks it for features."""
+    return build_backbone(_project_spec().backbone)
+
+
 def _model(channels, **changes) -> FewShotModel:
     document = _project_spec().model_dump()
-    document["backbone"]["embed_dim"] = channels
     ensemble = changes.pop("text_ensemble", document["prompts"]["text_ensemble"])
     document["prompts"]["text_ensemble"] = ensemble
     document["model"] |= changes
-    return build_model(ModelSpec(**document)).double()
+    config = ModelSpec(**document)
+    method = build_method(
+        config.model,
+        channels=channels,
+        map_size=None,
+        num_frames=config.frames.num_segments,
+        train_classes=None,
+    )
+    return FewShotModel(_backbone(), method, config=config).double()
 
 
 def _renamed(name):

@@ -37,7 +37,7 @@ def _both(backbone: Backbone, *leading: int) -> tuple[torch.Tensor, torch.Tensor
 @pytest.mark.parametrize(
     ("name", "size", "channels", "side"),
     [
-        ("conv", 56, 128, 4),
+        ("builtin-clip", None, 128, 4),
         ("tiny-vit", None, 64, 2),
         ("tiny-rn", None, 512, 2),
         ("tiny-timm", None, 96, 2),
@@ -60,10 +60,11 @@ def test_maps_are_channels_first_for_every_tower(name, size, channels, side):
     assert maps.is_floating_point()
 
 
-def test_convs_linear_layer_makes_its_features_of_its_maps():
-    backbone = tower("conv")
+def test_the_linear_layer_of_builtin_clip_makes_its_features_of_its_maps():
+    backbone = tower("builtin-clip")
     features, maps = _both(backbone, 3)
-    torch.testing.assert_close(backbone.visual[-1](maps.flatten(1)), features, rtol=0, atol=0)
+    linear = backbone.visual.trunk.head
+    torch.testing.assert_close(linear(maps.flatten(1)), features, rtol=0, atol=0)
 
 
 def test_the_attention_of_clips_resnet_makes_its_features_of_its_maps():
@@ -111,7 +112,7 @@ def test_maps_are_computed_in_the_towers_precision_and_returned_in_the_weights()
 
 def test_maps_refuse_frames_of_another_size():
     with pytest.raises(ValueError, match=r"expected uint8 pixels \[\.\.\., 56, 56, 3\]"):
-        tower("conv").maps(torch.zeros(1, 32, 32, 3, dtype=torch.uint8))
+        tower("builtin-clip").maps(torch.zeros(1, 32, 32, 3, dtype=torch.uint8))
 
 
 def test_a_tower_without_maps_says_so():

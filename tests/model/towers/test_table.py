@@ -18,14 +18,13 @@ CROSSVIT = "timm/crossvit_9_240.in1k"
 
 
 def _config(name: str, **changes) -> BackboneConfig:
-    own = {} if name == "conv" else {"image_size": None, "embed_dim": None}
-    return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | {"name": name} | own | changes)
+    return BackboneConfig(**read_yaml(params.PARAMS)["backbone"] | {"name": name} | changes)
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("conv", "conv"),
+        ("builtin-clip", "open_clip"),
         ("convnext_base", "open_clip"),
         ("RN50-quickgelu", "open_clip"),
         (RESNET, "timm"),
@@ -39,7 +38,7 @@ def test_the_kind_is_how_the_name_begins(name, kind):
 @pytest.mark.parametrize(
     ("name", "text", "maps"),
     [
-        ("conv", True, True),
+        ("builtin-clip", True, True),
         ("ViT-B-16-quickgelu", True, True),
         (RESNET, False, True),
         ("timm/test_vit.r160_in1k", False, True),
@@ -60,7 +59,7 @@ def test_a_method_that_needs_text_refuses_a_tower_without():
     with pytest.raises(ConfigError, match=message):
         table.check_gives("clip_spm", features="frames", text=True, backbone=_config(RESNET))
     table.check_gives("otam", features="frames", text=False, backbone=_config(RESNET))
-    for name in ("conv", "RN50-quickgelu"):
+    for name in ("builtin-clip", "RN50-quickgelu"):
         table.check_gives("clip_spm", features="frames", text=True, backbone=_config(name))
 
 
@@ -69,14 +68,14 @@ def test_a_method_that_needs_maps_refuses_a_tower_without():
     with pytest.raises(ConfigError, match=message):
         table.check_gives("strm", features="maps", text=False, backbone=_config(CROSSVIT))
     table.check_gives("otam", features="frames", text=False, backbone=_config(CROSSVIT))
-    for name in ("conv", RESNET):
+    for name in ("builtin-clip", RESNET):
         table.check_gives("strm", features="maps", text=False, backbone=_config(name))
 
 
 @pytest.mark.parametrize(
     ("name", "given", "size"),
     [
-        ("conv", 56, 56),
+        ("builtin-clip", None, 56),
         ("RN50-quickgelu", None, 224),
         (RESNET, None, 224),
         (RESNET, 128, 128),
@@ -114,17 +113,16 @@ from pathlib import Path
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
 from spm.model.towers import table
-conv = read_yaml(Path("params.yaml"))["backbone"]
-clip = conv | {"name": "RN50", "image_size": None, "embed_dim": None}
-for values in (conv, clip):
-    backbone = BackboneConfig(**values)
+values = read_yaml(Path("params.yaml"))["backbone"]
+for name in ("builtin-clip", "RN50"):
+    backbone = BackboneConfig(**values | {"name": name})
     table.image_size(backbone)
     table.check_gives("any", features="maps", text=True, backbone=backbone)
 print([name for name in ("torch", "timm", "open_clip") if name in sys.modules])
 """
 
 
-def test_of_conv_and_open_clip_nothing_imports_torch():
+def test_of_open_clips_models_nothing_imports_torch():
     out = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 
-from tests.towers import RESNET, VIT, config, pixels, tower
+from tests.towers import RESNET, VIT, pixels, tower
 
 
 def test_the_tower_is_timms_model_without_its_classifier():
@@ -22,7 +22,8 @@ def test_the_tower_is_timms_model_without_its_classifier():
 
 
 @pytest.mark.parametrize(
-    ("name", "mean"), [(RESNET, 0.5), ("timm/resnet10t.c3_in1k", 0.485), ("conv", 0.48145466)]
+    ("name", "mean"),
+    [(RESNET, 0.5), ("timm/resnet10t.c3_in1k", 0.485), ("builtin-clip", 0.48145466)],
 )
 def test_pixels_are_normalised_as_the_model_was_trained_or_not_at_all(name, mean):
     backbone, plain = tower(name), tower(name, normalize=False)
@@ -81,8 +82,3 @@ def test_every_kind_of_model_gives_its_channels(architecture):
     backbone = tower(f"timm/{name}")
     with torch.no_grad():
         assert backbone(pixels(backbone, 2)).shape == (2, backbone.channels)
-
-
-def test_a_bare_name_has_no_text_and_no_width_of_its_own():
-    with pytest.raises(ValueError, match=r"test_vit\.r160_in1k brings its own embedding"):
-        config(VIT, embed_dim=8)
