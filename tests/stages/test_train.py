@@ -19,7 +19,8 @@ import torch
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS, TextControl
-from spm.model.model import save_model
+from spm.model.activation_checkpointing import checkpoint_activations
+from spm.model.model import WEIGHTS_FILE, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import load_spec
 from spm.model.text_controls import controlled
@@ -197,7 +198,6 @@ def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
         ({"devices": 3}, {}, r"is 2 forward passes .* 1 of 3 ranks would have nothing to do"),
         ({"devices": 2}, {"episodes_per_forward": 2}, r"is 1 forward passes .* 1 of 2 ranks"),
         ({"activation_checkpointing": True}, {"compile": True}, r"do not go together"),
-        ({"activation_checkpointing": True}, {}, r"Sequential has none: set it to false"),
     ],
 )
 def test_what_cannot_be_run_is_refused(
@@ -207,6 +207,27 @@ def test_what_cannot_be_run_is_refused(
     change("train", **config)
     with pytest.raises(ConfigError, match=message):
         train.main()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_activation_checkpointing_changes_no_bit_of_the_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def recorded(visual: torch.nn.Module) -> None:
+        asked.append(visual)
+        checkpoint_activations(visual)
+
+    monkeypatch.setattr(train, "checkpoint_activations", recorded)
+    train.main()
+    assert asked == []
+    plain = (paths.MODEL / WEIGHTS_FILE).read_bytes()
+    monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "another"))  # or nothing is left to train
+    change("runtime", activation_checkpointing=True)
+    train.main()
+    assert len(asked) == 1
+    assert (paths.MODEL / WEIGHTS_FILE).read_bytes() == plain
 
 
 @pytest.mark.usefixtures("workspace")
