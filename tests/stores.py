@@ -17,9 +17,14 @@ T, SIDE = 4, 40
 
 
 def make_store(
-    folder: Path, *, classes: dict[str, int], clips: int = 6, samples_per_segment: int = 1
+    folder: Path,
+    *,
+    classes: dict[str, int],
+    clips: int = 6,
+    samples_per_segment: int = 1,
+    side: int = SIDE,
 ) -> FrameStore:
-    """`classes`: split -> number of classes; each has `clips` clips."""
+    """`classes`: split -> number of classes; each has `clips` clips. Frames are side × side."""
     rng = np.random.default_rng(0)
     rows, shard = [], []
     for split, count in classes.items():
@@ -27,7 +32,7 @@ def make_store(
             for clip in range(clips):
                 name = f"{split}_class{number}"
                 rows.append({"id": f"{name}/{clip:03d}", "class": name, "split": split})
-                frames = _frames(number, rng, T * samples_per_segment)
+                frames = _frames(number, rng, T * samples_per_segment, side)
                 shard.append((rows[-1]["id"], Clip(frames, "decord", 30)))
     write_shard(
         folder / "shard.h5",
@@ -46,11 +51,11 @@ def make_store(
     return FrameStore(folder)
 
 
-def _frames(number: int, rng: np.random.Generator, count: int) -> np.ndarray:
-    frames = rng.integers(0, 60, size=(count, SIDE, SIDE, 3), dtype=np.uint8)
+def _frames(number: int, rng: np.random.Generator, count: int, side: int) -> np.ndarray:
+    frames = rng.integers(0, 60, size=(count, side, side, 3), dtype=np.uint8)
     angle = 2 * np.pi * number / 5 + rng.normal(scale=0.1)
     for index, frame in enumerate(frames):
         along = 12 * (index / (count - 1) - 0.5)
-        y, x = (int(SIDE / 2 + along * part) for part in (np.sin(angle), np.cos(angle)))
+        y, x = (int(side / 2 + along * part) for part in (np.sin(angle), np.cos(angle)))
         frame[y - 4 : y + 4, x - 4 : x + 4] = 220
     return frames

@@ -51,12 +51,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document["evaluate"] |= {"episodes": 8, "batch": 4}
     params.PARAMS.write_text(json.dumps(document))
     paths.FRAMES.mkdir(parents=True)
-    store = make_store(paths.FRAMES, classes={"train": 3, "val": 3, "test": 4})
+    _write_frames_and_prompts(side=40, channels=16)
     schema = pa.schema([("id", pa.string())], metadata={"dataset": "squares"})
     pq.write_table(schema.empty_table(), paths.MANIFEST)
     paths.WEIGHTS.write_text("{}")
+
+
+def _write_frames_and_prompts(*, side: int, channels: int) -> None:
+    store = make_store(paths.FRAMES, classes={"train": 3, "val": 3, "test": 4}, side=side)
     classes = sorted(set(store.clips["class"].to_pylist()))
-    features = np.random.default_rng(0).normal(size=(2, len(classes), 16)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(2, len(classes), channels)).astype(np.float32)
     PromptFeatures(features, classes, classes, False).save(paths.PROMPTS)
 
 
@@ -262,6 +266,8 @@ def test_what_alters_rounding_is_told_to_mlflow_and_stands_in_no_out(
 @pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_a_killed_rank_ends_the_stage_and_training_goes_on_with_one() -> None:
+    change("backbone", name="builtin-clip")  # the tests' towers are unknown in another process
+    _write_frames_and_prompts(side=56, channels=128)
     change("runtime", devices=2, checkpoint_seconds=0)
     change("train", episodes=400, validate_every=20)
     command = [sys.executable, "-m", "stages.train"]

@@ -18,6 +18,7 @@ from stages.shared import params
 from tests.models import spec
 from tests.stores import make_store
 
+FIRST_LAYER = "backbone.visual.trunk.stages.0"
 SMALL = {"episodes": 12, "accumulate": 2, "validate_every": 4, "lr": 0.001}
 
 
@@ -133,7 +134,7 @@ def test_the_best_validated_weights_are_kept(store, tmp_path):
     for name, value in model.state_dict().items():
         assert torch.equal(value, validated[1][name])
     assert not torch.equal(
-        validated[1]["backbone.visual.0.weight"], validated[2]["backbone.visual.0.weight"]
+        validated[1][f"{FIRST_LAYER}.conv.weight"], validated[2][f"{FIRST_LAYER}.conv.weight"]
     )
 
 
@@ -196,7 +197,7 @@ def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path):
     model = build_model(spec()).to(memory_format=torch.channels_last)
     run = TrainingState(model, torch.optim.Adam(model.parameters()))
     run.restore(state)
-    weight = model.backbone.visual[3].weight
+    weight = model.backbone.visual.trunk.stages[1].conv.weight
     moments = run.optimizer.state[weight]
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == weight.stride()
@@ -252,7 +253,7 @@ def test_the_releases_batch_statistics_begin_with_the_first_validation(store, tm
     means = []
 
     def validate(model):
-        means.append(model.state_dict()["backbone.visual.1.running_mean"].clone())
+        means.append(model.state_dict()[f"{FIRST_LAYER}.norm.running_mean"].clone())
         return 50.0
 
     kind = {"batch_norm": "running-then-batch"}
@@ -279,9 +280,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoi
 def test_running_statistics_stay_and_batch_statistics_move(store, tmp_path):
     for kind in ("running", "batch"):
         model = build_model(spec(backbone={"batch_norm": kind})).train()
-        before = model.state_dict()["backbone.visual.1.running_mean"].clone()
+        before = model.state_dict()[f"{FIRST_LAYER}.norm.running_mean"].clone()
         model.encode_video(torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8))
-        after = model.state_dict()["backbone.visual.1.running_mean"]
+        after = model.state_dict()[f"{FIRST_LAYER}.norm.running_mean"]
         assert torch.equal(before, after) == (kind == "running")
 
 
