@@ -16,6 +16,8 @@ from tests.wheel import build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
+DATA = (".json", ".safetensors", ".yaml")
+"""Endings of the library's files that are no code."""
 OPTIONAL = {"torchcodec"}
 """Imported where the user has chosen it: spm.video.counting_readers says so where it is absent."""
 
@@ -114,5 +116,7 @@ def _imported(path: Path) -> set[str]:
 def test_the_wheel_holds_the_library_alone(tmp_path):
     names = zipfile.ZipFile(build_wheel(tmp_path)).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"spm", "clip_spm"}
-    facts = {str(path.relative_to(ROOT)) for path in (ROOT / "spm").rglob("*.yaml")}
+    data = [path for end in DATA for path in (ROOT / "spm").rglob(f"*{end}")]
+    facts = {str(path.relative_to(ROOT)) for path in data}
+    assert "spm/builtin_clip/builtin-clip.json" in facts
     assert facts | {"spm/py.typed", "spm/__init__.pyi"} <= set(names)
