@@ -17,7 +17,7 @@ from spm.base.yaml_file import read_yaml
 ROOT = Path(__file__).parent.parent
 
 SMALL = {
-    "dataset.motion.clips_per_class": 3,
+    "dataset.generator.clips_per_class": 3,
     "frames.num_shards": 4,
     "prompts.num_templates": 2,
     "episode.query": 1,

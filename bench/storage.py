@@ -115,7 +115,7 @@ def _read(folder: Path, *, kind: str, frames: FramesConfig) -> Iterator[Clip]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.storage")
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/raw/motion"))
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/raw/built_in"))
     parser.add_argument("--kind", choices=["videos", "frame_folders"], default="videos")
     parser.add_argument("--short-side", type=int, help="pixels (default: params.yaml's)")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Stage `clips`: generates the built-in data set; for another data set, makes an empty folder."""
+"""Stage `clips`: generates a built-in data set; for another data set, makes an empty folder."""
 
 import os
 import threading
@@ -13,12 +13,11 @@ from pathlib import Path
 from spm.base.atomic import atomic_folder
 from spm.base.errors import InputError
 from spm.base.progress import progress_bar
-from spm.config.dataset import BUILT_IN, GeneratorPart, MotionConfig
+from spm.config.dataset import GeneratorConfig, GeneratorPart
 from spm.config.runtime import RuntimeConfig
-from spm.motion.classes import CLASSES
+from spm.motion.data_sets import DATA_SETS, DataSet
 from spm.motion.look import FRAMES_PER_SECOND
 from spm.motion.mp4 import write_mp4
-from spm.motion.render import render_clip
 from stages.shared import command, params, paths, preflight
 from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
@@ -32,23 +31,26 @@ def main() -> None:
         tracking.stage_run("clips", params=sections, outs=[paths.RAW_BUILT_IN]) as run,
         atomic_folder(paths.RAW_BUILT_IN) as folder,
     ):
-        if dataset.name == BUILT_IN:
-            run.log_metrics(generate(folder, motion=dataset.motion, workers=runtime.workers))
+        if made := DATA_SETS.get(dataset.name):
+            how = dataset.generator
+            run.log_metrics(generate(made, folder, how=how, workers=runtime.workers))
         else:
             print(f"data set {dataset.name}: the built-in clips are not generated")
 
 
-def generate(folder: Path, *, motion: MotionConfig, workers: int) -> dict[str, float]:
+def generate(
+    made: DataSet, folder: Path, *, how: GeneratorConfig, workers: int
+) -> dict[str, float]:
     """Writes <class>/<nnn>.mp4 below `folder` for all classes, one task for each class."""
-    total = len(CLASSES) * motion.clips_per_class
-    write = partial(write_class, folder=folder.absolute(), motion=motion)
+    total = len(made.classes) * how.clips_per_class
+    write = partial(write_class, folder=folder.absolute(), made=made, how=how)
     with (
         progress_bar(total=total, unit="clip", desc="clips") as bar,
         _pool(workers) as pool,
     ):
-        for _ in pool.map(write, CLASSES):
-            bar.update(motion.clips_per_class)
-    return {"classes": len(CLASSES), "clips": total}
+        for _ in pool.map(write, made.classes):
+            bar.update(how.clips_per_class)
+    return {"classes": len(made.classes), "clips": total}
 
 
 @contextmanager
@@ -77,9 +79,9 @@ def _wait_for_stage() -> None:
     os._exit(1)
 
 
-def write_class(name: str, *, folder: Path, motion: MotionConfig) -> None:
-    for number in range(motion.clips_per_class):
-        frames = render_clip(name, seed=motion.seed, number=number)
+def write_class(name: str, *, folder: Path, made: DataSet, how: GeneratorConfig) -> None:
+    for number in range(how.clips_per_class):
+        frames = made.render_clip(name, seed=how.seed, number=number)
         path = folder / name / f"{number:03}.mp4"
         write_mp4(frames, path, frames_per_second=FRAMES_PER_SECOND)
 

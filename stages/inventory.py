@@ -102,7 +102,7 @@ def _held(files: pa.Table) -> str:
 
 
 def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:
-    if dataset.name == BUILT_IN:
+    if dataset.name in BUILT_IN:
         return f"{folder} {state}: `dvc repro clips` generates it"
     return (
         f"the folder of data set {dataset.name!r}, {folder}, {state}, and no inventory of it is "

@@ -169,7 +169,7 @@ def test_the_code_names_the_paths_that_dvc_does():
 
 # What a stage loads from params.yaml, and which of it is listed as a part of a section.
 PARTS = {
-    "clips": {"dataset": ["dataset.name", "dataset.motion"]},
+    "clips": {"dataset": ["dataset.name", "dataset.generator"]},
     "frames": {"dataset": ["dataset.max_rejected"]},
 }
 
@@ -211,7 +211,7 @@ def _naming(stage: str) -> list[str]:
 
 EXPECTED = {
     "dataset.name": {"clips", "manifest"},
-    "dataset.motion": {"clips", "manifest"},
+    "dataset.generator": {"clips", "manifest"},
     "dataset.max_rejected": {"manifest", "frames"},
     "dataset": {"manifest"},
     "frames": {"frames", "train"},

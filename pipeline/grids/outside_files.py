@@ -29,7 +29,7 @@ class OutsideFiles:
         """Name -> content key, of all outside files that a point with these parameters reads."""
         found = {path: self._content(self._root / path) for path in outside_paths(parameters)}
         name, kind = parameters["dataset"]["name"], parameters["dataset"]["kind"]
-        if name != BUILT_IN:
+        if name not in BUILT_IN:
             folder = as_on_disk(data_root(parameters["runtime"]["root"], root=self._root) / name)
             found["videos"] = self._videos(folder, kind)
         return {path: content for path, content in found.items() if content}

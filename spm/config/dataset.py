@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from spm.config.base import Section
 
-BUILT_IN = "motion"
+BUILT_IN = ("motion", "things")
+"""The data sets that the stage `clips` generates: spm.motion.data_sets."""
 PUBLISHED = "published"
 FOLDERS = "folders"
 ClipKind = Literal["videos", "frame_folders"]
@@ -14,13 +15,13 @@ BenchmarkName = Literal["hmdb51", "ucf101", "kinetics100", "ssv2_small", "ssv2_f
 BENCHMARKS: tuple[str, ...] = get_args(BenchmarkName)
 
 
-class MotionConfig(Section):
-    """Parameters of the generator of the built-in data set."""
+class GeneratorConfig(Section):
+    """Parameters of the generator of the built-in data sets."""
 
     seed: int = Field(ge=0)
     """Seed of everything that varies from clip to clip."""
     clips_per_class: int = Field(ge=1)
-    """Clips in each of the 48 classes."""
+    """Clips in each class: 48 classes of `motion`, 168 of `things`."""
 
 
 class DrawnSplit(Section):
@@ -43,13 +44,13 @@ class RejectionLimit(Section):
 
 
 class GeneratorPart(Section):
-    """The part of `dataset` that generating the built-in clips reads."""
+    """The part of `dataset` that generating built-in clips reads."""
 
     model_config = ConfigDict(extra="ignore")
 
     name: Annotated[str, Field(min_length=1)]
-    """Folder of the data set under `runtime.root`; `motion` is generated."""
-    motion: MotionConfig
+    """Folder of the data set under `runtime.root`; `motion` and `things` are generated."""
+    generator: GeneratorConfig
 
 
 class DatasetConfig(GeneratorPart, RejectionLimit):
@@ -94,9 +95,9 @@ class DatasetConfig(GeneratorPart, RejectionLimit):
                 f"benchmark = {self.benchmark!r} goes with `split: {PUBLISHED}`. To split its "
                 "classes otherwise, set benchmark to null and keep one folder per class"
             )
-        elif self.name == BUILT_IN:
+        elif self.name in BUILT_IN:
             raise ValueError(
-                f"benchmark = {self.benchmark!r}, but name = {BUILT_IN!r} is the built-in data "
+                f"benchmark = {self.benchmark!r}, but name = {self.name!r} is a built-in data "
                 "set: set name to the folder of the benchmark's videos"
             )
         return self

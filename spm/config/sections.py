@@ -35,7 +35,11 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
-MOVED = {"model.text_ensemble": "prompts.text_ensemble"}
+MOVED = {
+    "model.text_ensemble": "prompts.text_ensemble",
+    "dataset.motion.seed": "dataset.generator.seed",
+    "dataset.motion.clips_per_class": "dataset.generator.clips_per_class",
+}
 """Where a parameter stood in earlier versions, and where it stands now."""
 REMOVED = {"backbone.embed_dim": "every tower has a C of its own"}
 """Parameters of earlier versions, and why they are gone."""
@@ -82,5 +86,5 @@ def _without_effect(document: dict[str, Any]) -> list[str]:
 
 
 def _moved(old: str, new: str) -> str:
-    section, key = new.split(".")
+    section, key = new.rsplit(".", 1)
     return f"{old} stands in the section {section} now: move the line `{key}: …` there"

@@ -1,7 +1,8 @@
-"""The look of a clip of the built-in data set, whatever the clip's class.
+"""The look of a clip of `motion`, whatever the clip's class.
 
 Everything here is drawn from one distribution for all classes, with two objects even for an action
-of one, so that only the poses tell the class. RGB colours are in [0, 255].
+of one, so that only the poses tell the class. RGB colours are in [0, 255]. The clips of `things`
+have other objects (spm.motion.things).
 """
 
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 class Look(NamedTuple):
-    """The shape, size and colours of one object."""
+    """The shape, size and surface of one object."""
 
     shape: str
     radius: float
@@ -29,7 +30,11 @@ class Look(NamedTuple):
     angle: float
     """Radians, clockwise, in addition to the pose's."""
     colours: Floats
-    """[2, 3]: RGB of the object's left and of its right part."""
+    """[2, 3]: RGB of the object's first and of its second colour."""
+    texture: str = "halves"
+    """A texture of spm.motion.textures: where the object has which colour."""
+    phase: float = 0.0
+    """Where the texture begins, in radians."""
 
 
 class Nuisance(NamedTuple):
@@ -64,8 +69,8 @@ def draw_nuisance(rng: np.random.Generator) -> Nuisance:
         warp=rng.uniform(-0.5, 0.5),
         reach=SIDE * rng.uniform(0.18, 0.25),
         centre=SIDE * (0.5 + rng.uniform(-0.08, 0.08, size=2)),
-        background=_background(rng, base=base),
-        objects=(_object(rng, base=base), _object(rng, base=base)),
+        background=draw_background(rng, base=base),
+        objects=(draw_object(rng, base=base), draw_object(rng, base=base)),
         distractor=_distractor(rng, base=base),
         distractor_path=_distractor_path(rng),
         noise=rng.uniform(3, 12),
@@ -81,7 +86,7 @@ def times(nuisance: Nuisance) -> Floats:
     return t + nuisance.warp * t * (1 - t)
 
 
-def _object(rng: np.random.Generator, *, base: Floats) -> Look:
+def draw_object(rng: np.random.Generator, *, base: Floats) -> Look:
     """An object that contrasts with the background, brighter or darker than it equally often."""
     offset = rng.choice([-1, 1]) * rng.uniform(60, 90) + rng.uniform(-35, 35, size=3)
     first = base + offset
@@ -111,7 +116,7 @@ def _distractor_path(rng: np.random.Generator) -> Floats:
     return np.stack([start, start + SIDE * rng.uniform(-0.25, 0.25, size=2)])
 
 
-def _background(rng: np.random.Generator, *, base: Floats) -> Floats:
+def draw_background(rng: np.random.Generator, *, base: Floats) -> Floats:
     """A few crossing waves of a random colour around `base`, [SIDE, SIDE, 3]."""
     pixel = np.arange(SIDE)
     texture = np.zeros((SIDE, SIDE))

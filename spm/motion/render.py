@@ -1,4 +1,4 @@
-"""Rendering one clip of the built-in data set from a class and a seed.
+"""Rendering one clip of `motion` from a class and a seed.
 
 frames = render_clip(name, seed=0, number=3)      # [F, SIDE, SIDE, 3] uint8, RGB
 """
@@ -14,6 +14,7 @@ from spm.motion.actions import Pose
 from spm.motion.classes import ACTIONS
 from spm.motion.look import SIDE, Look, Nuisance, draw_nuisance, times
 from spm.motion.shapes import SHAPES
+from spm.motion.textures import TEXTURES
 
 Floats = NDArray[np.floating[Any]]
 
@@ -29,13 +30,13 @@ def render_clip(name: str, *, seed: int, number: int) -> Frames:
 
 
 def render(name: str, nuisance: Nuisance) -> Frames:
-    """Class `name` with the given look: [F, SIDE, SIDE, 3] RGB."""
+    """Action `name` with the given look: [F, SIDE, SIDE, 3] RGB."""
     frames = np.empty((nuisance.num_frames, SIDE, SIDE, 3), dtype=np.float32)
     frames[:] = nuisance.background
-    _paint(frames, nuisance.distractor, _drift(nuisance))
+    paint(frames, nuisance.distractor, _drift(nuisance))
     for pose, look in zip(ACTIONS[name](times(nuisance)), nuisance.objects, strict=False):
-        _paint(frames, look, _in_pixels(pose, nuisance))
-    return _with_noise(frames, nuisance)
+        paint(frames, look, _in_pixels(pose, nuisance))
+    return add_noise(frames, sd=nuisance.noise, seed=nuisance.noise_seed)
 
 
 def _drift(nuisance: Nuisance) -> Pose:
@@ -49,14 +50,18 @@ def _in_pixels(pose: Pose, nuisance: Nuisance) -> Pose:
     return pose._replace(x=x + nuisance.reach * pose.x, y=y + nuisance.reach * pose.y)
 
 
-def _paint(frames: Floats, look: Look, pose: Pose) -> None:
-    """Draws one object over the frames, its edge smoothed over one pixel."""
+def paint(frames: Floats, look: Look, pose: Pose) -> None:
+    """Draws one object over the frames [F, SIDE, SIDE, 3], its edge smoothed over one pixel.
+
+    x and y of the pose are in pixels.
+    """
     u, v = _own_coordinates(look, pose, num_frames=len(frames))
     size = _column(look.radius * np.minimum(pose.width, pose.height), num_frames=len(frames))
     cover = np.clip((1 - SHAPES[look.shape](u, v)) * size + 0.5, 0, 1)
-    left, right = look.colours.astype(np.float32)
+    second = TEXTURES[look.texture](u, v, look.phase)
+    colours = look.colours.astype(np.float32)
     for channel in range(3):
-        colour = np.where(u < 0, left[channel], right[channel])
+        colour = (1 - second) * colours[0, channel] + second * colours[1, channel]
         frames[..., channel] += cover * (colour - frames[..., channel])
 
 
@@ -76,8 +81,8 @@ def _column(value: Floats | float, *, num_frames: int) -> Floats:
     return np.broadcast_to(np.asarray(value, dtype=np.float32), num_frames).reshape(-1, 1, 1)
 
 
-def _with_noise(frames: Floats, nuisance: Nuisance) -> Frames:
-    rng = np.random.default_rng(nuisance.noise_seed)
-    noise = rng.standard_normal(frames.shape[:3], dtype=np.float32)
-    frames += np.float32(nuisance.noise) * noise[..., None]
+def add_noise(frames: Floats, *, sd: float, seed: int) -> Frames:
+    """The frames [F, SIDE, SIDE, 3] with grey noise of standard deviation `sd`, as bytes."""
+    noise = np.random.default_rng(seed).standard_normal(frames.shape[:3], dtype=np.float32)
+    frames += np.float32(sd) * noise[..., None]
     return np.clip(frames, 0, 255).astype(np.uint8)

@@ -10,12 +10,12 @@ from stages.shared import paths
 
 
 def dataset_folder(name: str, *, runtime: RuntimeConfig) -> Path:
-    """The folder of data set `name`; for the built-in data set, the out of the stage `clips`.
+    """The folder of data set `name`; for a built-in data set, the out of the stage `clips`.
 
     DVC's copy of the project uses its own folder if DVC tracks the data set, else the project's.
     """
     here = Path.cwd()
-    if name == BUILT_IN:
+    if name in BUILT_IN:
         return paths.RAW_BUILT_IN.absolute()
     own = as_on_disk(data_root(runtime.root, root=here) / name)
     if own.is_dir():

@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.machine.places import RAW, project_of, state_folder
 from spm.base.unwritable import make_writable
 
-RAW_BUILT_IN = RAW / "motion"
+RAW_BUILT_IN = RAW / "built_in"
 INVENTORY = Path("data/inventory.parquet")
 WEIGHTS = Path("data/weights.json")
 SPLITS = Path("data/splits")

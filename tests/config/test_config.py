@@ -43,7 +43,7 @@ def test_the_file_in_the_repository_is_valid():
     [
         ("train.learning_rat", 1.0, r"train\.learning_rat is not a parameter"),
         ("train.episode", 1, r"train\.episode is not .* Did you mean 'episodes'\?"),
-        ("dataset.motion.sed", 1, r"dataset\.motion\.sed is not .* Did you mean 'seed'\?"),
+        ("dataset.generator.sed", 1, r"dataset\.generator\.sed is not .* Did you mean 'seed'\?"),
         ("trian", {}, r"trian is not a section\. Did you mean 'train'\?"),
         ("train.lr", "fast", r"train\.lr = 'fast': .*number"),
         ("train.lr", "3e-05x", r"train\.lr = '3e-05x'"),

@@ -372,7 +372,7 @@ def test_parameters_have_the_names_that_a_grid_gives_them() -> None:
     assert provenance.as_text(values) == {
         "dataset.split": '{"seed": 0, "train": 3}',
         "dataset.class_texts": "{}",
-        "dataset.motion.seed": "1",
+        "dataset.generator.seed": "1",
     }
 
 
