@@ -1,6 +1,7 @@
 """The values of a preset, one of three kinds:
 
     motion, paper, release    a file beside this one: some sections of params.yaml, with some keys
+    things                    a file too: what differs from `motion`, which the preset includes
     hmdb51, …                 a benchmark, with K and a backbone (pipeline.presets.benchmark_preset)
     clip_spm, otam, …         a method: the section `model`, whole (spm/methods/NAME/values.yaml)
 
@@ -14,11 +15,12 @@ from typing import Any
 from pipeline.presets.benchmark_preset import BACKBONE, SHOT, benchmark_preset
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
-from spm.config.dataset import BENCHMARKS
+from spm.config.dataset import BENCHMARKS, BUILT_IN
 from spm.config.dotted import flatten
 from spm.config.model import method_file, method_names, method_values
 
 PRESETS = Path(__file__).parent
+_MOTION = "motion"
 
 
 def load_preset(
@@ -49,7 +51,15 @@ def load_preset(
         raise ConfigError(f"shot and backbone belong to a benchmark's preset, not to {name!r}")
     if name in method_names():
         return flatten({"model": method_values(name)}) | _of_method(name, dataset=dataset)
+    if name in BUILT_IN:
+        return _built_in(name, presets=presets) | _of_method(method, dataset=_MOTION)
     return flatten(read_yaml(presets / f"{name}.yaml")) | _of_method(method, dataset=name)
+
+
+def _built_in(name: str, *, presets: Path) -> dict[str, Any]:
+    """The values of `motion`, overridden by those of another built-in data set."""
+    motion, own = (flatten(read_yaml(presets / f"{each}.yaml")) for each in (_MOTION, name))
+    return motion | own
 
 
 def _of_method(method: str, *, dataset: str) -> dict[str, Any]:
