@@ -4,6 +4,7 @@ The same seed gives the same weights on one machine. `--score` measures the weig
 on the same held-out frames, and trains nothing.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,32 +22,44 @@ if TYPE_CHECKING:  # --help must not import torch
 app = new_app()
 
 _HELD_OUT = 2000
-_FRAMES, _STEPS = 60_000, 1200
+"""Number of frames of the score."""
+
+
+SCORE = "held-out retrieval, %"
+"""The key of the score in weights.json."""
 
 
 @app.command()
 def make(
-    out: Annotated[Path, Option(help="the file to write")] = WEIGHTS,
+    out: Annotated[Path, Option(help="the file to write; beside it NAME.json")] = WEIGHTS,
     seed: Annotated[int, Option(min=0, help="of frames, captions, weights and batches")] = 0,
-    frames: Annotated[int, Option(min=256, help="frames to render")] = _FRAMES,
-    steps: Annotated[int, Option(min=100, help="optimizer steps of 256 frames")] = _STEPS,
+    frames: Annotated[int, Option(min=256, help="frames to render")] = 60_000,
+    steps: Annotated[int, Option(min=100, help="optimizer steps of 256 frames")] = 1200,
     score: Annotated[bool, Option("--score", help="only score the weights of the package")] = False,
 ) -> None:
-    """Trains the small CLIP on rendered frames with captions, and says its held-out score."""
+    """Trains the small CLIP on rendered frames with captions, and says its held-out score.
+
+    The held-out frames are others for each seed: compare scores of weights by one seed of --score.
+    """
     from spm.builtin_clip.training import render_scenes, retrieval_score, train_clip
 
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    workers = os.cpu_count() or 1
     held_out = render_scenes(_HELD_OUT, seed=seed, workers=workers, held_out=True)
     if score:
-        model = _load(weights_file())
-    else:
-        model = train_clip(
-            render_scenes(frames, seed=seed, workers=workers), steps=steps, seed=seed
-        )
-        _save(model, out)
-        print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
-    found = retrieval_score(model, held_out)
-    print(f"{_HELD_OUT} held-out frames, each among 100 captions: {found:.1f} % find their own")
+        print(_in_words(retrieval_score(_load(weights_file()), held_out)))
+        return
+    scenes = render_scenes(frames, seed=seed, workers=workers)
+    _save(train_clip(scenes, steps=steps, seed=seed), out)
+    found = retrieval_score(_load(out), held_out)
+    record = {"seed": seed, "frames": frames, "steps": steps, SCORE: found}
+    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB; {_in_words(found)}")
+
+
+def _in_words(score: float) -> str:
+    return (
+        f"{score:.1f} % of {_HELD_OUT} held-out frames find their caption among 100 (chance: 1 %)"
+    )
 
 
 def _save(model: "nn.Module", path: Path) -> None:

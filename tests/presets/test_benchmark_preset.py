@@ -105,7 +105,7 @@ def test_what_follows_from_a_benchmarks_lists_and_size(
 
 
 @pytest.mark.parametrize(
-    "others", [["ssv2_small"], ["release", "ucf101"], ["kinetics100", "paper"]]
+    "others", [["ssv2_small"], ["release", "ucf101"], ["kinetics100", "paper"], ["things"]]
 )
 def test_motion_brings_params_yaml_back_exactly(params: Path, others: list[str]) -> None:
     before = params.read_bytes()

@@ -74,7 +74,7 @@ def test_an_override_of_the_method_brings_its_values() -> None:
 
 
 def test_the_error_for_no_preset_lists_methods_too() -> None:
-    with pytest.raises(ConfigError, match=r"presets: motion, .*, hmdb51, .*, otam"):
+    with pytest.raises(ConfigError, match=r"presets: motion, .*, things, hmdb51, .*, otam"):
         load_preset("nothing", method="clip_spm", dataset="motion")
 
 

@@ -102,7 +102,7 @@ def test_there_and_back_is_the_same_file(params: Path, first: str, other: str) -
 
 def test_an_unknown_preset_lists_those_that_there_are(params: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"no preset 'relase'; presets: motion, paper, release, h"
+        ConfigError, match=r"no preset 'relase'; presets: motion, paper, release, things, h"
     ):
         set_preset("relase", path=params)
 
