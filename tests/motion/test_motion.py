@@ -226,7 +226,7 @@ class TestStage:
         [
             ({"train__learning_rat": 0.1}, r"train\.learning_rat is not a parameter"),
             ({"evaluate__batch": "50"}, r"evaluate\.batch = '50'"),
-            ({"backbone__image_size": 128}, r"raise frames\.short_side to 128"),
+            ({"frames__short_side": 48}, r"raise frames\.short_side to 56"),
             ({"frames__reader": "torchcodec"}, "'torchcodec' cannot be imported"),
             ({"dataset__split": "data/splits/none.yaml"}, "there is no such file"),
             ({"model__init_from": "models/none"}, "there is no models/none/model.safetensors"),
