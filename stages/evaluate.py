@@ -230,6 +230,7 @@ def _conditions(
         method=model.config.model.method,
         title=model.config.model.full_title,
         backbone=model.config.backbone.name,
+        weights=model.config.backbone.weights,
         way=episode.way,
         query=evaluate.query,
         episodes=evaluate.episodes,

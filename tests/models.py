@@ -27,7 +27,7 @@ def spec(
     control: of the texts. model: values of the section, of another `method` beginning with its own.
     """
     document = read_yaml(params.PARAMS)
-    small = {"name": tiny_clip.CONV}
+    small = {"name": tiny_clip.CONV, "weights": None}
     sizes = {"heads": 2, "head_dim": 8, "hidden_dim": 24}
     values = document["model"] | sizes
     if "method" in model:

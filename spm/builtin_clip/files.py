@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 DESCRIPTION = FOLDER / f"{NAME}.json"
 WEIGHTS = FOLDER / "weights.safetensors"
 """The state dict of the whole model, in half precision."""
-RECORD = WEIGHTS.with_suffix(".json")
+RECORD = WEIGHTS.with_suffix(".yaml")
 """How the weights were made, and their held-out score: spm.builtin_clip.make writes it."""
 
 

@@ -4,7 +4,6 @@ The same seed gives the same weights on one machine. `--score` measures the weig
 on the same held-out frames, and trains nothing.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,13 +24,13 @@ _HELD_OUT = 2000
 """Number of frames of the score."""
 
 
-SCORE = "held-out retrieval, %"
-"""The key of the score in weights.json."""
+SCORE = "held_out_retrieval"
+"""The key of the score, in percent, in the record."""
 
 
 @app.command()
 def make(
-    out: Annotated[Path, Option(help="the file to write; beside it NAME.json")] = WEIGHTS,
+    out: Annotated[Path, Option(help="the file to write; its record beside it, a .yaml")] = WEIGHTS,
     seed: Annotated[int, Option(min=0, help="of frames, captions, weights and batches")] = 0,
     frames: Annotated[int, Option(min=256, help="frames to render")] = 60_000,
     steps: Annotated[int, Option(min=100, help="optimizer steps of 256 frames")] = 1200,
@@ -51,8 +50,9 @@ def make(
     scenes = render_scenes(frames, seed=seed, workers=workers)
     _save(train_clip(scenes, steps=steps, seed=seed), out)
     found = retrieval_score(_load(out), held_out)
-    record = {"seed": seed, "frames": frames, "steps": steps, SCORE: found}
-    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    record = {"seed": seed, "frames": frames, "steps": steps, SCORE: round(found, 1)}
+    lines = [f"{key}: {value}\n" for key, value in record.items()]
+    out.with_suffix(".yaml").write_text("".join(lines), encoding="utf-8")
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB; {_in_words(found)}")
 
 
@@ -76,12 +76,9 @@ def _save(model: "nn.Module", path: Path) -> None:
 
 
 def _load(path: Path) -> "nn.Module":
-    from safetensors.torch import load_file
-
     from spm.builtin_clip.registered import open_clip
 
-    model: nn.Module = open_clip.create_model(NAME)
-    model.load_state_dict(load_file(path))
+    model: nn.Module = open_clip.create_model(NAME, pretrained=str(path))
     return model.eval()
 
 

@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from spm.config.base import Section
 
-BUILT_IN = ("motion", "things")
+BuiltInName = Literal["motion", "things"]
+BUILT_IN: tuple[str, ...] = get_args(BuiltInName)
 """The data sets that the stage `clips` generates: spm.motion.data_sets."""
 PUBLISHED = "published"
 FOLDERS = "folders"

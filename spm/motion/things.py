@@ -99,11 +99,11 @@ _EACH_TRAINED = 5
 
 
 def _classes() -> list[ThingClass]:
-    """All classes. Things are dealt in turn, so that each comes about equally often."""
+    """All classes. Things are dealt in turn, every seventh, so that an action's are unlike."""
     trained = sorted(ACTIONS.keys() - set(_HELD_OUT))
     first_half = _things_of(_FIRST_HALF)
     return [
-        ThingClass(action, THINGS[(_EACH_TRAINED * number + 7 * place) % len(THINGS)])
+        ThingClass(action, THINGS[7 * (_EACH_TRAINED * number + place) % len(THINGS)])
         for number, action in enumerate(trained)
         for place in range(_EACH_TRAINED)
     ] + [

@@ -40,6 +40,8 @@ class Conditions:
     title: str
     """The method's name in tables."""
     backbone: str
+    weights: str | None
+    """The weights from which the tower started (backbone.weights); None: random ones."""
     way: int
     query: int
     episodes: int
@@ -74,6 +76,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "method": conditions.method,
         "title": conditions.title,
         "backbone": conditions.backbone,
+        "weights": conditions.weights,
         "way": conditions.way,
         "shot": headline,
         "query": conditions.query,

@@ -1,6 +1,5 @@
 """Making the small CLIP's weights, on few frames; and what the package's weights can do."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spm.base.yaml_file import read_yaml
 from spm.builtin_clip import make, training
 from spm.builtin_clip.files import RECORD, WEIGHTS
 from spm.builtin_clip.training import Scenes, render_scenes, retrieval_score, train_clip
@@ -75,7 +75,7 @@ def test_training_learns_to_find_captions(scenes: Scenes) -> None:
 def test_the_package_holds_weights_of_the_score_that_the_readme_states() -> None:
     assert WEIGHTS.stat().st_size <= 8_000_000
     held_out = render_scenes(1000, seed=0, workers=2, held_out=True)
-    stated = json.loads(RECORD.read_text(encoding="utf-8"))[make.SCORE]
+    stated = read_yaml(RECORD)[make.SCORE]
     assert retrieval_score(make._load(WEIGHTS), held_out) == pytest.approx(stated, abs=4)
 
 

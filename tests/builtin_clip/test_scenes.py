@@ -1,14 +1,12 @@
 """The frames and captions that the small CLIP learns from."""
 
 import re
-from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spm.builtin_clip import scenes
 from spm.builtin_clip.scenes import draw_scene
 from spm.motion.classes import CLASSES
 from spm.motion.look import SIDE
@@ -48,25 +46,10 @@ def test_no_caption_says_what_a_class_says(captions: list[str]) -> None:
     assert all(allowed.fullmatch(text) for text in said), said
 
 
-def test_a_verb_tells_nothing_about_the_frame() -> None:
-    """Frames are drawn before captions, and by another draw: which verb follows is independent."""
-    verbs: Counter[tuple[str, bool]] = Counter()
-    for seed in range(600):
-        frame, caption = draw_scene(np.random.default_rng(seed))
-        verb = next((verb for verb in scenes._VERBS if verb in caption), "")
-        verbs[verb, frame.mean() > 128] += 1
-    bright, dark = (sum(n for (_, is_bright), n in verbs.items() if is_bright is b) for b in (1, 0))
-    shares = [
-        verbs[verb, True] / max(bright, 1) - verbs[verb, False] / max(dark, 1)
-        for verb in scenes._VERBS
-    ]
-    assert max(map(abs, shares)) < 0.06
-
-
-def test_the_caption_is_true_of_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caption_is_true_of_the_frame() -> None:
     """A plain thing that a caption names shows its colour in the frame."""
     found = 0
-    for seed in range(60):
+    for seed in range(120):
         frame, caption = draw_scene(np.random.default_rng(seed))
         named = re.findall(r"\ban? (\w+) thing", caption)
         for colour in named:

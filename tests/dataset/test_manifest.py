@@ -28,7 +28,7 @@ def dataset(**changes):
         "names": "cleaned",
         "class_texts": {},
         "max_rejected": 0.05,
-        "motion": {"seed": 0, "clips_per_class": 1},
+        "generator": {"seed": 0, "clips_per_class": 1},
     }
     return DatasetConfig.model_validate(values | changes)
 

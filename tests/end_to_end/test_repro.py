@@ -24,7 +24,7 @@ def test_raw_video_becomes_an_accuracy(project):
     results = json.loads((project.folder / "data/results/evaluate.json").read_text())
     assert (results["way"], results["shot"], results["query"]) == (5, 1, 1)
     assert results["episodes"] == 20
-    assert results["text"] == "untrained"
+    assert results["text"] == "trained"
     assert results["protocol"].startswith("transductive")
     episodes = pq.read_table(project.folder / "data/results/episodes.parquet")
     mean = sum(episodes["accuracy"].to_pylist()) / 20

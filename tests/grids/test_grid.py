@@ -185,7 +185,7 @@ def test_a_benchmarks_preset_with_what_is_wrong(tmp_path, preset, message):
 
 
 def test_flatten_stops_at_values():
-    assert flatten({"dataset": {"split": {"seed": 0}, "motion": {"seed": 1}}}) == {
+    assert flatten({"dataset": {"split": {"seed": 0}, "generator": {"seed": 1}}}) == {
         "dataset.split": {"seed": 0},
         "dataset.generator.seed": 1,
     }

@@ -103,7 +103,7 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone():
 
 
 def test_without_normalisation_pixels_are_only_scaled():
-    config = {"name": tiny_clip.CONV}
+    config = {"name": tiny_clip.CONV, "weights": None}
     plain, normal = (build_backbone(_config(**config, normalize=on)).eval() for on in (False, True))
     black = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
     with torch.no_grad():

@@ -27,7 +27,7 @@ TEXTS = {"push": "pushing something", "fall": "something falling"}
 
 def _backbone(**changes) -> BackboneConfig:
     return BackboneConfig(
-        **read_yaml(params.PARAMS)["backbone"] | {"name": tiny_clip.CONV} | changes
+        **read_yaml(params.PARAMS)["backbone"] | {"name": tiny_clip.CONV, "weights": None} | changes
     )
 
 

@@ -19,8 +19,10 @@ from spm.base.errors import ConfigError
 from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
 from spm.motion import look as motion_look
+from spm.motion import things
 from spm.motion.actions import Pose
 from spm.motion.classes import ACTIONS, CLASSES, REVERSED
+from spm.motion.data_sets import DataSet
 from spm.motion.look import FRAMES_PER_SECOND, SIDE, draw_nuisance
 from spm.motion.mp4 import write_mp4
 from spm.motion.render import render, render_clip
@@ -191,12 +193,13 @@ class TestStage:
     def project(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
-        monkeypatch.setattr(clips, "CLASSES", self.NAMES)
+        few = DataSet(self.NAMES, render_clip)
+        monkeypatch.setitem(clips.DATA_SETS, "motion", few)
         return tmp_path
 
     def generate(self, *, name="motion", seed=0, workers=1, **others):
-        motion = {"seed": seed, "clips_per_class": 2}
-        document = parameters(workers=workers, name=name, motion=motion)
+        generator = {"seed": seed, "clips_per_class": 2}
+        document = parameters(workers=workers, name=name, generator=generator)
         for key, value in others.items():
             section, parameter = key.split("__")
             document[section][parameter] = value
@@ -241,6 +244,15 @@ class TestStage:
         assert not paths.RAW_BUILT_IN.exists()
 
     @pytest.mark.usefixtures("project")
+    def test_the_other_built_in_data_set_takes_the_place_of_the_first(self, monkeypatch):
+        names = sorted(things.CLASSES)[:3]
+        monkeypatch.setitem(clips.DATA_SETS, "things", DataSet(names, things.render_clip))
+        self.generate()
+        assert list(self.generate(name="things")) == [
+            f"{name}/{clip:03}.mp4" for name in names for clip in (0, 1)
+        ]
+
+    @pytest.mark.usefixtures("project")
     def test_another_data_set_leaves_an_empty_folder(self):
         self.generate()
         assert self.generate(name="mine") == {}
@@ -267,7 +279,7 @@ class TestStage:
 @contextmanager
 def generating(folder):
     """The stage at work in a process of its own, and the word that marks it and its children."""
-    document = parameters(workers=1, motion={"seed": 0, "clips_per_class": 200})
+    document = parameters(workers=1, generator={"seed": 0, "clips_per_class": 200})
     YAML().dump(document, folder / "params.yaml")
     word = uuid.uuid4().hex
     stage = subprocess.Popen(

@@ -35,7 +35,7 @@ def test_actions_are_in_the_split_that_motion_has_them_in(split: str) -> None:
 def test_every_thing_is_trained_about_equally_often() -> None:
     counts = Counter(CLASSES[name].thing for name in SPLITS["train"])
     assert counts.keys() == set(THINGS)
-    assert max(counts.values()) - min(counts.values()) <= 2
+    assert max(counts.values()) - min(counts.values()) <= 1
 
 
 def test_no_two_test_classes_are_about_one_thing() -> None:

@@ -82,7 +82,7 @@ def test_comments_layout_quotes_and_null_stay(params: Path) -> None:
     set_preset("release", path=params)
     after = params.read_text()
     assert '  - "[CLS], an action"' in after
-    assert "  weights: null                       # built-in | openai" in after
+    assert "  weights: built-in                   # built-in | openai" in after
     assert "  betas: [0.5, 0.999]\n" in after
     for old, new in zip(before.splitlines(), after.splitlines(), strict=True):
         assert old.partition("#")[2] == new.partition("#")[2]

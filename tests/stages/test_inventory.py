@@ -597,7 +597,7 @@ class TestBenchmark:
         [
             ({"benchmark": None}, "split = 'published' needs a benchmark"),
             ({"split": str(LISTS_FILE)}, "'ucf101' goes with `split: published`"),
-            ({"name": "motion"}, "is the built-in data set: set name to the folder"),
+            ({"name": "motion"}, "is a built-in data set: set name to the folder"),
             ({"benchmark": "ucf11"}, r"dataset\.benchmark = 'ucf11'"),
             ({"names": "as_release"}, r"dataset\.names = 'as_release'"),
             (

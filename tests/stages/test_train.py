@@ -44,7 +44,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIP_SPM_STATE", str(tmp_path / "state"))
     document["runtime"] |= {"tracking": False, "device": "cpu"}
     document["episode"] |= {"way": 3, "query": 2}
-    document["backbone"]["name"] = tiny_clip.CONV
+    document["backbone"] |= {"name": tiny_clip.CONV, "weights": None}
     document["model"] |= SIZES
     document["train"] |= {"episodes": 4, "validate_every": 2, "validate_episodes": 6}
     document["train"]["validate_query"] = document["evaluate"]["query"] = 1

@@ -368,7 +368,7 @@ def test_content_hash_of_raw_clips_reads_none_of_them(workspace: Path) -> None:
 
 def test_parameters_have_the_names_that_a_grid_gives_them() -> None:
     split = {"seed": 0, "train": 3}
-    values = {"dataset": {"split": split, "class_texts": {}, "motion": {"seed": 1}}}
+    values = {"dataset": {"split": split, "class_texts": {}, "generator": {"seed": 1}}}
     assert provenance.as_text(values) == {
         "dataset.split": '{"seed": 0, "train": 3}',
         "dataset.class_texts": "{}",
