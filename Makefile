@@ -1,4 +1,4 @@
-# make repro   set up .venv, then the whole pipeline on the built-in data set
+# make repro   set up .venv, then the whole pipeline on built-in clips
 # make test    set up .venv, then the tests, one whole dvc repro among them
 # make test-slow  the rest: kills, clusters, remotes, every benchmark's layout
 # make bench   measures ours against references, side by side

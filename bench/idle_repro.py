@@ -45,7 +45,7 @@ def _project(folder: Path) -> Path:
             "runtime.tracking": False,
         }
     )
-    (copy.folder / "data/raw/built_in").mkdir(parents=True)
+    (copy.folder / "data/built_in").mkdir(parents=True)
     for stage in ("inventory", "manifest"):
         _run([sys.executable, "-m", f"stages.{stage}"], project=copy.folder)
     for stage in read_yaml(copy.folder / "dvc.yaml")["stages"].values():

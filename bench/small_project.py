@@ -31,7 +31,7 @@ SMALL = {
     "report.queries": 1,
     "runtime.checkpoint_seconds": 0,
 }
-"""Small parameters for the built-in data set."""
+"""Small parameters for `motion`."""
 
 
 class SmallProject:

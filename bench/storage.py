@@ -2,7 +2,7 @@
 
 python -m bench.storage [FOLDER] [--kind frame_folders] [--short-side 256]
 
-Reads the clips of FOLDER (default: the built-in data set) as the stage `frames` does, writes them
+Reads the clips of FOLDER (default: the built-in clips) as the stage `frames` does, writes them
 raw and as JPEG, and prints for both: bytes a clip, PSNR (over a clip's pixels, mean over clips),
 and the CPU time to read and crop a training episode of 45 clips from a file in memory.
 """
@@ -115,7 +115,7 @@ def _read(folder: Path, *, kind: str, frames: FramesConfig) -> Iterator[Clip]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.storage")
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/raw/built_in"))
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/built_in"))
     parser.add_argument("--kind", choices=["videos", "frame_folders"], default="videos")
     parser.add_argument("--short-side", type=int, help="pixels (default: params.yaml's)")
     return parser.parse_args()

@@ -28,29 +28,29 @@ def main() -> None:
     dataset, runtime = params.load(dataset=GeneratorPart, runtime=RuntimeConfig)
     sections = {"dataset": dataset}
     with (
-        tracking.stage_run("clips", params=sections, outs=[paths.RAW_BUILT_IN]) as run,
-        atomic_folder(paths.RAW_BUILT_IN) as folder,
+        tracking.stage_run("clips", params=sections, outs=[paths.BUILT_IN_CLIPS]) as run,
+        atomic_folder(paths.BUILT_IN_CLIPS) as folder,
     ):
-        if made := DATA_SETS.get(dataset.name):
+        if data_set := DATA_SETS.get(dataset.name):
             how = dataset.generator
-            run.log_metrics(generate(made, folder, how=how, workers=runtime.workers))
+            run.log_metrics(generate(data_set, folder, how=how, workers=runtime.workers))
         else:
             print(f"data set {dataset.name}: the built-in clips are not generated")
 
 
 def generate(
-    made: DataSet, folder: Path, *, how: GeneratorConfig, workers: int
+    data_set: DataSet, folder: Path, *, how: GeneratorConfig, workers: int
 ) -> dict[str, float]:
     """Writes <class>/<nnn>.mp4 below `folder` for all classes, one task for each class."""
-    total = len(made.classes) * how.clips_per_class
-    write = partial(write_class, folder=folder.absolute(), made=made, how=how)
+    total = len(data_set.classes) * how.clips_per_class
+    write = partial(write_class, folder=folder.absolute(), data_set=data_set, how=how)
     with (
         progress_bar(total=total, unit="clip", desc="clips") as bar,
         _pool(workers) as pool,
     ):
-        for _ in pool.map(write, made.classes):
+        for _ in pool.map(write, data_set.classes):
             bar.update(how.clips_per_class)
-    return {"classes": len(made.classes), "clips": total}
+    return {"classes": len(data_set.classes), "clips": total}
 
 
 @contextmanager
@@ -79,9 +79,9 @@ def _wait_for_stage() -> None:
     os._exit(1)
 
 
-def write_class(name: str, *, folder: Path, made: DataSet, how: GeneratorConfig) -> None:
+def write_class(name: str, *, folder: Path, data_set: DataSet, how: GeneratorConfig) -> None:
     for number in range(how.clips_per_class):
-        frames = made.render_clip(name, seed=how.seed, number=number)
+        frames = data_set.render_clip(name, seed=how.seed, number=number)
         path = folder / name / f"{number:03}.mp4"
         write_mp4(frames, path, frames_per_second=FRAMES_PER_SECOND)
 

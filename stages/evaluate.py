@@ -49,6 +49,7 @@ from spm.results.document import (
     episode_table,
     headline,
 )
+from spm.results.start import start_in_words
 from spm.results.text_words import worth
 from stages.shared import command, params, paths
 from stages.shared.launch import launch
@@ -230,7 +231,7 @@ def _conditions(
         method=model.config.model.method,
         title=model.config.model.full_title,
         backbone=model.config.backbone.name,
-        weights=model.config.backbone.weights,
+        start=start_in_words(model.config),
         way=episode.way,
         query=evaluate.query,
         episodes=evaluate.episodes,

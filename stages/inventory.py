@@ -6,12 +6,13 @@ mlflow. The following stages rerun only if its outs change.
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.machine.places import inventory_cache
+from pipeline.machine.places import data_root, inventory_cache
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.config.backbone import BackboneConfig
@@ -57,6 +58,7 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
     Raises DataError if there is neither.
     """
     folder = dataset_folder(dataset.name, runtime=runtime)
+    _warn_of_a_hidden_folder(dataset.name, runtime=runtime)
     cache = inventory_cache(folder, state=paths.state_dir())
     files = inventory.scan(folder, kind=dataset.kind, cache=cache) if folder.is_dir() else None
     about = {b"dataset": dataset.name.encode(), b"kind": dataset.kind.encode()}
@@ -99,6 +101,17 @@ def _some(bare: dict[str, str]) -> str:
 def _held(files: pa.Table) -> str:
     held = summary(asides_of(files))
     return f" ({held})" if held else ""
+
+
+def _warn_of_a_hidden_folder(name: str, *, runtime: RuntimeConfig) -> None:
+    """Warns of a folder of the user's with the name of a built-in data set: it is not read."""
+    hidden = data_root(runtime.root, root=Path.cwd()) / name
+    if name in BUILT_IN and hidden.is_dir():
+        print(
+            f"warning: {hidden} is not read, since {name} is a built-in data set, generated into "
+            f"{paths.BUILT_IN_CLIPS}: rename the folder, and set dataset.name to its new name",
+            file=sys.stderr,
+        )
 
 
 def _no_data(folder: Path, *, state: str, dataset: DatasetConfig) -> str:

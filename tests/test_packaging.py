@@ -118,5 +118,6 @@ def test_the_wheel_holds_the_library_alone(tmp_path):
     assert {name.split("/")[0].split("-")[0] for name in names} == {"spm", "clip_spm"}
     data = [path for end in DATA for path in (ROOT / "spm").rglob(f"*{end}")]
     facts = {str(path.relative_to(ROOT)) for path in data}
-    assert "spm/builtin_clip/builtin-clip.json" in facts
+    clip = ("builtin-clip.json", "weights.safetensors", "weights.yaml")
+    assert {f"spm/builtin_clip/model/{name}" for name in clip} <= facts
     assert facts | {"spm/py.typed", "spm/__init__.pyi"} <= set(names)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spm.builtin_clip.registered import open_clip
+from spm.builtin_clip.model.registered import open_clip
 from spm.model import clip_models
 from tests.import_closure import ROOT
 

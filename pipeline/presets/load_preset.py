@@ -52,7 +52,7 @@ def load_preset(
     if name in method_names():
         return flatten({"model": method_values(name)}) | _of_method(name, dataset=dataset)
     if name in BUILT_IN:
-        return _built_in(name, presets=presets) | _of_method(method, dataset=_MOTION)
+        return _built_in(name, presets=presets) | _of_method(method, dataset=name)
     return flatten(read_yaml(presets / f"{name}.yaml")) | _of_method(method, dataset=name)
 
 
@@ -63,7 +63,8 @@ def _built_in(name: str, *, presets: Path) -> dict[str, Any]:
 
 
 def _of_method(method: str, *, dataset: str) -> dict[str, Any]:
-    """The method's values for a data set; {} for most data sets."""
+    """The method's values for a data set; {} for most data sets. Built-in ones have one row."""
     path = method_file(method, "datasets.yaml")
-    values = read_yaml(path).get(dataset, {}) if path.is_file() else {}
+    row = _MOTION if dataset in BUILT_IN else dataset
+    values = read_yaml(path).get(row, {}) if path.is_file() else {}
     return flatten({"model": values}) if values else {}

@@ -15,7 +15,7 @@ from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import parse_yaml, read_yaml
 from spm.config.model import method_names
-from spm.config.sections import check_all
+from spm.config.sections import check_all, check_earlier
 
 PARAMS = Path("params.yaml")
 
@@ -34,6 +34,7 @@ def set_preset(
     parameter, and if the result would not be valid.
     """
     document = read_yaml(path)
+    check_earlier(document)
     values = load_preset(
         name,
         method=name if name in method_names() else method_of(document),

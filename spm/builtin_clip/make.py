@@ -4,7 +4,6 @@ The same seed gives the same weights on one machine. `--score` measures the weig
 on the same held-out frames, and trains nothing.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +12,14 @@ from typer import Option
 from spm.base import command
 from spm.base.atomic import atomic_path
 from spm.base.command_line import new_app, run_app
-from spm.builtin_clip.files import NAME, WEIGHTS, weights_file
+from spm.base.errors import ConfigError
+from spm.base.unwritable import make_writable
+from spm.builtin_clip.model.files import NAME, WEIGHTS, weights_file
 
 if TYPE_CHECKING:  # --help must not import torch
     from torch import nn
+
+    from spm.base.state_dicts import State
 
 app = new_app()
 
@@ -34,26 +37,35 @@ def make(
     seed: Annotated[int, Option(min=0, help="of frames, captions, weights and batches")] = 0,
     frames: Annotated[int, Option(min=256, help="frames to render")] = 60_000,
     steps: Annotated[int, Option(min=100, help="optimizer steps of 256 frames")] = 1200,
+    workers: Annotated[int, Option(min=1, help="processes that render frames")] = 2,
     score: Annotated[bool, Option("--score", help="only score the weights of the package")] = False,
 ) -> None:
     """Trains the small CLIP on rendered frames with captions, and says its held-out score.
 
     The held-out frames are others for each seed: compare scores of weights by one seed of --score.
     """
+    _check(out)
     from spm.builtin_clip.training import render_scenes, retrieval_score, train_clip
 
-    workers = os.cpu_count() or 1
     held_out = render_scenes(_HELD_OUT, seed=seed, workers=workers, held_out=True)
     if score:
         print(_in_words(retrieval_score(_load(weights_file()), held_out)))
         return
     scenes = render_scenes(frames, seed=seed, workers=workers)
-    _save(train_clip(scenes, steps=steps, seed=seed), out)
-    found = retrieval_score(_load(out), held_out)
-    record = {"seed": seed, "frames": frames, "steps": steps, SCORE: round(found, 1)}
-    lines = [f"{key}: {value}\n" for key, value in record.items()]
-    out.with_suffix(".yaml").write_text("".join(lines), encoding="utf-8")
+    model = train_clip(scenes, steps=steps, seed=seed)
+    state = _halved(model)
+    model.load_state_dict(state)  # scored as it is loaded later
+    found = retrieval_score(model, held_out)
+    how = {"seed": seed, "frames": frames, "steps": steps, SCORE: round(found, 1)}
+    _write(state, how, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB; {_in_words(found)}")
+
+
+def _check(out: Path) -> None:
+    """Raises, before minutes of training, for a file that cannot be written or read."""
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"--out {out}: open_clip reads weights from a name in .safetensors alone")
+    make_writable(out.parent)
 
 
 def _in_words(score: float) -> str:
@@ -62,21 +74,26 @@ def _in_words(score: float) -> str:
     )
 
 
-def _save(model: "nn.Module", path: Path) -> None:
-    """Writes the state dict in half precision, the integers as they are."""
-    from safetensors.torch import save_file
-
-    state = {
+def _halved(model: "nn.Module") -> "State":
+    """The state dict in half precision, the integers as they are."""
+    return {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in model.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        save_file(state, temporary)
+
+
+def _write(state: "State", how: dict[str, float], path: Path) -> None:
+    """Writes the weights, and beside them the record of how they were made; both or neither."""
+    from safetensors.torch import save_file
+
+    with atomic_path(path.with_suffix(".yaml")) as record, atomic_path(path) as weights:
+        save_file(state, weights)
+        lines = [f"{key}: {value}\n" for key, value in how.items()]
+        record.write_text("".join(lines), encoding="utf-8")
 
 
 def _load(path: Path) -> "nn.Module":
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     model: nn.Module = open_clip.create_model(NAME, pretrained=str(path))
     return model.eval()

@@ -1,11 +1,11 @@
 """Single frames with captions, from which the small CLIP is trained.
 
-    (picture)      "a video of moving a striped red thing and something, close to each other"
+    (picture)      "a video of moving a striped red thing and something close to each other"
 
-The frames have the looks, backgrounds and distractors of the built-in data sets. They show one to
-three objects at poses drawn freely: no action, no time, and so no class of any split. A caption
-names some of the objects in one of several wordings. Its verb is drawn freely as well, since a
-single frame shows no action.
+The frames have the objects and backgrounds of the built-in data sets: one to three objects at poses
+drawn freely, no action and no time. A caption names some of the objects in one of several wordings.
+Its verb is drawn freely as well, since a frame shows no action: "folding something" may so stand
+under any frame. No caption is the text of a test class.
 """
 
 from typing import NamedTuple

@@ -65,7 +65,7 @@ def _render(task: int, *, seed: int, held_out: bool) -> tuple[NDArray[np.uint8],
 
 def train_clip(scenes: Scenes, *, steps: int, seed: int) -> nn.Module:
     """A builtin-clip trained on `scenes` by open_clip's loss: one batch a step, drawn at random."""
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     torch.manual_seed(seed)
     model: nn.Module = open_clip.create_model("builtin-clip")
@@ -106,7 +106,7 @@ def retrieval_score(model: nn.Module, scenes: Scenes) -> float:
 
 
 def _tokenized(captions: list[str]) -> Tensor:
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     tokens: Tensor = open_clip.get_tokenizer("builtin-clip")(captions)
     return tokens
@@ -123,6 +123,6 @@ def _images(frames: NDArray[np.uint8], *, corner: NDArray[np.int64]) -> Tensor:
 
 
 def _side() -> int:
-    from spm.builtin_clip.conv import IMAGE_SIZE
+    from spm.builtin_clip.model.conv import IMAGE_SIZE
 
     return IMAGE_SIZE

@@ -50,20 +50,27 @@ def check_all(document: dict[str, Any]) -> None:
 
     Raises ConfigError that lists every problem, one per line.
     """
+    check_earlier(document)
     problems = [_unknown(name) for name in document if name not in SECTIONS]
     for name, section in SECTIONS.items():
         try:
             validate(section, document.get(name), name=name)
         except ConfigError as error:
             problems.append(str(error))
+    problems = problems or _without_effect(document)
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def check_earlier(document: dict[str, Any]) -> None:
+    """Raises ConfigError for parameters of earlier versions; it says where they stand now."""
     given = flatten(document)
-    problems += [_moved(old, new) for old, new in MOVED.items() if old in given]
+    problems = [_moved(old, new) for old, new in MOVED.items() if old in given]
     problems += [
         f"{old} is gone, since {why}: remove the line"
         for old, why in REMOVED.items()
         if old in given
     ]
-    problems = problems or _without_effect(document)
     if problems:
         raise ConfigError("\n".join(problems))
 

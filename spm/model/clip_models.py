@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spm.base.errors import ConfigError
-from spm.builtin_clip import files
+from spm.builtin_clip.model import files
 from spm.config.backbone import TIMM, BackboneConfig
 
 

@@ -5,7 +5,7 @@ Imports no torch, so that `inventory` can hash the file before the first clip is
 
 from pathlib import Path
 
-from spm.builtin_clip import files
+from spm.builtin_clip.model import files
 
 
 def local_file(name: str, weights: str) -> Path | None:

@@ -90,7 +90,7 @@ def _sentences(class_texts: dict[str, str], *, prompts: PromptsConfig) -> list[s
 
 
 def _tokenizer(backbone: BackboneConfig) -> Callable[[list[str]], Tensor]:
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     name = _text_towers(backbone).tokenizer_of(backbone)
     tokenizer: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(name)

@@ -105,7 +105,7 @@ def _facts(backbone: BackboneConfig) -> Facts:
 
 
 def _of_tag(name: str, tag: str) -> Facts:
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     about = open_clip.get_pretrained_cfg(name, tag)
     return replace(
@@ -117,7 +117,7 @@ def _of_tag(name: str, tag: str) -> Facts:
 
 def _published(path: Path) -> Facts | None:
     """The facts of a published file, found by SHA-256: open_clip's URLs hold it or its start."""
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     digest = file_hash(path)
     for name, tag in open_clip.list_pretrained():
@@ -236,7 +236,7 @@ def _check_normalisation(backbone: BackboneConfig, known: Facts) -> None:
 
 
 def _all_published_are_quick(name: str) -> bool:
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     tags = open_clip.pretrained.list_pretrained_tags_by_model(name)
     return bool(tags) and all(_of_tag(name, tag).quick_gelu for tag in tags)

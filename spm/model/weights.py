@@ -25,7 +25,7 @@ def resolve_weights(name: str, weights: str) -> Path:
     """
     if path := local_file(name, weights):
         return path
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     check_tag(name, weights)
     try:
@@ -40,7 +40,7 @@ def resolve_weights(name: str, weights: str) -> Path:
 
 def check_tag(name: str, weights: str) -> None:
     """Raises ConfigError unless `weights` is a tag of open_clip's model `name`; lists the tags."""
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     tags = local_tags(name) + open_clip.pretrained.list_pretrained_tags_by_model(name)
     if weights not in tags:

@@ -186,7 +186,7 @@ def _backbone_name(state: State, wrapped: str) -> str:
 def _check_is_openais(backbone: BackboneConfig) -> None:
     """Raises ConfigError for a GELU backbone: the released towers come from OpenAI's weights, which
     need QuickGELU."""
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     if backbone.weights not in open_clip.pretrained.list_pretrained_tags_by_model(backbone.name):
         return

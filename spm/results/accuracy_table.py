@@ -12,7 +12,6 @@ from typer import Argument
 from spm.base import command
 from spm.base.command_line import PathCommand, new_app, run_app
 from spm.base.errors import DataError
-from spm.builtin_clip.files import TAG as BUILT_IN_WEIGHTS
 from spm.config.model import method_config
 from spm.results.text_words import CONTROLS, text_state, worth_lines
 
@@ -20,7 +19,7 @@ app = new_app()
 
 KEYS = frozenset(
     {
-        *("dataset", "title", "backbone", "weights", "way", "query", "episodes", "shots"),
+        *("dataset", "title", "backbone", "start", "way", "query", "episodes", "shots"),
         *("protocol", "transductive", "inductive", "selection", "coverage"),
         *("text", "text_control", "text_controls"),
     }
@@ -45,7 +44,7 @@ def accuracy_table(results: dict[str, Any]) -> str:
 
     transductive: …
     inductive: each query alone, over the first 2000 episodes
-    tower: from the weights built-in, trained on rendered frames with captions
+    started from: the weights openai of RN50-quickgelu
     text: trained
     what the text is worth at test, in points, paired over the first 2000 episodes:
       1-shot: +0.35 ± 0.12 over zero text, …
@@ -58,19 +57,12 @@ def accuracy_table(results: dict[str, Any]) -> str:
     if results["transductive"] and results["inductive"]:
         alone = results["inductive"]["episodes"]
         lines.append(f"inductive: each query alone, over the first {alone} episodes")
-    lines.append(f"tower: {_start(results['weights'])}")
+    lines.append(f"started from: {results['start']}")
     lines.append(f"text: {text_state(results['text'], control=results['text_control'])}")
     lines += [*worth_lines(results), *_data(results["coverage"])]
     if results["selection"] == "test":
         lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
     return "\n".join(lines)
-
-
-def _start(weights: str | None) -> str:
-    """What the tower, and a text tower with it, had learned before the training."""
-    if weights == BUILT_IN_WEIGHTS:
-        return f"from the weights {weights}, trained on rendered frames with captions"
-    return "from random weights" if weights is None else f"from the weights {weights}"
 
 
 def _title(results: dict[str, Any]) -> str:

@@ -40,8 +40,8 @@ class Conditions:
     title: str
     """The method's name in tables."""
     backbone: str
-    weights: str | None
-    """The weights from which the tower started (backbone.weights); None: random ones."""
+    start: str
+    """What the weights were before the training, in words."""
     way: int
     query: int
     episodes: int
@@ -76,7 +76,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "method": conditions.method,
         "title": conditions.title,
         "backbone": conditions.backbone,
-        "weights": conditions.weights,
+        "start": conditions.start,
         "way": conditions.way,
         "shot": headline,
         "query": conditions.query,

@@ -16,7 +16,7 @@ def dataset_folder(name: str, *, runtime: RuntimeConfig) -> Path:
     """
     here = Path.cwd()
     if name in BUILT_IN:
-        return paths.RAW_BUILT_IN.absolute()
+        return paths.BUILT_IN_CLIPS.absolute()
     own = as_on_disk(data_root(runtime.root, root=here) / name)
     if own.is_dir():
         return own

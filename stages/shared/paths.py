@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pipeline.machine.places import RAW, project_of, state_folder
+from pipeline.machine.places import project_of, state_folder
 from spm.base.unwritable import make_writable
 
-RAW_BUILT_IN = RAW / "built_in"
+BUILT_IN_CLIPS = Path("data/built_in")
+"""Outside RAW, where a data set of the user's may have any name."""
 INVENTORY = Path("data/inventory.parquet")
 WEIGHTS = Path("data/weights.json")
 SPLITS = Path("data/splits")

@@ -4,8 +4,8 @@ A test compares the list with the code deps of the stage `train` in dvc.yaml.
 """
 
 _PLACES = (
-    *("stages/train.py", "spm/builtin_clip", "spm/episodes", "spm/frames", "spm/methods/base.py"),
-    *("spm/methods/registry.py", "spm/model", "spm/nn", "spm/training"),
+    *("stages/train.py", "spm/builtin_clip/model", "spm/episodes", "spm/frames"),
+    *("spm/methods/base.py", "spm/methods/registry.py", "spm/model", "spm/nn", "spm/training"),
 )
 
 

@@ -61,5 +61,5 @@ def _key(backbone: BackboneConfig) -> str:
     assert backbone.weights is not None
     path = local_file(backbone.name, backbone.weights)
     content = remembered_hash(path, memory=hash_memory(paths.state_dir())) if path else ""
-    code = code_hash("spm/builtin_clip", "spm/model")
+    code = code_hash("spm/builtin_clip/model", "spm/model")
     return value_hash([backbone.model_dump(), content, code, versions(TRAINING)])[:32]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from spm.builtin_clip import conv
-from spm.builtin_clip.files import DESCRIPTION, NAME
-from spm.builtin_clip.registered import open_clip
+from spm.builtin_clip.model import conv
+from spm.builtin_clip.model.files import DESCRIPTION, NAME
+from spm.builtin_clip.model.registered import open_clip
 from tests.towers import tower
 
 ABOUT = json.loads(DESCRIPTION.read_text(encoding="utf-8"))

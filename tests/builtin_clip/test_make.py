@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.builtin_clip import make, training
-from spm.builtin_clip.files import RECORD, WEIGHTS
+from spm.builtin_clip.model.files import RECORD, WEIGHTS
 from spm.builtin_clip.training import Scenes, render_scenes, retrieval_score, train_clip
 from tests.import_closure import ROOT
 
@@ -72,23 +73,45 @@ def test_training_learns_to_find_captions(scenes: Scenes) -> None:
     assert retrieval_score(model, held_out) > 5
 
 
-def test_the_package_holds_weights_of_the_score_that_the_readme_states() -> None:
+def test_the_weights_of_the_package_have_the_score_of_their_record() -> None:
     assert WEIGHTS.stat().st_size <= 8_000_000
     held_out = render_scenes(1000, seed=0, workers=2, held_out=True)
     stated = read_yaml(RECORD)[make.SCORE]
     assert retrieval_score(make._load(WEIGHTS), held_out) == pytest.approx(stated, abs=4)
 
 
-@pytest.mark.usefixtures("small_batches")
-def test_half_precision_is_written_and_integers_stay(tmp_path: Path, scenes: Scenes) -> None:
-    model = train_clip(scenes, steps=20, seed=0)
-    make._save(model, tmp_path / "w.safetensors")
-    state = load_file(tmp_path / "w.safetensors")
-    kinds = {value.dtype for value in state.values()}
-    assert kinds == {torch.float16, torch.int64}
-    loaded = make._load(tmp_path / "w.safetensors")
-    for name, value in model.state_dict().items():
-        torch.testing.assert_close(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-3)
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of the smallest making, with small batches and few held-out frames."""
+    monkeypatch.setattr(training, "_BATCH", 8)
+    monkeypatch.setattr(make, "_HELD_OUT", 200)
+    return ["make", "--frames", "256", "--steps", "100", "--workers", "1"]
+
+
+def test_it_writes_weights_and_record_and_says_the_score(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    out = tmp_path / "new" / "w.safetensors"
+    monkeypatch.setattr(sys, "argv", [*small, "--out", str(out), "--seed", "3"])
+    assert make.main() == 0
+    said = capsys.readouterr().out
+    record = read_yaml(out.with_suffix(".yaml"))
+    assert (record["seed"], record["frames"], record["steps"]) == (3, 256, 100)
+    assert f"{record[make.SCORE]:.1f} % of 200 held-out frames" in said
+    assert {value.dtype for value in load_file(out).values()} == {torch.float16, torch.int64}
+    held_out = render_scenes(200, seed=3, workers=1, held_out=True)
+    assert retrieval_score(make._load(out), held_out) == pytest.approx(record[make.SCORE], abs=0.06)
+    assert sorted(path.name for path in out.parent.iterdir()) == ["w.safetensors", "w.yaml"]
+
+
+@pytest.mark.parametrize("name", ["w", "w.pt", "w.yaml"])
+def test_a_name_that_open_clip_cannot_read_is_refused_first(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "render_scenes", None)
+    monkeypatch.setattr(sys, "argv", ["make", "--out", str(tmp_path / name)])
+    with pytest.raises(ConfigError, match=r"a name in \.safetensors alone"):
+        make.main()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -135,15 +136,21 @@ def test_components_are_all_eight_combinations():
         assert row == {0: "none", 3: "full"}.get(len(names), "+".join(names))
 
 
-def test_text_is_spm_and_the_full_model_with_and_without_texts():
-    grid = load_grid("text", document=DOCUMENT)
+@pytest.mark.parametrize(("name", "dataset"), [("text", "things"), ("text_motion", "motion")])
+def test_text_is_spm_and_the_full_model_with_and_without_texts(name, dataset):
+    """Whatever data set and control params.yaml has."""
+    document = deepcopy(DOCUMENT)
+    document["prompts"]["control"] = "zero"
+    document["dataset"]["name"] = "mine"
+    grid = load_grid(name, document=document)
     found = {}
     for name, row in grid.rows.items():
         values = row.overrides
         parts = tuple(values[f"model.{part}"] for part in ("hsmr", "spm", "padm"))
-        found[name] = (parts, values.get("prompts.control", "none"), row.baseline)
+        found[name] = (parts, values["prompts.control"], row.baseline)
+        assert values["dataset.name"] == dataset
+        assert values["dataset.split"] == f"data/splits/{dataset}.yaml"
     alone, full = (False, True, False), (True, True, True)
-    assert DOCUMENT["prompts"]["control"] == "none"
     assert found == {
         "SPM": (alone, "none", "SPM"),
         "SPM, zero text": (alone, "zero", "SPM"),

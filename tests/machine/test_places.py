@@ -96,7 +96,7 @@ def test_in_a_copy_a_data_set_is_the_projects_unless_dvc_has_brought_it(copy, tm
     assert dataset_folder("mine", runtime=runtime(root="../v")) == tmp_path / "../v/mine"
     (copy / "data/raw/mine").mkdir(parents=True)
     assert dataset_folder("mine", runtime=runtime()) == copy / "data/raw/mine"
-    assert dataset_folder("motion", runtime=runtime()) == copy / "data/raw/built_in"
+    assert dataset_folder("motion", runtime=runtime()) == copy / "data/built_in"
 
 
 def test_in_a_copy_a_stage_finds_weights_that_git_ignores(copy, tmp_path):

@@ -205,8 +205,10 @@ class TestStage:
             document[section][parameter] = value
         YAML().dump(document, Path("params.yaml"))
         clips.main()
-        files = sorted(file for file in paths.RAW_BUILT_IN.rglob("*") if file.is_file())
-        return {file.relative_to(paths.RAW_BUILT_IN).as_posix(): file_hash(file) for file in files}
+        files = sorted(file for file in paths.BUILT_IN_CLIPS.rglob("*") if file.is_file())
+        return {
+            file.relative_to(paths.BUILT_IN_CLIPS).as_posix(): file_hash(file) for file in files
+        }
 
     @pytest.mark.usefixtures("project")
     def test_the_same_bytes_whatever_the_workers_and_the_number_of_times(self):
@@ -219,8 +221,8 @@ class TestStage:
     @pytest.mark.usefixtures("project")
     def test_what_an_earlier_run_left_is_gone(self):
         self.generate()
-        (paths.RAW_BUILT_IN / "old_class").mkdir()
-        (paths.RAW_BUILT_IN / "old_class" / "000.mp4").write_bytes(b"old")
+        (paths.BUILT_IN_CLIPS / "old_class").mkdir()
+        (paths.BUILT_IN_CLIPS / "old_class" / "000.mp4").write_bytes(b"old")
         assert not any(name.startswith("old_class") for name in self.generate())
 
     @pytest.mark.usefixtures("project")
@@ -241,7 +243,7 @@ class TestStage:
         monkeypatch.setitem(sys.modules, "torchcodec", None)
         with pytest.raises(ConfigError, match=message):
             self.generate(**wrong)
-        assert not paths.RAW_BUILT_IN.exists()
+        assert not paths.BUILT_IN_CLIPS.exists()
 
     @pytest.mark.usefixtures("project")
     def test_the_other_built_in_data_set_takes_the_place_of_the_first(self, monkeypatch):
@@ -256,7 +258,7 @@ class TestStage:
     def test_another_data_set_leaves_an_empty_folder(self):
         self.generate()
         assert self.generate(name="mine") == {}
-        assert list(paths.RAW_BUILT_IN.iterdir()) == []
+        assert list(paths.BUILT_IN_CLIPS.iterdir()) == []
 
     def test_nothing_outlives_a_stage_that_is_killed(self, tmp_path):
         with generating(tmp_path) as (stage, word):
@@ -273,7 +275,7 @@ class TestStage:
         assert stage.returncode == 1
         assert said.splitlines()[-1].startswith("clips: error: a process that renders clips was ")
         assert "Traceback" not in said
-        assert not (tmp_path / paths.RAW_BUILT_IN).exists()
+        assert not (tmp_path / paths.BUILT_IN_CLIPS).exists()
 
 
 @contextmanager

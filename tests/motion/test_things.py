@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spm.base.yaml_file import read_yaml
+from spm.config.dataset import BUILT_IN
 from spm.dataset.class_text import class_text
 from spm.motion import things
 from spm.motion.classes import ACTIONS
@@ -19,6 +20,10 @@ from tests.import_closure import ROOT
 
 SPLITS, MOTION = (read_yaml(ROOT / f"data/splits/{name}.yaml") for name in ("things", "motion"))
 NAMES = st.sampled_from(sorted(CLASSES))
+
+
+def test_the_stage_makes_what_the_parameters_allow() -> None:
+    assert tuple(DATA_SETS) == BUILT_IN
 
 
 def test_split_lists_share_no_class_and_leave_none_out() -> None:
@@ -57,6 +62,8 @@ def test_what_else_is_in_a_clip_is_never_what_a_class_of_its_half_is_about(name,
     halves = [set(things._FIRST_HALF), set(things._SECOND_HALF)]
     own = next(half for half in halves if CLASSES[name].thing.colour in half)
     assert _colour(clip.distractor) not in own
+    seen = [_colour(look) for look in clip.objects]
+    assert all(colour == CLASSES[name].thing.colour or colour not in own for colour in seen)
 
 
 def _colour(look: things.Look) -> str:
@@ -68,6 +75,21 @@ def test_a_bystander_is_drawn_from_all_things_of_the_other_half() -> None:
     clips = [draw_clip(np.random.default_rng(seed), about) for seed in range(300)]
     met = {(_colour(clip.distractor), clip.distractor.texture) for clip in clips}
     assert met == {thing for thing in map(tuple, THINGS) if thing[0] in things._SECOND_HALF}
+
+
+@pytest.mark.parametrize(
+    ("action", "is_in_front"),
+    [
+        ("covering_something_with_something", False),
+        ("taking_something_out_from_behind_something", False),
+        ("putting_something_onto_something", True),
+        ("moving_something_around_something_clockwise", True),
+        ("pushing_something_with_something_from_left_to_right", True),
+    ],
+)
+def test_the_thing_is_what_the_action_names_first(action: str, is_in_front: bool) -> None:
+    clip = draw_clip(np.random.default_rng(3), ThingClass(action, Thing("red", "plain")))
+    assert [_colour(look) == "red" for look in clip.objects] == [not is_in_front, is_in_front]
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))

@@ -30,7 +30,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "method": "clip_spm",
         "title": "CLIP-SPM",
         "backbone": "builtin-clip",
-        "weights": None,
+        "start": "random weights",
         "episodes": 10000,
         "way": 5,
         "query": 4,
@@ -60,7 +60,7 @@ def test_it_shows_every_shot_with_baselines_and_the_papers_number() -> None:
         "\n"
         "transductive: so and so\n"
         "inductive: each query alone, over the first 2000 episodes\n"
-        "tower: from random weights\n"
+        "started from: random weights\n"
         "text: untrained\n"
         "test clips: 286 of the 288 found (99.3 %)"
     )
@@ -93,7 +93,7 @@ def test_it_shows_what_the_text_is_worth() -> None:
         "\n"
         "transductive: so and so\n"
         "inductive: each query alone, over the first 2000 episodes\n"
-        "tower: from random weights\n"
+        "started from: random weights\n"
         "text: trained\n"
         "what the text is worth at test, in points, paired over the first 2000 episodes:\n"
         "  1-shot: +0.35 ± 0.12 over zero text, -0.20 ± 0.12 over one mean text, "
@@ -130,7 +130,7 @@ def test_a_method_that_is_not_transductive_has_one_accuracy() -> None:
         "    5     5  mean-pooled cosine       61.40   ±0.20      -",
         "",
         "inductive: each alone",
-        "tower: from random weights",
+        "started from: random weights",
         "text: not used",
         "test clips: 286 of the 288 found (99.3 %)",
     ]

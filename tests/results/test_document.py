@@ -33,7 +33,7 @@ def conditions(**changes: Any) -> Conditions:
         "dataset": "mine",
         "coverage": {"benchmark": "ssv2_small", "splits": {}},
         "backbone": "ViT-B-16-quickgelu",
-        "weights": "openai",
+        "start": "the weights openai of ViT-B-16-quickgelu",
         "way": 5,
         "query": 4,
         "episodes": 2,

@@ -14,7 +14,7 @@ def build(config: BackboneConfig) -> Tower:
     description = describe(config.name)
     # open_clip's public API builds whole models only; this private function builds a visual tower
     # alone. tests/model/test_backbone.py compares it with the tower of create_model.
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     channels = description["embed_dim"]
     quick_gelu = description.get("quick_gelu", False)

@@ -17,7 +17,7 @@ from spm.model.weights import read_weights, resolve_weights
 
 def build(config: BackboneConfig) -> nn.Module:
     """The tower: tokens -> [sentences, C]. Raises ConfigError for unknown names or weights."""
-    from spm.builtin_clip.registered import open_clip
+    from spm.builtin_clip.model.registered import open_clip
 
     describe(config.name)  # raises for an unknown name, and lists similar names
     with torch.random.fork_rng(devices=[]), _weights_follow(config.weights is not None):
