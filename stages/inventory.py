@@ -109,7 +109,8 @@ def _warn_of_a_hidden_folder(name: str, *, runtime: RuntimeConfig) -> None:
     if name in BUILT_IN and hidden.is_dir():
         print(
             f"warning: {hidden} is not read, since {name} is a built-in data set, generated into "
-            f"{paths.BUILT_IN_CLIPS}: rename the folder, and set dataset.name to its new name",
+            f"{paths.BUILT_IN_CLIPS}. Remove the folder if an earlier version generated it; else "
+            "rename it, and set dataset.name to its new name",
             file=sys.stderr,
         )
 

@@ -86,7 +86,7 @@ def recorded():
 def test_writes_the_files_and_then_leaves_unchanged_outs_alone():
     inventory.main()
     assert len(recorded()) == 75
-    assert paths.WEIGHTS.read_text() == "{}\n"
+    assert json.loads(paths.WEIGHTS.read_text()).keys() == {"built-in"}
     before = [path.stat().st_mtime_ns for path in (paths.INVENTORY, paths.WEIGHTS)]
     content = paths.INVENTORY.read_bytes()
     inventory.main()
@@ -94,6 +94,18 @@ def test_writes_the_files_and_then_leaves_unchanged_outs_alone():
     paths.INVENTORY.unlink()
     inventory.main()
     assert paths.INVENTORY.read_bytes() == content
+
+
+def test_a_folder_with_the_name_of_built_in_clips_is_spoken_of(capsys):
+    Path("data/raw/mine").rename("data/raw/things")
+    shutil.copytree("data/raw/things", paths.BUILT_IN_CLIPS)
+    params(dataset__name="things")
+    inventory.main()
+    said = capsys.readouterr().err
+    assert "data/raw/things is not read, since things is a built-in data set" in said
+    shutil.rmtree("data/raw/things")
+    inventory.main()
+    assert "is not read" not in capsys.readouterr().err
 
 
 def test_sees_a_new_clip():
@@ -485,6 +497,7 @@ class TestWeightsAreTried:
         return asked
 
     def test_no_weights_are_nothing_to_ask_about(self, asked):
+        params(backbone__weights=None)
         inventory.main()
         assert asked == []
 
