@@ -153,7 +153,7 @@ def test_with_weights_open_clip_says_nothing_and_without_it_does(tmp_path, monke
     assert any("No pretrained weights loaded" in message for message in caplog.messages)
 
 
-WITHOUT_TEXT = {"name": "timm/test_vit.r160_in1k", "image_size": None}
+WITHOUT_TEXT = {"name": "timm/test_vit.r160_in1k", "weights": None, "image_size": None}
 
 
 def test_a_tower_without_text_has_classes_and_texts_and_no_features(tmp_path):

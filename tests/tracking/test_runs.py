@@ -18,6 +18,7 @@ import requests
 import torch
 
 from pipeline.machine.child_python import environment
+from pipeline.machine.places import RAW
 from spm.base.errors import InputError
 from spm.base.hashing import file_hash
 from spm.config.episode import EpisodeConfig
@@ -356,7 +357,7 @@ def test_content_hash_of_folders(workspace: Path) -> None:
 
 
 def test_content_hash_of_raw_clips_reads_none_of_them(workspace: Path) -> None:
-    folder = paths.RAW / "mine"
+    folder = RAW / "mine"
     folder.mkdir(parents=True)
     (folder / "a.mp4").write_text("1")
     before = provenance.content_hash(folder)
