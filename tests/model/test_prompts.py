@@ -163,7 +163,7 @@ def test_a_tower_without_text_has_classes_and_texts_and_no_features(tmp_path):
     assert (features.classes, features.texts[1]) == (["fall", "push"], "pushing something")
     assert (features.trained, features.text) == (False, "none")
     assert features.of(["push", "fall"], how="sum", control="none") is None
-    assert _encode(**WITHOUT_TEXT, weights="pretrained").text == "none"
+    assert _encode(**WITHOUT_TEXT | {"weights": "pretrained"}).text == "none"
     with pytest.raises(ConfigError, match=r"test_vit\.r160_in1k has no text tower: take an open"):
         encode_sentences(["pushing"], backbone=_backbone(**WITHOUT_TEXT))
 
