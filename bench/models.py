@@ -33,7 +33,7 @@ def build(
     if backbone is not None:
         values["backbone"] |= CLIP | {"name": backbone}
         values["model"] |= CLIP_HEAD
-    values["backbone"]["precision"] = precision
+    values["backbone"] |= {"weights": None, "precision": precision}
     values["model"] |= model
     names = ("backbone", "model", "frames", "prompts")
     sections = {name: values[name] for name in names}
