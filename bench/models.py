@@ -58,13 +58,7 @@ def _with_channels(spec: ModelSpec, channels: int) -> FewShotModel:
     backbone = build_backbone(spec.backbone)
     backbone.visual.trunk.reset_classifier(channels)
     backbone.channels = channels
-    method = build_method(
-        spec.model,
-        channels=channels,
-        map_size=None,
-        num_frames=spec.frames.num_segments,
-        train_classes=None,
-    )
+    method = build_method(spec.model, channels=channels, num_frames=spec.frames.num_segments)
     return FewShotModel(backbone, method, config=spec)
 
 

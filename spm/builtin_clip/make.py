@@ -44,7 +44,8 @@ def make(
 
     The held-out frames are others for each seed: compare scores of weights by one seed of --score.
     """
-    _check(out)
+    if not score:
+        _check(out)
     from spm.builtin_clip.training import render_scenes, retrieval_score, train_clip
 
     held_out = render_scenes(_HELD_OUT, seed=seed, workers=workers, held_out=True)

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from spm.base.progress import progress_bar
+from spm.builtin_clip.model.files import NAME
 from spm.builtin_clip.scenes import draw_scene
 
 _STORED = 64
@@ -68,7 +69,7 @@ def train_clip(scenes: Scenes, *, steps: int, seed: int) -> nn.Module:
     from spm.builtin_clip.model.registered import open_clip
 
     torch.manual_seed(seed)
-    model: nn.Module = open_clip.create_model("builtin-clip")
+    model: nn.Module = open_clip.create_model(NAME)
     tokens = _tokenized(scenes.captions)
     optimizer = torch.optim.AdamW(model.parameters(), lr=_LR, weight_decay=_WEIGHT_DECAY)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LR, total_steps=steps, pct_start=0.1)
@@ -108,7 +109,7 @@ def retrieval_score(model: nn.Module, scenes: Scenes) -> float:
 def _tokenized(captions: list[str]) -> Tensor:
     from spm.builtin_clip.model.registered import open_clip
 
-    tokens: Tensor = open_clip.get_tokenizer("builtin-clip")(captions)
+    tokens: Tensor = open_clip.get_tokenizer(NAME)(captions)
     return tokens
 
 

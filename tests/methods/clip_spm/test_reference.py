@@ -169,13 +169,7 @@ def _model(channels, **changes) -> FewShotModel:
     document["prompts"]["text_ensemble"] = ensemble
     document["model"] |= changes
     config = ModelSpec(**document)
-    method = build_method(
-        config.model,
-        channels=channels,
-        map_size=None,
-        num_frames=config.frames.num_segments,
-        train_classes=None,
-    )
+    method = build_method(config.model, channels=channels, num_frames=config.frames.num_segments)
     return FewShotModel(_backbone(), method, config=config).double()
 
 
