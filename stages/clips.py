@@ -1,17 +1,11 @@
 """Stage `clips`: generates a built-in data set; for another data set, makes an empty folder."""
 
-import os
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from spm.base.atomic import atomic_folder
 from spm.base.errors import InputError
+from spm.base.in_processes import ProcessKilledError, map_in_processes
 from spm.base.progress import progress_bar
 from spm.config.dataset import GeneratorConfig, GeneratorPart
 from spm.config.runtime import RuntimeConfig
@@ -44,39 +38,17 @@ def generate(
     """Writes <class>/<nnn>.mp4 below `folder` for all classes, one task for each class."""
     total = len(data_set.classes) * how.clips_per_class
     write = partial(write_class, folder=folder.absolute(), data_set=data_set, how=how)
-    with (
-        progress_bar(total=total, unit="clip", desc="clips") as bar,
-        _pool(workers) as pool,
-    ):
-        for _ in pool.map(write, data_set.classes):
-            bar.update(how.clips_per_class)
+    with progress_bar(total=total, unit="clip", desc="clips") as bar:
+        try:
+            for _ in map_in_processes(write, data_set.classes, processes=workers):
+                bar.update(how.clips_per_class)
+        except ProcessKilledError:
+            raise InputError(
+                "a process that renders clips was killed, perhaps because this machine has no more "
+                "memory: run dvc repro again, if need be with less than "
+                f"runtime.workers: {workers}"
+            ) from None
     return {"classes": len(data_set.classes), "clips": total}
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes. Raises InputError if one of the processes is killed."""
-    context = get_context("forkserver")
-    try:
-        with ProcessPoolExecutor(workers, context, initializer=_end_with_stage) as pool:
-            yield pool
-    except BrokenProcessPool:
-        raise InputError(
-            "a process that renders clips was killed, perhaps because this machine has no more "
-            f"memory: run dvc repro again, if need be with less than runtime.workers: {workers}"
-        ) from None
-
-
-def _end_with_stage() -> None:
-    """Makes a pool process exit with the stage; else it would outlive a killed stage for ever."""
-    threading.Thread(target=_wait_for_stage, daemon=True).start()
-
-
-def _wait_for_stage() -> None:
-    stage = parent_process()
-    assert stage is not None
-    stage.join()
-    os._exit(1)
 
 
 def write_class(name: str, *, folder: Path, data_set: DataSet, how: GeneratorConfig) -> None:

@@ -4,8 +4,8 @@
 
 The frames have the objects and backgrounds of the built-in data sets: one to three objects at poses
 drawn freely, no action and no time. A caption names some of the objects in one of several wordings.
-Its verb is drawn freely as well, since a frame shows no action: "folding something" may so stand
-under any frame. No caption is the text of a test class.
+Its verb is drawn freely as well, since a frame shows no action: "throwing something" may so stand
+under any frame. No caption is the text of a class.
 """
 
 from typing import NamedTuple
@@ -25,8 +25,8 @@ _SOMETHING = "something"
 _SHARE_OF_THINGS = 0.75
 """Share of the objects with a colour and a texture that captions name, as in `things`."""
 _VERBS = (
-    *("moving", "pushing", "pulling", "turning", "covering", "putting", "taking", "dropping"),
-    *("folding", "squeezing", "throwing", "holding", "showing", "lifting", "rolling"),
+    *("moving", "pushing", "pulling", "turning", "covering", "putting", "taking"),
+    *("squeezing", "throwing", "holding", "showing", "lifting", "rolling"),
 )
 _WORDINGS = (
     *("{}", "{}", "a photo of {}", "a picture of {}", "a video of {}", "{}, an action"),

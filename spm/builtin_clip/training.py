@@ -4,9 +4,7 @@ Shapes: `F` frames, `B` frames of a batch.
 """
 
 import math
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from spm.base.in_processes import map_in_processes
 from spm.base.progress import progress_bar
 from spm.builtin_clip.model.files import NAME
 from spm.builtin_clip.scenes import draw_scene
@@ -45,11 +44,8 @@ def render_scenes(number: int, *, seed: int, workers: int, held_out: bool = Fals
     tasks = range(-(-number // _AT_ONCE))
     render = partial(_render, seed=seed, held_out=held_out)
     frames, captions = [], list[str]()
-    with (
-        progress_bar(total=number, unit="frame", desc="frames") as bar,
-        ProcessPoolExecutor(workers, get_context("forkserver")) as pool,
-    ):
-        for some, words in pool.map(render, tasks):
+    with progress_bar(total=number, unit="frame", desc="frames") as bar:
+        for some, words in map_in_processes(render, tasks, processes=workers):
             frames.append(some)
             captions += words
             bar.update(len(words))
@@ -78,7 +74,9 @@ def train_clip(scenes: Scenes, *, steps: int, seed: int) -> nn.Module:
     with progress_bar(total=steps, unit="step", desc="train") as bar:
         for _ in range(steps):
             rows = rng.integers(len(scenes.frames), size=_BATCH)
-            images = _images(scenes.frames[rows], corner=rng.integers(_STORED - _side(), size=2))
+            images = _images(
+                scenes.frames[rows], corner=rng.integers(_STORED - _side() + 1, size=2)
+            )
             loss = loss_of(*model(images, tokens[torch.from_numpy(rows)]))
             optimizer.zero_grad()
             loss.backward()
