@@ -12,6 +12,8 @@ TORCH_INDEX ?=
 GC_FLAGS ?=
 PORT ?= 5000
 BIN := $(CURDIR)/.venv/bin
+# Two processes; the tests of a file stay in one, and share what it makes.
+PYTEST := python -m pytest -n 2 --dist loadfile
 
 export PATH := $(BIN):$(PATH)
 export CLIP_SPM_STATE ?= $(CURDIR)/.state
@@ -28,10 +30,10 @@ repro: .venv/installed
 	@python -m spm.results.accuracy_table data/results/evaluate.json
 
 test: .venv/installed
-	python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: .venv/installed
-	python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: .venv/installed
 	ruff check .

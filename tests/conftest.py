@@ -6,10 +6,10 @@ run the pipeline once more in another setting, kill it, or start clusters and ra
 
 import os
 
-# Before torch, MLflow or Prefect are imported: no telemetry look-ups, small thread pools.
+# Before torch, MLflow or Prefect are imported: no telemetry look-ups, one thread in each process.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

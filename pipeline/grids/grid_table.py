@@ -29,8 +29,9 @@ _INTERVAL = (
 )
 _TEXT_AT_TEST = (
     "Text at test: points of the trained model with its own class texts above the same model with "
-    "all-zero text, in the same test episodes; the mean over seeds. A row with `prompts.control: "
-    "zero` is trained without texts as well."
+    "all-zero text, in the same test episodes; the mean over seeds. The interval is the mean of "
+    "the seeds' intervals, no narrower than that of the mean. A row with `prompts.control: zero` "
+    "is trained without texts as well."
 )
 
 
@@ -53,8 +54,8 @@ class Summary:
     """Seed -> accuracy."""
     inductive: float | None
     """Mean accuracy with each query classified alone; None if it was not measured."""
-    text_worth: float | None
-    """Mean of the points over all-zero text at test; None if it was not measured."""
+    text_worth: tuple[float, float] | None
+    """Mean of the points over all-zero text at test, and of their intervals; None: not measured."""
     difference: Difference | None
     """None for a baseline, and for a row without a seed to compare."""
 
@@ -127,7 +128,7 @@ def _summary(row: Row, *, seeds: Sequence[int], results: Results) -> Summary:
         row,
         {seed: float(each.accuracies.mean()) for seed, each in measured.items()},
         _mean([_inductive(each.results) for each in measured.values()]),
-        _mean([_text_worth(each.results) for each in measured.values()]),
+        _text_worth([each.results for each in measured.values()]),
         None if row.baseline == row.name else _difference(row, measured, results=results),
     )
 
@@ -143,9 +144,12 @@ def _inductive(results: Mapping[str, Any]) -> float | None:
     return measured["accuracy"] if measured else None
 
 
-def _text_worth(results: Mapping[str, Any]) -> float | None:
-    controls = results.get("text_controls")
-    return worth(controls)[0] if controls else None
+def _text_worth(by_seed: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    controls = [each["text_controls"] for each in by_seed if each.get("text_controls")]
+    if not controls or len(controls) < len(by_seed):
+        return None
+    points, intervals = zip(*map(worth, controls), strict=True)
+    return float(np.mean(points)), float(np.mean(intervals))
 
 
 def _difference(row: Row, ours: Mapping[int, Measured], *, results: Results) -> Difference | None:
@@ -178,7 +182,8 @@ def _record(summary: Summary, *, columns: Sequence[str]) -> dict[str, Any]:
         "accuracy": summary.accuracy if summary.by_seed else None,
         "spread": summary.spread,
         "inductive": summary.inductive,
-        "text_worth": summary.text_worth,
+        "text_worth": summary.text_worth[0] if summary.text_worth else None,
+        "text_worth_ci95": summary.text_worth[1] if summary.text_worth else None,
         "difference": difference.mean if difference else None,
         "ci95": difference.ci95 if difference else None,
         "by_seed": difference.by_seed if difference else None,
@@ -187,8 +192,8 @@ def _record(summary: Summary, *, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:
-    numbers = ["accuracy", "spread", "inductive", "text_worth", "difference", "ci95"]
-    numbers += [f"paper: {column}" for column in columns]
+    numbers = ["accuracy", "spread", "inductive", "text_worth", "text_worth_ci95"]
+    numbers += ["difference", "ci95", *(f"paper: {column}" for column in columns)]
     types = {"row": pa.string(), "baseline": pa.string(), "seeds": pa.list_(pa.int64())}
     types |= dict.fromkeys(numbers, pa.float64()) | {"by_seed": pa.list_(pa.float64())}
     return pa.schema(types)
@@ -234,8 +239,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _points(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
+def _points(value: tuple[float, float] | None) -> str:
+    return "-" if value is None else f"{value[0]:+.2f} ± {value[1]:.2f}"
 
 
 def _conditions(results: Results) -> list[str]:

@@ -7,14 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spm.base.yaml_file import read_yaml
 from spm.builtin_clip import scenes
 from spm.builtin_clip.scenes import draw_scene
+from spm.motion.data_sets import DATA_SETS
 from spm.motion.look import SIDE
 from spm.motion.things import COLOURS, THINGS
-from tests.import_closure import ROOT
-
-SPLITS = [read_yaml(ROOT / f"data/splits/{name}.yaml") for name in ("motion", "things")]
 
 
 @settings(max_examples=40)
@@ -41,9 +38,9 @@ def test_captions_name_all_things_and_places_in_several_wordings(captions: list[
     assert len({re.sub(r"\ban? .*thing\b|something", "_", caption) for caption in captions}) > 200
 
 
-def test_no_caption_is_the_text_of_a_test_class(captions: list[str]) -> None:
-    texts = {name.replace("_", " ") for lists in SPLITS for name in lists["test"]}
-    assert len(texts) == 24
+def test_no_caption_is_the_text_of_a_class(captions: list[str]) -> None:
+    texts = {name.replace("_", " ") for each in DATA_SETS.values() for name in each.classes}
+    assert len(texts) == 48 + 168
     assert not [text for text in texts for caption in captions if text in caption]
 
 

@@ -91,7 +91,7 @@ def test_inductive_accuracy_is_averaged_where_all_seeds_have_it():
 
 def test_text_at_test_is_averaged_and_explained_where_it_was_measured():
     def with_text(seed):
-        zero = {"difference": -1.0 - seed, "difference_ci95": 0.5}
+        zero = {"difference": -1.0 - seed, "difference_ci95": 0.5 + seed}
         return {"text_controls": {"zero": zero, "episodes": 4}, "text_control": "none"}
 
     results = {
@@ -101,15 +101,17 @@ def test_text_at_test_is_averaged_and_explained_where_it_was_measured():
         ("none", 1): measured([60, 50, 60, 70], text_controls=None, text_control="zero"),
     }
     full, none = summarize(grid(), results)
-    assert (full.text_worth, none.text_worth) == (1.5, None)
+    assert (full.text_worth, none.text_worth) == ((1.5, 1.0), None)
     page = markdown(grid(), [full, none], results=results)
     head, _, first, second = [line.split("|") for line in page.splitlines()[2:6]]
     place = [cell.strip() for cell in head].index("text at test")
-    assert (first[place].strip(), second[place].strip()) == ("+1.50", "-")
+    assert (first[place].strip(), second[place].strip()) == ("+1.50 ± 1.00", "-")
     assert "with its own class texts above the same model with all-zero text" in page
     assert "text: untrained\n" in page
     assert "text: untrained; control: all-zero, in training and at test\n" in page
-    assert table(grid(), [full, none])["text_worth"].to_pylist() == [1.5, None]
+    columns = table(grid(), [full, none])
+    assert columns["text_worth"].to_pylist() == [1.5, None]
+    assert columns["text_worth_ci95"].to_pylist() == [1.0, None]
     assert "text at test" not in markdown(grid(), summarize(grid(), RESULTS), results=RESULTS)
 
 
