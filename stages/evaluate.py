@@ -6,12 +6,10 @@ Reads the manifest (for the data set's name), frames, prompts and the model; wri
 import csv
 import json
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import torch
 
@@ -21,26 +19,15 @@ from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.runtime import RuntimeConfig
 from spm.episodes.device import place
-from spm.episodes.evaluation import (
-    Classifier,
-    Measurement,
-    encode_clips,
-    measure,
-    on_vectors,
-    prepare_clips,
-)
+from spm.episodes.evaluation import Measurement
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
-from spm.episodes.text_controls import measure_controls
 from spm.frames.integrity import measured_on
 from spm.frames.store import FrameStore
-from spm.methods.registry import baselines, build_method
 from spm.model.model import FewShotModel, load_model
 from spm.model.prompts import PromptFeatures
 from spm.results.accuracy_table import accuracy_table
 from spm.results.document import (
-    INDUCTIVE,
-    MODEL,
     TEXT,
     Conditions,
     class_rows,
@@ -49,6 +36,7 @@ from spm.results.document import (
     episode_table,
     headline,
 )
+from spm.results.model_measurements import measure_model
 from spm.results.start import start_in_words
 from spm.results.text_words import worth
 from stages.shared import command, params, paths
@@ -92,9 +80,18 @@ def _evaluate(
 ) -> None:
     """The work of one rank. Rank 0 also writes the outs and the MLflow run."""
     model = place(load_model(paths.MODEL), device)
-    measured = partial(_measure, model, store, prompts, samplers=samplers, evaluate=evaluate)
+    measured = partial(
+        measure_model,
+        model,
+        store,
+        prompts,
+        split=SPLIT,
+        samplers=samplers,
+        evaluate=evaluate,
+        ranks=ranks,
+    )
     if not ranks.first:
-        measured(ranks=ranks)
+        measured()
         return
     with tracking.stage_run(
         "evaluate",
@@ -110,7 +107,7 @@ def _evaluate(
         tags=machine_tags(device, ranks=ranks.count),
         whole_chain=True,
     ) as run:
-        measurements = measured(ranks=ranks)
+        measurements = measured()
         conditions = _conditions(model, store, prompts, episode=episode, evaluate=evaluate)
         results = document(measurements, conditions=conditions)
         _write(results, measurements, texts=dict(zip(prompts.classes, prompts.texts, strict=True)))
@@ -131,91 +128,6 @@ def _sampler(store: FrameStore, evaluate: EvaluateConfig, *, way: int, shot: int
         seed=evaluate.seed,
         split=SPLIT,
     )
-
-
-def _measure(
-    model: FewShotModel,
-    store: FrameStore,
-    prompts: PromptFeatures,
-    *,
-    samplers: list[EpisodeSampler],
-    evaluate: EvaluateConfig,
-    ranks: Ranks,
-) -> dict[int, Measurement]:
-    """Shot -> predictions of the model, also with other texts, and of the baselines."""
-    classes = store.classes(SPLIT)
-    clips = np.concatenate(list(classes.values()))
-    encoded = encode_clips(model, store, clips=clips, ranks=ranks)
-    chosen = model.config.prompts
-    class_text = prompts.of(
-        samplers[0].class_names, how=chosen.text_ensemble, control=chosen.control
-    )
-    prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
-    run = partial(
-        measure, encoded=prepared, class_text=class_text, batch=evaluate.batch, ranks=ranks
-    )
-    classifiers = {MODEL: model.method.classify} | _baselines(model, text=prompts.text)
-    measurements = _measure_shots(run, model, classifiers, samplers=samplers, evaluate=evaluate)
-    episodes = min(evaluate.text_control_episodes, evaluate.episodes)
-    if episodes and _has_controls(model) and class_text is not None:
-        predicted = measure_controls(
-            model,
-            encoded,
-            classes=classes,
-            class_text=class_text,
-            samplers=samplers,
-            episodes=episodes,
-            batch=evaluate.batch,
-            ranks=ranks,
-        )
-        for shot, answers in predicted.items():
-            named = {TEXT[control]: answer for control, answer in answers.items()}
-            measurements[shot].predicted.update(named)
-    return measurements
-
-
-def _has_controls(model: FewShotModel) -> bool:
-    """Whether other texts at test say what the model's texts are worth."""
-    return model.config.model.needs.text and model.config.prompts.control == "none"
-
-
-def _measure_shots(
-    run: Callable[..., Measurement],
-    model: FewShotModel,
-    classifiers: dict[str, Classifier],
-    *,
-    samplers: list[EpisodeSampler],
-    evaluate: EvaluateConfig,
-) -> dict[int, Measurement]:
-    """Shot -> predictions of the classifiers, and of the model's method inductively."""
-    alone = min(evaluate.inductive_episodes, evaluate.episodes)
-    measurements = {}
-    for sampler in samplers:
-        measured = run(classifiers, sampler=sampler, episodes=evaluate.episodes)
-        if not model.method.transductive:  # `classify` is inductive already
-            measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
-        elif alone:
-            one_by_one: dict[str, Classifier] = {INDUCTIVE: model.method.classify_each}
-            each = run(one_by_one, sampler=sampler, episodes=alone)
-            measured.predicted.update(each.predicted)
-        measurements[sampler.shot] = measured
-    return measurements
-
-
-def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
-    """Method name -> `classify` of the baseline, without the model's own method.
-
-    Baselines that need texts are left out unless the text tower is trained, and beside a model with
-    a control: they get the texts that the model gets.
-    """
-    has_texts = text == "trained" and model.config.prompts.control == "none"
-    frames = model.config.frames.num_segments
-    methods = {
-        section.method: build_method(section, channels=model.channels, num_frames=frames)
-        for section in baselines()
-        if section.method != model.config.model.method and (has_texts or not section.needs.text)
-    }
-    return {name: on_vectors(method.classify) for name, method in methods.items()}
 
 
 def _conditions(

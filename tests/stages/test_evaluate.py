@@ -18,6 +18,7 @@ from spm.methods.clip_spm.method import ClipSPM
 from spm.methods.zero_shot_text.method import ZeroShotText
 from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
+from spm.results import model_measurements
 from stages import evaluate, report
 from stages.shared import params, paths
 from stages.tracking import provenance
@@ -58,15 +59,15 @@ def change(section: str, **values: object) -> None:
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[None]:
-    """Grows by one each time the stage calls its function `name`."""
+    """Grows by one each time the model's measurement calls its function `name`."""
     calls: list[None] = []
-    called = getattr(evaluate, name)
+    called = getattr(model_measurements, name)
 
     def recorded(*args, **options):
         calls.append(None)
         return called(*args, **options)
 
-    monkeypatch.setattr(evaluate, name, recorded)
+    monkeypatch.setattr(model_measurements, name, recorded)
     return calls
 
 

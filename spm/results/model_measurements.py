@@ -1,0 +1,113 @@
+"""What `evaluate` measures of a model: its accuracy, with controls, and baselines beside it."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from spm.config.evaluate import EvaluateConfig
+from spm.episodes.evaluation import (
+    Classifier,
+    Measurement,
+    encode_clips,
+    measure,
+    on_vectors,
+    prepare_clips,
+)
+from spm.episodes.ranks import Ranks
+from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.text_controls import measure_controls
+from spm.frames.store import FrameStore
+from spm.methods.registry import baselines, build_method
+from spm.model.model import FewShotModel
+from spm.model.prompts import PromptFeatures
+from spm.results.document import INDUCTIVE, MODEL, TEXT
+
+
+def measure_model(
+    model: FewShotModel,
+    store: FrameStore,
+    prompts: PromptFeatures,
+    *,
+    split: str,
+    samplers: list[EpisodeSampler],
+    evaluate: EvaluateConfig,
+    ranks: Ranks,
+) -> dict[int, Measurement]:
+    """Shot -> predictions of the model, also with other texts, and of the baselines.
+
+    samplers: one for each shot, all of the split's classes.
+    """
+    classes = store.classes(split)
+    clips = np.concatenate(list(classes.values()))
+    encoded = encode_clips(model, store, clips=clips, ranks=ranks)
+    chosen = model.config.prompts
+    class_text = prompts.of(
+        samplers[0].class_names, how=chosen.text_ensemble, control=chosen.control
+    )
+    prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
+    run = partial(
+        measure, encoded=prepared, class_text=class_text, batch=evaluate.batch, ranks=ranks
+    )
+    classifiers = {MODEL: model.method.classify} | _baselines(model, text=prompts.text)
+    measurements = _measure_shots(run, model, classifiers, samplers=samplers, evaluate=evaluate)
+    episodes = min(evaluate.text_control_episodes, evaluate.episodes)
+    if episodes and _has_controls(model) and class_text is not None:
+        predicted = measure_controls(
+            model,
+            encoded,
+            classes=classes,
+            class_text=class_text,
+            samplers=samplers,
+            episodes=episodes,
+            batch=evaluate.batch,
+            ranks=ranks,
+        )
+        for shot, answers in predicted.items():
+            named = {TEXT[control]: answer for control, answer in answers.items()}
+            measurements[shot].predicted.update(named)
+    return measurements
+
+
+def _has_controls(model: FewShotModel) -> bool:
+    """Whether other texts at test say what the model's texts are worth."""
+    return model.config.model.needs.text and model.config.prompts.control == "none"
+
+
+def _measure_shots(
+    run: Callable[..., Measurement],
+    model: FewShotModel,
+    classifiers: dict[str, Classifier],
+    *,
+    samplers: list[EpisodeSampler],
+    evaluate: EvaluateConfig,
+) -> dict[int, Measurement]:
+    """Shot -> predictions of the classifiers, and of the model's method inductively."""
+    alone = min(evaluate.inductive_episodes, evaluate.episodes)
+    measurements = {}
+    for sampler in samplers:
+        measured = run(classifiers, sampler=sampler, episodes=evaluate.episodes)
+        if not model.method.transductive:  # `classify` is inductive already
+            measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
+        elif alone:
+            one_by_one: dict[str, Classifier] = {INDUCTIVE: model.method.classify_each}
+            each = run(one_by_one, sampler=sampler, episodes=alone)
+            measured.predicted.update(each.predicted)
+        measurements[sampler.shot] = measured
+    return measurements
+
+
+def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
+    """Method name -> `classify` of the baseline, without the model's own method.
+
+    Baselines that need texts are left out unless the text tower is trained, and beside a model with
+    a control: they get the texts that the model gets.
+    """
+    has_texts = text == "trained" and model.config.prompts.control == "none"
+    frames = model.config.frames.num_segments
+    methods = {
+        section.method: build_method(section, channels=model.channels, num_frames=frames)
+        for section in baselines()
+        if section.method != model.config.model.method and (has_texts or not section.needs.text)
+    }
+    return {name: on_vectors(method.classify) for name, method in methods.items()}
