@@ -6,6 +6,9 @@
     class_text = spm.encode_classes(["pouring tea", ...], model=model)  # [N, C]
     logits = model.classify_each(support, labels, query, class_text)    # [Q, N]
 
+    model = spm.model_from_tower("builtin-clip", method="otam")         # nothing is trained
+    answers = spm.classify_clips(["clip.mp4"], model=model, support="examples")
+
     head = spm.methods.build("otam", channels=512, num_frames=8)        # a method, without a tower
 
 The names above are imported on first use, so that importing `spm.video.reading` imports no model.
@@ -17,13 +20,24 @@ from typing import Any
 
 from spm.base.missing_packages import explain_missing_packages
 
-__all__ = ["FewShotModel", "encode_classes", "load_model", "methods", "read_clip", "save_model"]
+__all__ = [
+    "FewShotModel",
+    "classify_clips",
+    "encode_classes",
+    "load_model",
+    "methods",
+    "model_from_tower",
+    "read_clip",
+    "save_model",
+]
 
 _HOME = {
     "FewShotModel": "spm.model.model",
+    "classify_clips": "spm.recognition.by_examples",
     "encode_classes": "spm.recognition.inputs",
     "load_model": "spm.model.model",
     "methods": "spm.methods",
+    "model_from_tower": "spm.recognition.from_tower",
     "read_clip": "spm.recognition.inputs",
     "save_model": "spm.model.model",
 }

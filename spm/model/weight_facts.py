@@ -32,13 +32,12 @@ from spm.config.backbone import BackboneConfig
 from spm.model.clip_models import all_descriptions, describe
 from spm.model.local_weights import local_file
 from spm.model.torch_file import torchscript_code
-from spm.model.weights import OPENAI_EXTRAS, check_tag, read_state
+from spm.model.weights import HUB_FILES, OPENAI_EXTRAS, check_tag, read_state
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
-_HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _HUB_CONFIG = "open_clip_config.json"
 
 
@@ -129,7 +128,7 @@ def _published(path: Path) -> Facts | None:
 
 def _of_hub_config(path: Path) -> Facts | None:
     config = path.with_name(_HUB_CONFIG)
-    if path.name not in _HUB_FILES or not config.is_file():
+    if path.name not in HUB_FILES or not config.is_file():
         return None
     try:
         about = json.loads(config.read_text(encoding="utf-8"))

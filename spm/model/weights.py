@@ -7,12 +7,15 @@ import torch
 
 from spm.base.errors import ConfigError, DataError
 from spm.base.state_dicts import State, is_by_name, unwrapped
+from spm.model.hub import Published, fetch, on_hub
 from spm.model.local_weights import local_file, local_tags
 from spm.model.torch_file import read_torch_file
 from spm.model.weight_file import form_of
 
 OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
 """Tensors that only OpenAI's own files hold beside the weights."""
+HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""The files of a repository of the hub that open_clip takes weights from, the first that exists."""
 _WITHIN = ("state_dict", "model_state_dict", "model")
 """Keys under which training checkpoints hold the weights."""
 
@@ -28,26 +31,32 @@ def resolve_weights(name: str, weights: str) -> Path:
     from spm.builtin_clip.model.registered import open_clip
 
     check_tag(name, weights)
-    try:
-        return Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(name, weights)))
-    except Exception as error:  # the hub's client raises many kinds without a network
-        raise ConfigError(
-            f"the weights {weights!r} of {name} cannot be fetched here "
-            f"({type(error).__name__}). Without a network: fetch the checkpoint elsewhere, put it "
-            f"for example at models/{name}-{weights}.pt, and set backbone.weights to that path"
-        ) from error
+    about = open_clip.get_pretrained_cfg(name, weights)
+    return fetch(
+        lambda: Path(open_clip.download_pretrained(about)),
+        name=name,
+        weights=weights,
+        published=_published(about),
+        stem=f"{name}-{weights}",
+    )
 
 
 def check_tag(name: str, weights: str) -> None:
     """Raises ConfigError unless `weights` is a tag of open_clip's model `name`; lists the tags."""
-    from spm.builtin_clip.model.registered import open_clip
-
-    tags = local_tags(name) + open_clip.pretrained.list_pretrained_tags_by_model(name)
+    tags = tags_of(name)
     if weights not in tags:
         raise ConfigError(
             f"backbone.weights = {weights!r} is neither a file nor a pretrained tag of {name}; "
             f"tags: {', '.join(tags) or 'none'}"
         )
+
+
+def tags_of(name: str) -> list[str]:
+    """The tags of pretrained weights of model `name`, those in the package first."""
+    from spm.builtin_clip.model.registered import open_clip
+
+    tags: list[str] = open_clip.pretrained.list_pretrained_tags_by_model(name)
+    return local_tags(name) + tags
 
 
 def read_weights(path: Path) -> State:
@@ -78,6 +87,15 @@ def read_state(path: Path) -> State:
         names = ", ".join(list(state)[:5]) or "nothing"
         raise ConfigError(f"backbone.weights: {path} holds no weights by name, but {names}")
     return tensors
+
+
+def _published(about: dict[str, Any]) -> Published:
+    """What open_clip downloads of a tag; it prefers the hub to the tag's own address."""
+    if not about.get("hf_hub"):
+        address, _, file = about["url"].rpartition("/")
+        return Published(address, (file,))
+    repository, _, file = about["hf_hub"].rpartition("/")
+    return on_hub(repository, *((file,) if file else HUB_FILES))
 
 
 def _read(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Classifies clips by a few examples of each class; `clip-spm predict` calls this.
+"""Classifies clips by a few examples of each class; `clip-spm predict` and `classify` call this.
 
 A clip is a video file or a folder of numbered images (spm.video.frame_folder). Clips are classified
 one by one, or with `transductive` as the queries of one episode.
@@ -50,17 +50,34 @@ def print_predictions(
     Returns the exit status: 0, or 1 if a clip could not be read. Raises DataError for an unusable
     support folder.
     """
+    paths = find_support_with_notes(support)
+    return print_answers(clips, model=load_model(model), support=paths, transductive=transductive)
+
+
+def find_support_with_notes(support: Path) -> dict[str, list[Path]]:
+    """As `find_support`; prints warnings about the folder to stderr."""
     paths = find_support(support)
     for note in _notes(support, paths):
         print(note, file=sys.stderr)
-    loaded = load_model(model).to(pick_device("auto"))
-    examples = encode_support(loaded, paths)
-    features, problems = _encode(loaded, dict.fromkeys(clips))
+    return paths
+
+
+def print_answers(
+    clips: Sequence[Path],
+    *,
+    model: FewShotModel,
+    support: dict[str, list[Path]],
+    transductive: bool,
+) -> int:
+    """As `print_predictions`, by a model in memory and the examples of each class."""
+    model = model.to(pick_device("auto"))
+    examples = encode_support(model, support)
+    features, problems = _encode(model, dict.fromkeys(clips))
     readable = [path for path in clips if path in features]
     queries = [features[path] for path in readable]
-    rows = classify(loaded, examples, queries, transductive=transductive)
-    how = _how(loaded, transductive=transductive)
-    print(_conditions(examples, how=how, control=loaded.config.prompts.control))
+    rows = classify(model, examples, queries, transductive=transductive)
+    how = _how(model, transductive=transductive)
+    print(_conditions(examples, how=how, control=model.config.prompts.control))
     for path, row in zip(readable, rows, strict=True):
         print(f"\n{printable(path)}\n{_ranking(examples.classes, row)}")
     for path, problem in problems.items():
@@ -68,13 +85,28 @@ def print_predictions(
     return 1 if problems else 0
 
 
+def classify_clips(
+    clips: Sequence[Path | str], *, model: FewShotModel, support: Path | str
+) -> dict[Path, dict[str, float]]:
+    """Clip -> class -> probability, each clip on its own, by the examples in the folder `support`.
+
+    `support` holds one folder of clips for each class (spm.dataset.support_folder). Raises
+    DataError for another folder, and with the names of all clips that cannot be read.
+    """
+    examples = encode_support(model, find_support(Path(support)))
+    paths = list(dict.fromkeys(map(Path, clips)))
+    features = _encode_all(model, paths, what="clips")
+    rows = classify(model, examples, [features[path] for path in paths], transductive=False)
+    return {
+        path: {name: value / 100 for name, value in zip(examples.classes, row, strict=True)}
+        for path, row in zip(paths, rows, strict=True)
+    }
+
+
 def encode_support(model: FewShotModel, paths: dict[str, list[Path]]) -> Support:
     """Reads and encodes the examples. Raises DataError with the names of all unreadable ones."""
     clips = [(label, path) for label, name in enumerate(paths) for path in paths[name]]
-    features, problems = _encode(model, [path for _, path in clips])
-    if problems:
-        lines = [f"  {path}: {problem}" for path, problem in problems.items()]
-        raise DataError("\n".join(["support clips that cannot be read:", *lines]))
+    features = _encode_all(model, [path for _, path in clips], what="support clips")
     encoded = torch.stack([features[path] for _, path in clips])
     takes_text = model.config.model.needs.text
     return Support(
@@ -102,6 +134,15 @@ def classify(
         )
     percent: list[list[float]] = (100 * logits.softmax(dim=-1)).tolist()
     return percent
+
+
+def _encode_all(model: FewShotModel, paths: Sequence[Path], *, what: str) -> dict[Path, Tensor]:
+    """Features [T, C] of the clips. Raises DataError with the names of all unreadable ones."""
+    features, problems = _encode(model, paths)
+    if problems:
+        lines = [f"  {path}: {problem}" for path, problem in problems.items()]
+        raise DataError("\n".join([f"{what} that cannot be read:", *lines]))
+    return features
 
 
 def _encode(

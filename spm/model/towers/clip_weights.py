@@ -6,12 +6,29 @@ from spm.base.errors import ConfigError
 from spm.base.state_dicts import misfit
 from spm.config.backbone import BackboneConfig
 from spm.model import weight_facts
-from spm.model.weights import read_weights, resolve_weights
+from spm.model.clip_models import describe
+from spm.model.local_weights import local_tags
+from spm.model.weights import read_weights, resolve_weights, tags_of
 
 _VISUAL = "visual."
 
 check = weight_facts.check_weights
 doubt = weight_facts.doubt
+
+
+def default(config: BackboneConfig) -> str:
+    """The tag of the weights in the package. Raises ConfigError for a model without such weights.
+
+    The error lists the model's tags: they differ in what they were trained on, and none is ours to
+    choose.
+    """
+    describe(config.name)  # raises for an unknown name, and lists similar names
+    if local := local_tags(config.name):
+        return local[0]
+    raise ConfigError(
+        f"{config.name} needs weights: one of open_clip's tags, as {config.name}:TAG, or a file, "
+        f"as {config.name}:FILE; tags: {', '.join(tags_of(config.name)) or 'none'}"
+    )
 
 
 def load(visual: nn.Module, config: BackboneConfig) -> None:

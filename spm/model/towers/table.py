@@ -71,6 +71,14 @@ def check_gives(
         )
 
 
+def default_weights(backbone: BackboneConfig) -> str:
+    """`backbone.weights` for a user who names a tower alone: built-in, or what a tag of timm names.
+
+    Raises ConfigError for a tower of which several are published; the error lists them.
+    """
+    return row(backbone).weights().default(backbone)
+
+
 def check_weights(backbone: BackboneConfig) -> None:
     """Raises ConfigError for `backbone.weights` that are known not to fit the tower.
 

@@ -15,10 +15,12 @@ from torch import nn
 from spm.base.errors import ConfigError
 from spm.base.state_dicts import State, misfit
 from spm.config.backbone import BackboneConfig
+from spm.model.hub import fetch, on_hub
 from spm.model.towers.timm_models import describe, model_of
 from spm.model.weights import read_weights
 
 PRETRAINED = "pretrained"
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 _COUNTER = "num_batches_tracked"
 """BatchNorm's counter of batches: files of old torch lack it, and no forward pass reads it."""
 
@@ -46,6 +48,12 @@ def doubt(config: BackboneConfig) -> str:
     return ""
 
 
+def default(config: BackboneConfig) -> str:
+    """`pretrained`. Raises ConfigError for a name without a tag, which lists the tags."""
+    describe(config.name)
+    return PRETRAINED
+
+
 def load(visual: nn.Module, config: BackboneConfig) -> None:
     """Fills `visual`. Raises ConfigError that lists the tensors that do not fit."""
     check(config)
@@ -67,15 +75,16 @@ def _resolve(config: BackboneConfig) -> Path:
     assert config.weights is not None
     if Path(config.weights).is_file():
         return Path(config.weights)
-    try:
-        return _fetched(describe(config.name))
-    except Exception as error:  # the hub's client raises many kinds without a network
-        model = model_of(config.name)
-        raise ConfigError(
-            f"the weights {PRETRAINED!r} of {config.name} cannot be fetched here "
-            f"({type(error).__name__}). Without a network: fetch the checkpoint elsewhere, put it "
-            f"for example at models/{model}.safetensors, and set backbone.weights to that path"
-        ) from error
+    about = describe(config.name)
+    repository, _, _ = about.hf_hub_id.partition("@")
+    names = (about.hf_hub_filename,) if about.hf_hub_filename else _HUB_FILES
+    return fetch(
+        partial(_fetched, about),
+        name=config.name,
+        weights=PRETRAINED,
+        published=on_hub(repository, *names),
+        stem=model_of(config.name),
+    )
 
 
 def _fetched(about: Any) -> Path:
@@ -83,12 +92,13 @@ def _fetched(about: Any) -> Path:
     from huggingface_hub.errors import EntryNotFoundError
 
     repository, _, revision = about.hf_hub_id.partition("@")
-    fetch = partial(hf_hub_download, repository, revision=revision or None)
+    ask = partial(hf_hub_download, repository, revision=revision or None)
     if about.hf_hub_filename:
-        return Path(fetch(about.hf_hub_filename))
+        return Path(ask(about.hf_hub_filename))
+    newer, older = _HUB_FILES
     with suppress(EntryNotFoundError):  # an old repository has no safetensors
-        return Path(fetch("model.safetensors"))
-    return Path(fetch("pytorch_model.bin"))
+        return Path(ask(newer))
+    return Path(ask(older))
 
 
 def _filtered(state: State, visual: nn.Module) -> State:

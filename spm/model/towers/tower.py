@@ -40,7 +40,13 @@ class VisualTowers(Protocol):
 
 
 class Weights(Protocol):
-    """A module that loads the pretrained weights of one kind; `config.weights` is not None."""
+    """A module that loads the pretrained weights of one kind.
+
+    `config.weights` is not None, but for `default`.
+    """
+
+    def default(self, config: BackboneConfig, /) -> str:
+        """The weights of `config.name` that need no choice. Raises ConfigError without any."""
 
     def check(self, config: BackboneConfig, /) -> None:
         """Raises ConfigError for weights that are known not to fit. Downloads nothing."""
