@@ -17,7 +17,7 @@ from tests.import_closure import ROOT
 from tests.machines import python
 from tests.wheel import build_wheel
 
-LIBRARY = ["convert", "predict", "table"]
+LIBRARY = ["classify", "convert", "predict", "table"]
 JOINING = ["experiments", "gc", "preset", "ui"]
 HEAVY = {"torch", "open_clip", "mlflow", "prefect", "dvc", "distributed", "matplotlib"}
 SECONDS = 1.5

@@ -91,6 +91,7 @@ FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel", "distributed"]
         ("spm.video.reading", ["torch", "spm.model.model", *FRAMEWORKS]),
         ("spm.model.model", ["open_clip", *FRAMEWORKS]),
         ("spm.predict", FRAMEWORKS),
+        ("spm.classify", ["torch", *FRAMEWORKS]),
         ("spm.episodes.evaluation", FRAMEWORKS),
         ("stages.inventory", ["torch", "mlflow", "prefect"]),
         ("stages.frames", ["torch", "mlflow", "prefect", "distributed"]),

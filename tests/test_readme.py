@@ -25,7 +25,14 @@ CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 TEXTS = [README, *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in PAGES)]
 LINES = sorted({line for text in TEXTS for line in re.findall(r"clip-spm ([a-z][^`#\n]+)", text)})
-OURS = {"predict": "spm.predict", "convert": "spm.convert", "table": "spm.results.accuracy_table"}
+OURS = {
+    "classify": "spm.classify",
+    "predict": "spm.predict",
+    "convert": "spm.convert",
+    "table": "spm.results.accuracy_table",
+}
+PUBLISHED = "ViT-B-16-quickgelu:openai"
+"""The tower of the example without training: the tests take the one in the package."""
 
 
 @pytest.fixture
@@ -33,13 +40,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model, and a clip of each name that the example gives."""
     save_model(models.build().float(), tmp_path / "data/model")
     monkeypatch.chdir(tmp_path)
-    for number, name in enumerate(re.findall(r'"([^"]+\.(?:mp4|webm))"', "".join(BLOCKS))):
+    names = dict.fromkeys(re.findall(r'"([^"]+\.(?:mp4|webm))"', "".join(BLOCKS)))
+    for number, name in enumerate(names):
         write_clip(Path(name), codec=CODECS[Path(name).suffix], num_frames=16, first=100 * number)
     return tmp_path
 
 
-def test_there_is_an_example() -> None:
-    assert len(BLOCKS) == 1
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) == 2
 
 
 @pytest.mark.usefixtures("workspace")
@@ -52,11 +60,25 @@ def test_the_example_runs_and_classifies() -> None:
     assert logits.isfinite().all()
 
 
-def test_the_example_uses_public_names_alone() -> None:
-    used = set(re.findall(r"\bspm\.(\w+)", BLOCKS[0]))
+@pytest.mark.usefixtures("workspace")
+def test_the_example_without_training_runs_and_classifies(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    example = BLOCKS[1].replace(PUBLISHED, "builtin-clip")
+    assert len(BLOCKS[1].splitlines()) <= 6
+    assert example != BLOCKS[1]
+    exec(compile(example, "README.md", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("clip1.mp4 ")
+    assert second.startswith("clip2.mp4 ")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_examples_use_public_names_alone(block: str) -> None:
+    used = set(re.findall(r"\bspm\.(\w+)", block))
     assert used
     assert used <= set(spm.__all__)
-    assert not re.search(r"from spm|import spm\.", BLOCKS[0])
+    assert not re.search(r"from spm|import spm\.", block)
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -72,7 +94,9 @@ def test_the_commands_that_the_pages_show_are_there_with_their_options(line: str
 
 
 def test_the_pages_show_commands() -> None:
-    assert {"predict", "convert", "preset", "experiments"} <= {line.split()[0] for line in LINES}
+    assert {"classify", "predict", "convert", "preset", "experiments"} <= {
+        line.split()[0] for line in LINES
+    }
 
 
 @pytest.mark.parametrize("name", spm.__all__)

@@ -33,10 +33,7 @@ from spm.results.start import start_in_words
 _VALUES = Path(__file__).with_suffix(".yaml")
 _RESIZED, _CROPPED = 8, 7
 """Frames are resized to 256 pixels for a crop of 224, as in the presets, and so for other sizes."""
-
-_PERCENTAGES = (
-    "percentages: the softmax of untrained logits; they rank the classes, and say no more"
-)
+_PERCENTAGES = "percentages: a softmax of untrained logits; they rank the classes, and say no more"
 
 
 def model_from_tower(
@@ -52,6 +49,8 @@ def model_from_tower(
     that has parameters to train or needs texts that the tower has not.
     """
     section = read_values(method, **values)
+    if section.init_from is not None:
+        raise ConfigError(f"init_from = {section.init_from!r}: the weights are the tower's own")
     with _naming(tower):
         backbone = _backbone(tower)
         spec = _spec(section, backbone=backbone, num_frames=num_frames)
@@ -128,7 +127,7 @@ def _check_needs_no_training(model: FewShotModel) -> None:
         raise ConfigError(
             f"{model.config.model.method} has parameters to train, and nothing is trained here: "
             f"take a method without ({', '.join(_methods_without_parameters(model))}), or a "
-            "trained model (clip-spm predict)"
+            "trained model: clip-spm predict"
         )
 
 

@@ -101,7 +101,8 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_traceback(tmp_path):
     assert (done.stdout, done.stderr, done.returncode) == ("a line\n", "", 1)
 
 
-COMMANDS = ["pipeline.preset", "pipeline.experiments", "spm.predict", "spm.convert"]
+COMMANDS = ["pipeline.preset", "pipeline.experiments"]
+COMMANDS += ["spm.predict", "spm.classify", "spm.convert"]
 COMMANDS += [
     "spm.results.accuracy_table",
     "stages.frames",

@@ -21,7 +21,8 @@ def run(*arguments: str, cwd=ROOT) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     "module",
     [f"stages.{name}" for name in ("clips", "inventory", "train", "commands.gc")]
-    + ["pipeline.experiments", "pipeline.preset", "spm.convert", "spm.predict", "spm.cli"],
+    + ["pipeline.experiments", "pipeline.preset"]
+    + [f"spm.{name}" for name in ("classify", "convert", "predict", "cli")],
 )
 def test_a_command_says_which_python_ran_and_what_to_do(module):
     done = run("-m", module)
