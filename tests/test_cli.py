@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.burnt import write_clip
 from spm import cli
 from spm.recognition import by_examples
 from stages.commands import garbage
@@ -81,6 +82,19 @@ def test_a_command_goes_by_the_name_of_its_entry_point(clone: Path, tmp_path: Pa
     for name, point in points.items():
         (command,) = point.load().registered_commands
         assert command.callback.__name__ == name
+
+
+def test_the_wheel_alone_classifies_clips_in_any_folder(alone: Path, tmp_path: Path) -> None:
+    """Without training, where there is neither params.yaml nor git, nor any network."""
+    for name in ("support/waving/a.mp4", "support/Pouring Tea/b.mp4", "clip.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(tmp_path / name, num_frames=16)
+    given = ["classify", "--tower", "builtin-clip", "--support", "support", "clip.mp4"]
+    done = clip_spm(*given, site=alone, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "OTAM, not trained, on the weights built-in of builtin-clip" in done.stdout
+    assert re.search(r"^  waving       +50\.00 %$", done.stdout, re.MULTILINE)
+    assert {path.name for path in tmp_path.iterdir()} == {"support", "clip.mp4"}
 
 
 @pytest.mark.parametrize("name", JOINING)

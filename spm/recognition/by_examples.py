@@ -104,16 +104,20 @@ def classify_clips(
 
 
 def encode_support(model: FewShotModel, paths: dict[str, list[Path]]) -> Support:
-    """Reads and encodes the examples. Raises DataError with the names of all unreadable ones."""
+    """Reads and encodes the examples. Raises DataError with the names of all unreadable ones.
+
+    Raises ConfigError for a text tower without its weights, before any clip is read.
+    """
     clips = [(label, path) for label, name in enumerate(paths) for path in paths[name]]
+    takes_text = model.config.model.needs.text
+    text = encode_classes(list(paths), model=model) if takes_text else None
     features = _encode_all(model, [path for _, path in clips], what="support clips")
     encoded = torch.stack([features[path] for _, path in clips])
-    takes_text = model.config.model.needs.text
     return Support(
         classes=list(paths),
         features=encoded,
         labels=torch.tensor([label for label, _ in clips], device=encoded.device),
-        class_text=encode_classes(list(paths), model=model) if takes_text else None,
+        class_text=text,
         text_trained=is_trained(model.config.backbone) if takes_text else None,
     )
 

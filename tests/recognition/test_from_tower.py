@@ -207,11 +207,11 @@ def test_a_tower_without_text_is_offered_no_method_that_needs_one(tower: str) ->
 
 
 def test_no_weights_are_guessed_where_several_are_published() -> None:
-    for tower in ("ViT-B-16-quickgelu", "ViT-B-16-quickgelu:"):
+    expected = told("classify, an open_clip tower without weights")
+    for colon in ("", ":"):
         with pytest.raises(ConfigError) as error:
-            model_from_tower(tower)
-        case = "classify, an open_clip tower without weights"
-        assert told(case).fullmatch(str(error.value).replace(tower, "ViT-B-16-quickgelu", 1))
+            model_from_tower(f"ViT-B-16-quickgelu{colon}")
+        assert expected.fullmatch(str(error.value).replace(f"quickgelu{colon}'", "quickgelu'", 1))
 
 
 def test_a_timm_tower_takes_what_its_tag_publishes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +267,17 @@ def test_missing_weights_are_one_sentence_before_any_clip_is_read(
     assert "put it for example at models/test_resnet.r160_in1k.safetensors" in said
     assert "\n" not in said
     assert capsys.readouterr() == ("", "")
+
+
+def test_weights_without_the_text_tower_are_found_before_any_clip_is_read() -> None:
+    torch.manual_seed(0)
+    state = open_clip.create_model(tiny_clip.CONV).state_dict()
+    visual = {name: value for name, value in state.items() if name.startswith("visual.")}
+    torch.save(visual, "visual.pt")
+    model = model_from_tower(f"{tiny_clip.CONV}:visual.pt", method="zero_shot_text")
+    Path("support/fading/c.mp4").write_text("no video")
+    with pytest.raises(ConfigError, match=r"visual\.pt does not hold the model's text tower"):
+        classify_clips(["q1.mp4"], model=model, support="support")
 
 
 def test_a_doubt_about_the_weights_is_a_warning(
