@@ -1,5 +1,6 @@
 """Prompt features: every template with every class, stored per template, by a frozen tower."""
 
+import importlib.util
 import itertools
 import json
 import re
@@ -17,7 +18,8 @@ from spm.config.backbone import BackboneConfig
 from spm.config.prompts import CONTROLS, PromptsConfig, TextControl
 from spm.model.prompts import PromptFeatures
 from spm.model.text_controls import controlled
-from spm.model.text_tower import encode_classes, encode_sentences, read_alike
+from spm.model.text_tower import build_tower, encode_classes, encode_sentences, read_alike
+from spm.model.towers.clip_text import tokenizer_of
 from stages import prompts as stage
 from stages.shared import params, paths
 from tests import tiny_clip
@@ -154,6 +156,23 @@ def test_with_weights_open_clip_says_nothing_and_without_it_does(tmp_path, monke
 
 
 WITHOUT_TEXT = {"name": "timm/test_vit.r160_in1k", "weights": None, "image_size": None}
+
+
+@pytest.mark.parametrize("name", ["roberta-ViT-B-32", "ViT-B-16-SigLIP"])
+def test_a_text_tower_of_a_package_that_is_not_there_is_one_sentence(name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", _without("transformers"))
+    backbone = _backbone(name=name)
+    with pytest.raises(ConfigError, match=f"^{name} reads texts by the package transformers, wh"):
+        build_tower(backbone)
+    with pytest.raises(ConfigError, match="pip install transformers"):
+        _encode(name=name)
+    with pytest.raises(ConfigError, match="pip install transformers"):
+        tokenizer_of(backbone)
+
+
+def _without(package):
+    found = importlib.util.find_spec
+    return lambda name, *args: None if name == package else found(name, *args)
 
 
 def test_a_tower_without_text_has_classes_and_texts_and_no_features(tmp_path):

@@ -1,5 +1,6 @@
 """Builds the frozen text towers of open_clip's models, with weights from `backbone.weights`."""
 
+import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,18 @@ from spm.config.backbone import BackboneConfig
 from spm.model.clip_models import describe
 from spm.model.weights import read_weights, resolve_weights
 
+_TRANSFORMERS = {"hf_model_name", "hf_tokenizer_name"}
+"""Keys of `text_cfg`, for which open_clip imports the package."""
+
 
 def build(config: BackboneConfig) -> nn.Module:
-    """The tower: tokens -> [sentences, C]. Raises ConfigError for unknown names or weights."""
+    """The tower: tokens -> [sentences, C].
+
+    Raises ConfigError for unknown names or weights, and for a missing package.
+    """
     from spm.builtin_clip.model.registered import open_clip
 
-    describe(config.name)  # raises for an unknown name, and lists similar names
+    _check_packages(config.name)
     with torch.random.fork_rng(devices=[]), _weights_follow(config.weights is not None):
         torch.manual_seed(config.seed)
         model = open_clip.create_model(config.name, pretrained_text=False)
@@ -29,8 +36,19 @@ def build(config: BackboneConfig) -> nn.Module:
 
 
 def tokenizer_of(config: BackboneConfig) -> str:
-    """The model itself: it has its own tokenizer."""
+    """The model itself: it has its own tokenizer. Raises ConfigError for a missing package."""
+    _check_packages(config.name)
     return config.name
+
+
+def _check_packages(name: str) -> None:
+    """Raises ConfigError for an unknown name, or a text tower of a package that is not there."""
+    needed = _TRANSFORMERS & describe(name)["text_cfg"].keys()
+    if needed and importlib.util.find_spec("transformers") is None:
+        raise ConfigError(
+            f"{name} reads texts by the package transformers, which is not installed: `pip install "
+            "transformers`, or take another tower, or a method without text"
+        )
 
 
 @contextmanager
