@@ -80,13 +80,25 @@ def _backbone(name: str) -> dict[str, Any]:
 
 
 def _train(benchmark: Benchmark) -> dict[str, Any]:
-    """There are 40 validations only: each encodes every clip of the split."""
+    """There are 40 validations only: each encodes every clip of the split.
+
+    Warm-up and milestones count episodes, so they belong to the number of episodes.
+    """
     train = benchmark.train
     return {
         "train.episodes": train.episodes,
         "train.accumulate": 16,
-        "train.lr": train.lr,
+        "train.optimizer": "adam",
+        "train.momentum": 0.0,
+        "train.nesterov": False,
         "train.weight_decay": train.weight_decay,
+        "train.decay_norms": True,
+        "train.decay_biases": True,
+        "train.lr": train.lr,
+        "train.warmup": 0,
+        "train.schedule": "constant",
+        "train.milestones": [],
+        "train.factors": [],
         "train.flip": benchmark.flip,
         "train.validate_every": train.episodes // _VALIDATIONS,
         "train.validate_episodes": 1000,

@@ -43,6 +43,20 @@ MOVED = {
 """Where a parameter stood in earlier versions, and where it stands now."""
 REMOVED = {"backbone.embed_dim": "every tower has a C of its own"}
 """Parameters of earlier versions, and why they are gone."""
+ADDED = {
+    "train.optimizer": "adam",
+    "train.momentum": "0.0",
+    "train.nesterov": "false",
+    "train.decay_norms": "true",
+    "train.decay_biases": "true",
+    "train.warmup": "0",
+    "train.warmup_factor": "0.1",
+    "train.schedule": "constant",
+    "train.milestones": "[]",
+    "train.factors": "[]",
+    "train.final_factor": "0.0",
+}
+"""Parameters that earlier versions did not have, and what does the same as those versions."""
 
 
 def check_all(document: dict[str, Any]) -> None:
@@ -63,13 +77,21 @@ def check_all(document: dict[str, Any]) -> None:
 
 
 def check_earlier(document: dict[str, Any]) -> None:
-    """Raises ConfigError for parameters of earlier versions; it says where they stand now."""
+    """Raises ConfigError for parameters of earlier versions, and for those that they did not have.
+
+    It says where a parameter stands now, and which line does what earlier versions did.
+    """
     given = flatten(document)
     problems = [_moved(old, new) for old, new in MOVED.items() if old in given]
     problems += [
         f"{old} is gone, since {why}: remove the line"
         for old, why in REMOVED.items()
         if old in given
+    ]
+    problems += [
+        _added(new)
+        for new in ADDED
+        if new not in given and isinstance(document.get(new.split(".")[0]), dict)
     ]
     if problems:
         raise ConfigError("\n".join(problems))
@@ -95,3 +117,8 @@ def _without_effect(document: dict[str, Any]) -> list[str]:
 def _moved(old: str, new: str) -> str:
     section, key = new.rsplit(".", 1)
     return f"{old} stands in the section {section} now: move the line `{key}: …` there"
+
+
+def _added(new: str) -> str:
+    line = f"{new.rsplit('.', 1)[1]}: {ADDED[new]}"
+    return f"{new} is missing: add the line `{line}`, which does what earlier versions did"

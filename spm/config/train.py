@@ -8,7 +8,7 @@ from spm.config.base import Section
 
 
 class TrainConfig(Section):
-    """Adam on accumulated episodes; the weights that validate best are kept."""
+    """Optimizer steps on accumulated episodes; the weights that validate best are kept."""
 
     episodes: int = Field(ge=0)
     """Training episodes in all; 0 saves the initial model unchanged."""
@@ -25,12 +25,36 @@ class TrainConfig(Section):
     """An episode's contribution to a step. `mean`: (L_CE + λ3 L_H + λ4 L_S) / accumulate, with L_CE
     the mean over queries. `sum`, the release's: L_CE summed over queries / accumulate, and λ3 L_H +
     λ4 L_S not divided."""
-    lr: float = Field(gt=0)
-    """Learning rate of all parameters, constant."""
+    optimizer: Literal["adam", "adamw", "sgd"]
+    """The class of torch.optim."""
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)
-    """Adam's β1 and β2."""
+    """β1 and β2 of `adam` and `adamw`."""
+    momentum: float = Field(ge=0, lt=1)
+    """Momentum of `sgd`; 0 for the others."""
+    nesterov: bool
+    """Nesterov's momentum, of `sgd`."""
     weight_decay: float = Field(ge=0)
-    """Coupled L2, as torch.optim.Adam does it."""
+    """Coupled L2 for `adam` and `sgd`; decoupled, times the learning rate, for `adamw`."""
+    decay_norms: bool
+    """Whether weights and biases of norm layers decay."""
+    decay_biases: bool
+    """Whether biases of other layers decay."""
+    lr: float = Field(gt=0)
+    """Learning rate of all parameters, after the warm-up."""
+    warmup: int = Field(ge=0)
+    """Episodes over which the rate rises linearly from `warmup_factor` * lr to lr; 0: none."""
+    warmup_factor: float = Field(gt=0, lt=1)
+    """Where a warm-up begins, as a share of lr."""
+    schedule: Literal["constant", "steps", "cosine"]
+    """The rate after the warm-up. `steps`: from each of `milestones` on, another share of lr.
+    `cosine`: half a cosine, from lr to `final_factor` * lr after the last episode. An optimizer
+    step has the rate that belongs to the number of episodes before those that it sums."""
+    milestones: list[Annotated[int, Field(ge=1)]]
+    """Numbers of episodes after which the rate changes, for `schedule: steps`; else []."""
+    factors: list[Annotated[float, Field(gt=0)]]
+    """The rate from each milestone on, as a share of lr (not of the rate before); else []."""
+    final_factor: float = Field(ge=0, lt=1)
+    """Where `schedule: cosine` ends, as a share of lr."""
     flip: bool
     """Mirror half of the clips. Turn it off if the name of a class contains a direction."""
     selection: Literal["validation", "test"]
@@ -67,3 +91,58 @@ class TrainConfig(Section):
                 f"(got {self.episodes_per_forward})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _momentum_is_of_sgd(self) -> "TrainConfig":
+        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
+            raise ValueError(
+                f"momentum = {self.momentum} and nesterov = {str(self.nesterov).lower()} are of "
+                f"optimizer: sgd (got {self.optimizer}, which has betas): set them to 0 and false, "
+                "or optimizer to sgd"
+            )
+        if self.nesterov and not self.momentum:
+            raise ValueError(
+                "nesterov needs momentum above 0 (got 0): set momentum, to 0.9 say, or nesterov to "
+                "false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warms_up_within_the_training(self) -> "TrainConfig":
+        if self.episodes and self.warmup >= self.episodes:
+            raise ValueError(
+                f"warmup = {self.warmup} must be less than episodes = {self.episodes}, or lr is "
+                "never reached: shorten warmup, or set it to 0 for none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_have_milestones(self) -> "TrainConfig":
+        if self.schedule != "steps" and (self.milestones or self.factors):
+            raise ValueError(
+                f"milestones = {self.milestones} and factors = {self.factors} are of schedule: "
+                f"steps (got {self.schedule}): set both to [], or schedule to steps"
+            )
+        if self.schedule == "steps":
+            self._check_milestones()
+        return self
+
+    def _check_milestones(self) -> None:
+        if not self.milestones or len(self.milestones) != len(self.factors):
+            raise ValueError(
+                "schedule: steps needs milestones, and a factor for each of them (got "
+                f"milestones = {self.milestones}, factors = {self.factors}), as milestones: "
+                "[3000, 5000] and factors: [0.1, 0.01]"
+            )
+        if self.milestones != sorted(set(self.milestones)):
+            raise ValueError(f"milestones = {self.milestones} must increase")
+        if self.milestones[0] < self.warmup:
+            raise ValueError(
+                f"milestones = {self.milestones} begin within the warm-up of {self.warmup} "
+                "episodes: the first may be where it ends"
+            )
+        if self.episodes and self.milestones[-1] >= self.episodes:
+            raise ValueError(
+                f"milestones = {self.milestones} must be less than episodes = {self.episodes}: a "
+                "later one changes nothing, so leave it out together with its factor"
+            )

@@ -1,4 +1,4 @@
-"""The record of a training: loss and accuracy of each episode, accuracy of each validation."""
+"""The record of a training: loss, accuracy and learning rate of each episode, and validations."""
 
 import csv
 import io
@@ -14,6 +14,8 @@ _RECENT = 50
 LOSS, ACCURACY = "loss", "accuracy"
 """The columns that every method has; the terms of the method's loss follow."""
 
+LEARNING_RATE = "lr"
+
 
 @dataclass
 class History:
@@ -25,6 +27,8 @@ class History:
     """A row for each episode, the values of `columns`; accuracy in percent, terms not weighted."""
     validations: list[tuple[int, float]] = field(default_factory=list)
     """(episodes so far, accuracy in percent)"""
+    rates: list[float] = field(default_factory=list)
+    """For each episode, the learning rate of the optimizer step that it goes into."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -59,13 +63,15 @@ class History:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """The learning curves, by step: means over WINDOW episodes, and validation accuracies."""
+        """The learning curves, by step: means over WINDOW episodes, the learning rate of the last
+        of them, and validation accuracies."""
         rows: dict[int, dict[str, Any]] = {}
         for start in range(0, len(self.episodes), WINDOW):
             window = self.episodes[start : start + WINDOW]
             means = [sum(values) / len(window) for values in zip(*window, strict=True)]
             step = start + len(window)
             rows[step] = {"step": step, **dict(zip(self.columns, means, strict=True))}
+            rows[step][LEARNING_RATE] = self.rates[step - 1]
         for step, accuracy in self.validations:
             rows.setdefault(step, {"step": step})["val_accuracy"] = accuracy
         return [rows[step] for step in sorted(rows)]
@@ -73,7 +79,8 @@ class History:
     def csv(self) -> str:
         """The learning curves as CSV; the cell of a value not measured at a step is empty."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, ("step", *self.columns, "val_accuracy"), lineterminator="\n")
+        columns = ("step", *self.columns, LEARNING_RATE, "val_accuracy")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows())
         return text.getvalue()

@@ -27,6 +27,8 @@ from spm.model.model import FewShotModel
 from spm.training.batch_statistics import RunningStatistics
 from spm.training.checkpoint import Checkpoint
 from spm.training.history import History
+from spm.training.learning_rate import build_scheduler
+from spm.training.optimizer import build_optimizer
 from spm.training.schedule import Interval, schedule
 from spm.training.state import TrainingState
 
@@ -67,8 +69,9 @@ def train(
     """
     ranks, device = execution.ranks, next(model.parameters()).device
     class_text = None if inputs.class_text is None else inputs.class_text.to(device)
-    optimizer = _optimizer(model, config, device=device)
-    run = TrainingState(model, optimizer)
+    optimizer = build_optimizer(model, config, device=device)
+    scheduler = build_scheduler(optimizer, config)
+    run = TrainingState(model, optimizer, scheduler)
     run.restore(ranks.broadcast(checkpoint.load() if checkpoint else None))
     if config.compile:
         model.backbone.visual.compile()
@@ -116,6 +119,7 @@ def train(
                 ranks.sum_gradients(model)
                 optimizer.step()
                 optimizer.zero_grad()
+                scheduler.step()
             if interval.validates:
                 run.validated(done, inputs.validate(model))
                 execution.on_validation(run.history)
@@ -146,19 +150,6 @@ def episode_losses(
     )
     return model.method.losses(
         episode, episodes.query_labels, classes=episodes.classes, all_text=class_text
-    )
-
-
-def _optimizer(
-    model: FewShotModel, config: TrainConfig, *, device: torch.device
-) -> torch.optim.Adam:
-    """Adam: on a GPU fused into one kernel; on a CPU torch's reference implementation."""
-    return torch.optim.Adam(
-        model.parameters(),
-        lr=config.lr,
-        betas=(config.betas[0], config.betas[1]),
-        weight_decay=config.weight_decay,
-        fused=True if device.type == "cuda" else None,
     )
 
 

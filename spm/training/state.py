@@ -6,9 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
 
 from spm.model.model import FewShotModel
 from spm.training.history import ACCURACY, History
+
+_MOMENTS = {"exp_avg", "exp_avg_sq", "momentum_buffer"}
+"""What Adam, AdamW and SGD keep of each parameter, beside a count of steps."""
 
 
 class TrainingError(RuntimeError):
@@ -16,10 +20,12 @@ class TrainingError(RuntimeError):
 
 
 class TrainingState:
-    """Model, optimizer, history and best weights of a training."""
+    """Model, optimizer, learning rate, history and best weights of a training."""
 
-    def __init__(self, model: FewShotModel, optimizer: torch.optim.Optimizer) -> None:
-        self.model, self.optimizer = model, optimizer
+    def __init__(
+        self, model: FewShotModel, optimizer: torch.optim.Optimizer, scheduler: LRScheduler
+    ) -> None:
+        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.history = History(model.method.terms)
         self.best: dict[str, Tensor] | None = None
 
@@ -37,6 +43,7 @@ class TrainingState:
                     "finite. Lower train.lr; the last checkpoint is kept"
                 )
             self.history.episodes.append(row)
+            self.history.rates.append(float(self.scheduler.get_last_lr()[0]))
 
     def validated(self, done: int, accuracy: float) -> None:
         before = self.history.best()
@@ -48,8 +55,10 @@ class TrainingState:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
             "episodes": self.history.episodes,
             "validations": self.history.validations,
+            "rates": self.history.rates,
             "best": self.best,
         }
 
@@ -59,7 +68,10 @@ class TrainingState:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for parameter, moments in self.optimizer.state.items():
-            for name in ("exp_avg", "exp_avg_sq"):  # with the parameter's device and memory layout
+            for name in _MOMENTS & moments.keys():  # with the parameter's device and memory layout
                 moments[name] = torch.empty_like(parameter).copy_(moments[name])
-        self.history = History(self.history.terms, state["episodes"], state["validations"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.history = History(
+            self.history.terms, state["episodes"], state["validations"], state["rates"]
+        )
         self.best = state["best"]

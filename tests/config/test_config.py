@@ -5,6 +5,7 @@ No stage depends on spm/config: that a section can only refuse is tested here.
 
 import ast
 import copy
+import re
 
 import pytest
 from ruamel.yaml import YAML
@@ -18,7 +19,7 @@ from spm.config.dataset import BENCHMARKS
 from spm.config.dotted import flatten, place_of
 from spm.config.model import method_values
 from spm.config.runtime import RuntimeConfig
-from spm.config.sections import SECTIONS, check_all
+from spm.config.sections import ADDED, SECTIONS, check_all
 from spm.config.train import TrainConfig
 from stages.shared import params
 from tests.import_closure import ROOT
@@ -108,6 +109,54 @@ def test_a_missing_key_and_a_missing_section_are_named(tmp_path):
         _load(tmp_path, lambda document: document["train"].pop("lr"))
     with pytest.raises(ConfigError, match=r"report: expected a section"):
         _load(tmp_path, lambda document: document.pop("report"))
+
+
+def test_a_parameter_that_earlier_versions_did_not_have_comes_with_its_line(tmp_path):
+    """Added as the errors say, the lines are params.yaml's own."""
+    whole = read_yaml(params.PARAMS)
+    added = [name.removeprefix("train.") for name in ADDED]
+
+    def change(document):
+        for key in added:
+            del document["train"][key]
+
+    with pytest.raises(ConfigError, match=r"does what earlier versions did") as error:
+        _load(tmp_path, change)
+    lines = re.findall(r"^train\.\w+ is missing: add the line `(.*)`, ", str(error.value), re.M)
+    given = YAML(typ="safe").load("\n".join(lines))
+    assert given == {key: whole["train"][key] for key in added}
+
+
+STEPS = {"schedule": "steps", "milestones": [300, 600], "factors": [0.1, 0.01]}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"nesterov": True}, r"nesterov = true are of optimizer: sgd \(got adam, which has betas"),
+        ({"optimizer": "adamw", "momentum": 0.9}, r"momentum = 0\.9 .* \(got adamw"),
+        ({"optimizer": "sgd", "nesterov": True}, r"nesterov needs momentum above 0"),
+        ({"warmup": 800}, r"warmup = 800 must be less than episodes = 800"),
+        ({"milestones": [300], "factors": [0.1]}, r"of schedule: steps \(got constant\)"),
+        (STEPS | {"schedule": "cosine"}, r"of schedule: steps \(got cosine\): set both to \[\]"),
+        ({"schedule": "steps"}, r"steps needs milestones, and a factor for each"),
+        (STEPS | {"factors": [0.1]}, r"a factor for each .*factors = \[0\.1\]"),
+        (STEPS | {"milestones": [600, 300]}, r"milestones = \[600, 300\] must increase"),
+        (STEPS | {"milestones": [300, 300]}, r"milestones = \[300, 300\] must increase"),
+        (STEPS | {"milestones": [300, 800]}, r"milestones = .* must be less than episodes = 800"),
+        (STEPS | {"warmup": 301}, r"begin within the warm-up of 301 episodes"),
+        ({"warmup_factor": 0.0}, r"\.warmup_factor = 0\.0: .*greater than 0"),
+        (STEPS | {"factors": [0.1, 0.0]}, r"\.factors\.1 = 0\.0: .*greater than 0"),
+    ],
+)
+def test_an_optimizer_and_a_schedule_that_contradict_are_refused(tmp_path, values, message):
+    with pytest.raises(ConfigError, match=rf"^train\b.*{message}"):
+        _load(tmp_path, lambda document: document["train"].update(values))
+
+
+@pytest.mark.parametrize("values", [STEPS | {"warmup": 300}, STEPS | {"episodes": 0}])
+def test_milestones_may_begin_where_the_warmup_ends_and_no_training_has_none(tmp_path, values):
+    _load(tmp_path, lambda document: document["train"].update(values))
 
 
 def test_of_a_union_only_the_attempted_kind_is_spoken_of(tmp_path):

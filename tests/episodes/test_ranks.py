@@ -37,8 +37,9 @@ pytestmark = pytest.mark.slow  # a process takes seconds to start
 
 # 3 episodes a step leave one rank with one more than the other; the last step has 2.
 LONG = {"episodes": 149, "accumulate": 3, "validate_every": 50, "lr": 0.001}  # 50 steps
-SHORT = LONG | {"episodes": 29, "validate_every": 15}
-HALF = SHORT | {"episodes": 15}
+SCHEDULE = {"warmup": 6, "schedule": "steps", "milestones": [21], "factors": [0.5]}
+SHORT = LONG | {"episodes": 29, "validate_every": 15} | SCHEDULE
+HALF = SHORT | {"episodes": 15, "schedule": "constant", "milestones": [], "factors": []}
 KINDS = ("running", "batch")
 
 

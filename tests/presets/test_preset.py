@@ -17,7 +17,7 @@ from spm.released.release import released_spec
 from tests.import_closure import ROOT
 
 # Rows of the table in docs/fidelity.md. 10 and 18 are no choices; 13, 16 and 17 belong to a data
-# set; betas have no row, as the paper says only Adam.
+# set; the optimizer has no row, as the paper says only Adam.
 ROWS = {
     1: {"train.selection", "train.validate_query"},
     2: {"evaluate.query", "train.validate_query"},
@@ -34,7 +34,19 @@ ROWS = {
     15: {"train.steps_early"},
     19: {"frames.keep_aspect", "frames.short_clips", "frames.samples_per_segment"},
 }
-ALIKE = {"model.lambda3", "frames.samples_per_segment"}
+PLAIN_ADAM = {
+    "train.optimizer": "adam",
+    "train.momentum": 0.0,
+    "train.nesterov": False,
+    "train.decay_norms": True,
+    "train.decay_biases": True,
+    "train.warmup": 0,
+    "train.schedule": "constant",
+    "train.milestones": [],
+    "train.factors": [],
+}
+"""Section 4.2 names Adam, a rate and a decay, and neither a schedule nor an exception."""
+ALIKE = {"model.lambda3", "frames.samples_per_segment", *PLAIN_ADAM}
 
 
 @pytest.fixture
@@ -56,7 +68,8 @@ def test_presets_have_the_same_parameters_and_differ_in_every_row() -> None:
         load_preset("release", method="clip_spm", dataset="motion"),
     )
     assert paper.keys() == release.keys()
-    assert set(paper) == set().union(*ROWS.values()) | {"train.betas"}
+    assert set(paper) == set().union(*ROWS.values()) | {"train.betas", *PLAIN_ADAM}
+    assert {name: paper[name] for name in PLAIN_ADAM} == PLAIN_ADAM
     assert {name for name in paper if paper[name] == release[name]} == ALIKE
 
 
@@ -83,10 +96,37 @@ def test_comments_layout_quotes_and_null_stay(params: Path) -> None:
     after = params.read_text()
     assert '  - "[CLS], an action"' in after
     assert "  weights: built-in                   # built-in | openai" in after
-    assert "  betas: [0.5, 0.999]\n" in after
+    assert "  betas: [0.5, 0.999]                 # of adam and adamw\n" in after
     for old, new in zip(before.splitlines(), after.splitlines(), strict=True):
         assert old.partition("#")[2] == new.partition("#")[2]
         assert old.find("#") == new.find("#")
+
+
+SGD = [
+    ("optimizer: adam ", "optimizer: sgd "),
+    ("momentum: 0.0 ", "momentum: 0.9 "),
+    ("nesterov: false", "nesterov: true"),
+    ("decay_norms: true", "decay_norms: false"),
+    ("decay_biases: true", "decay_biases: false"),
+    ("warmup: 0 ", "warmup: 50 "),
+    ("schedule: constant ", "schedule: steps "),
+    ("milestones: [] ", "milestones: [300] "),
+    ("factors: [] ", "factors: [0.1] "),
+]
+
+
+@pytest.mark.parametrize("name", ["paper", "release", "motion", "hmdb51"])
+def test_a_preset_takes_back_another_methods_optimizer_and_schedule(
+    params: Path, name: str
+) -> None:
+    text = params.read_text()
+    for old, new in SGD:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    params.write_text(text)
+    set_preset(name, path=params)
+    values = flatten(read_yaml(params))
+    assert {key: values[key] for key in PLAIN_ADAM} == PLAIN_ADAM
 
 
 @pytest.mark.parametrize(("first", "other"), [("paper", "release"), ("release", "paper")])

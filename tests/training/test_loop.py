@@ -12,7 +12,9 @@ from spm.methods.base import Losses
 from spm.model.model import build_model
 from spm.training.checkpoint import hold
 from spm.training.history import History, regularizer_ratios
+from spm.training.learning_rate import build_scheduler
 from spm.training.loop import Execution, TrainingInputs, _objective, train
+from spm.training.optimizer import build_optimizer
 from spm.training.state import TrainingError, TrainingState
 from stages.shared import params
 from tests.models import spec
@@ -71,6 +73,13 @@ def test_it_learns(store, tmp_path):
 RELEASED_MODEL = {"learn_lambda3": True, "backbone": {"batch_norm": "running-then-batch"}}
 RELEASED_LOOP = {"steps_early": True, "loss": "sum"}
 
+# Every optimizer and every schedule; the kills fall into the warm-up and after it.
+MOMENTUM_COSINE = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "lr": 0.01}
+MOMENTUM_COSINE |= {"warmup": 5, "schedule": "cosine", "decay_norms": False}
+ADAMW_STEPS = {"optimizer": "adamw", "weight_decay": 0.1, "decay_biases": False}
+ADAMW_STEPS |= {"schedule": "steps", "milestones": [4, 8], "factors": [0.5, 0.1]}
+PLAIN_SGD = {"optimizer": "sgd", "warmup": 3}
+
 
 @pytest.mark.parametrize(
     ("killed_at", "resumes_at", "loop", "model"),
@@ -80,6 +89,10 @@ RELEASED_LOOP = {"steps_early": True, "loss": "sum"}
             (at, (at + 1) // 2 * 2 - 1, RELEASED_LOOP, RELEASED_MODEL)  # 3 and 5: around validation
             for at in (2, 4, 5, 11)
         ),
+        *((at, at // 2 * 2, MOMENTUM_COSINE, {}) for at in (3, 7, 11)),
+        *((at, at // 2 * 2, ADAMW_STEPS, {}) for at in (3, 7, 9)),
+        (5, 4, PLAIN_SGD, {}),
+        (7, 7, MOMENTUM_COSINE | RELEASED_LOOP, RELEASED_MODEL),
     ],
 )
 def test_a_killed_run_resumes_bit_for_bit(
@@ -189,21 +202,31 @@ def test_a_compiled_tower_trains_the_same_model(store, tmp_path, monkeypatch):
         torch.testing.assert_close(value, expected, rtol=0, atol=1e-4, msg=name)
 
 
-def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path):
-    """Channels last, as spm.episodes.device has them there: fused Adam wants all tensors alike."""
-    _train(store, tmp_path, config=_config(episodes=4))
+@pytest.mark.parametrize(
+    ("optimizer", "moments"),
+    [
+        ({}, ["exp_avg", "exp_avg_sq"]),
+        ({"optimizer": "adamw"}, ["exp_avg", "exp_avg_sq"]),
+        ({"optimizer": "sgd", "momentum": 0.9}, ["momentum_buffer"]),
+    ],
+)
+def test_a_checkpoint_of_a_cpu_goes_on_with_a_gpus_layout(store, tmp_path, optimizer, moments):
+    """Channels last, as spm.episodes.device has them there: fused steps want all tensors alike."""
+    config = _config(episodes=4, **optimizer)
+    _train(store, tmp_path, config=config)
     with hold(tmp_path) as checkpoint:
         state = checkpoint.load()
     model = build_model(spec()).to(memory_format=torch.channels_last)
-    run = TrainingState(model, torch.optim.Adam(model.parameters()))
+    optimizer = build_optimizer(model, config, device=torch.device("cpu"))
+    run = TrainingState(model, optimizer, build_scheduler(optimizer, config))
     run.restore(state)
     weight = model.backbone.visual.trunk.stages[1].conv.weight
-    moments = run.optimizer.state[weight]
     assert weight.is_contiguous(memory_format=torch.channels_last)
-    assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == weight.stride()
-    saved = [value["exp_avg"] for value in state["optimizer"]["state"].values()]
-    for moments, expected in zip(run.optimizer.state.values(), saved, strict=True):
-        assert torch.equal(moments["exp_avg"], expected)
+    saved = state["optimizer"]["state"].values()
+    for kept in moments:
+        assert optimizer.state[weight][kept].stride() == weight.stride()
+        for value, expected in zip(optimizer.state.values(), saved, strict=True):
+            assert torch.equal(value[kept], expected[kept])
 
 
 @pytest.mark.parametrize(
@@ -226,6 +249,32 @@ def test_steps_fall_after_these_episodes(store, tmp_path, changes, steps, monkey
     )
     _train(store, tmp_path, config=_config(**changes))
     assert seen == steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({"steps_early": False}, [(3, 0.001), (6, 0.0055), (9, 0.01), (12, 0.005)]),
+        ({"steps_early": True}, [(2, 0.001), (5, 0.004), (8, 0.0085), (11, 0.005)]),
+        ({"episodes": 11}, [(3, 0.001), (6, 0.0055), (9, 0.01), (11, 0.005)]),
+    ],
+)
+def test_a_step_has_the_rate_of_the_episodes_before_it_and_the_history_says_so(
+    store, tmp_path, changes, taken, monkeypatch
+):
+    """Warm-up to episode 6; half the rate from episode 8 or 9 on."""
+    rates, step = [], torch.optim.SGD.step
+    monkeypatch.setattr(
+        torch.optim.SGD,
+        "step",
+        lambda self: rates.append(self.param_groups[0]["lr"]) or step(self),
+    )
+    recipe = {"optimizer": "sgd", "lr": 0.01, "accumulate": 3, "warmup": 6, "warmup_factor": 0.1}
+    recipe |= {"schedule": "steps", "milestones": [8], "factors": [0.5]}
+    _, history = _train(store, tmp_path, config=_config(**recipe | changes))
+    assert rates == pytest.approx([rate for _, rate in taken])
+    assert len(history.rates) == len(history.episodes)
+    assert [history.rates[done - 1] for done, _ in taken] == rates
 
 
 def test_gradients_that_the_end_leaves_over_are_dropped_by_early_steps(store, tmp_path):
@@ -291,12 +340,14 @@ def test_history_rows_are_window_means_with_validations_between():
         ("L_CE", "L_H", "L_S"),
         [[float(i), 0.0, 0.0, 0.0, 0.0] for i in range(25)],
         [(8, 60.0), (20, 70.0)],
+        [0.1] * 19 + [0.01] * 6,
     )
     rows = history.rows()
     assert [row["step"] for row in rows] == [8, 10, 20, 25]
     assert [row.get("loss") for row in rows] == [None, 4.5, 14.5, 22.0]
     assert [row.get("val_accuracy") for row in rows] == [60.0, None, 70.0, None]
-    assert history.csv().splitlines()[1] == "8,,,,,,60.0"
+    assert [row.get("lr") for row in rows] == [None, 0.1, 0.01, 0.01]
+    assert history.csv().splitlines()[1] == "8,,,,,,,60.0"
 
 
 def test_the_ratio_of_the_regularisers_is_that_of_their_weighted_values():
