@@ -243,7 +243,7 @@ def _changed(value: Any) -> Any:
     if isinstance(value, int | float):
         return value + 1
     if isinstance(value, list):
-        return [*value, *value[:1]]
+        return [*value, *(value[:1] or [1])]
     return {"changed": "text"} if isinstance(value, dict) else f"{value} changed"
 
 

@@ -1,5 +1,6 @@
 """Stage train: on which split the weights are selected, and that this is written down."""
 
+import csv
 import json
 import os
 import re
@@ -193,6 +194,59 @@ def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
     change("model", lambda3=0.0, lambda4=lambda4)
     train.main()
     assert capsys.readouterr().err.count("the regulariser outweighs L_CE") == warnings
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_rate_of_each_episode_is_in_the_curves_and_told_to_mlflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[dict[str, float]] = []
+    monkeypatch.setattr(tracking.Run, "log_history", lambda self, rows: told.extend(rows))
+    change("train", accumulate=2, lr=0.01, warmup=2, warmup_factor=0.1)
+    train.main()
+    with open(paths.TRAIN_CURVES, encoding="utf-8") as file:
+        (last,) = [row for row in csv.DictReader(file) if row["step"] == "4"]
+    assert float(last["lr"]) == 0.01
+    assert [(row["step"], row["lr"]) for row in told if "lr" in row] == [
+        (2, pytest.approx(0.001)),
+        (4, 0.01),
+    ]
+
+
+OPTIMIZERS = [
+    {"optimizer": "adamw"},
+    {"optimizer": "sgd"},
+    {"optimizer": "sgd", "momentum": 0.9},
+    {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
+    {"decay_norms": False},
+    {"decay_biases": False},
+    {"warmup": 2},
+    {"warmup": 2, "warmup_factor": 0.5},
+    {"schedule": "cosine"},
+    {"schedule": "cosine", "final_factor": 0.1},
+    {"schedule": "steps", "milestones": [2], "factors": [0.1]},
+    {"schedule": "steps", "milestones": [2], "factors": [0.2]},
+]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_no_training_goes_on_from_the_checkpoint_of_another_optimizer_or_schedule(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_for: list[Path] = []
+
+    def noted(folder: Path) -> None:
+        looked_for.append(folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "hold", noted)
+    text = params.PARAMS.read_text()
+    for values in ({}, *OPTIMIZERS):
+        params.PARAMS.write_text(text)
+        change("train", **values)
+        with pytest.raises(KeyboardInterrupt):
+            train.main()
+    assert len(set(looked_for)) == 1 + len(OPTIMIZERS)
 
 
 @pytest.mark.usefixtures("workspace")
