@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spm.model.model import build_model
 from spm.training.learning_rate import build_scheduler
@@ -116,3 +117,13 @@ def test_what_params_yaml_starts_from_is_plain_adam_bit_for_bit():
         expected.step()
     for (name, value), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
         assert torch.equal(value, other), name
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw"}, SGD])
+def test_a_step_on_a_gpu_is_fused(changes):
+    """On fake tensors, without a GPU."""
+    cuda = torch.device("cuda", 0)
+    with FakeTensorMode(), cuda:
+        on_gpu = build_optimizer(_model(), _config(**changes), device=cuda)
+    on_cpu = build_optimizer(_model(), _config(**changes), device=CPU)
+    assert (on_gpu.defaults["fused"], on_cpu.defaults["fused"]) == (True, None)
