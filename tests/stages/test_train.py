@@ -25,6 +25,7 @@ from spm.model.model import WEIGHTS_FILE, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import load_spec
 from spm.model.text_controls import controlled
+from spm.results import model_measurements
 from spm.training import validation
 from stages import evaluate, train
 from stages.shared import params, paths
@@ -106,7 +107,8 @@ def test_a_control_is_what_training_validation_and_test_get(
     control: TextControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, torch.Tensor] = {}
-    for module, name in ((train, "train"), (validation, "measure"), (evaluate, "measure")):
+    places = ((train, "train"), (validation, "measure"), (model_measurements, "measure"))
+    for module, name in places:
         monkeypatch.setattr(module, name, noting(given, getattr(module, name), module.__name__))
     change("prompts", control=control)
     train.main()
@@ -114,7 +116,7 @@ def test_a_control_is_what_training_validation_and_test_get(
     true = PromptFeatures.load(paths.PROMPTS)
     for module, split in (("stages.train", "train"), ("spm.training.validation", "val")):
         check(given[module], true, split=split, control=control)
-    check(given["stages.evaluate"], true, split="test", control=control)
+    check(given["spm.results.model_measurements"], true, split="test", control=control)
     assert load_spec(paths.MODEL).prompts.control == control
 
 
