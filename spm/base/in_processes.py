@@ -5,6 +5,7 @@ killed at any moment, its fork server included, the others and the caller never 
 """
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context, parent_process
@@ -63,6 +64,7 @@ def _unless_killed(call: Callable[[], Any]) -> Any:
 
 
 def _work(function: Callable[[Item], Result], items: Sequence[Item], answers: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the caller, which ends it
     threading.Thread(target=_end_with_caller, daemon=True).start()
     for item in items:
         try:

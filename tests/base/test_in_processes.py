@@ -65,6 +65,15 @@ def test_a_killed_process(which):
         list(answers)
 
 
+def test_an_interrupt_is_the_callers(capfd):
+    answers = map_in_processes(partial(slow, pause=0.01), range(50), processes=2)
+    next(answers)
+    for process in multiprocessing.active_children():
+        os.kill(process.pid, signal.SIGINT)
+    assert list(answers) == list(range(1, 50))
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
+
+
 def large(number: int) -> bytes:
     return bytes(2_000_000)  # more than a pipe holds: the process waits in the middle of an answer
 
