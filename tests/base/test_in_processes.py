@@ -67,10 +67,10 @@ def test_a_killed_process(which):
 
 def test_an_interrupt_is_the_callers(capfd):
     answers = map_in_processes(partial(slow, pause=0.01), range(50), processes=2)
-    next(answers)
+    assert [next(answers), next(answers)] == [0, 1]  # both processes are at work
     for process in multiprocessing.active_children():
         os.kill(process.pid, signal.SIGINT)
-    assert list(answers) == list(range(1, 50))
+    assert list(answers) == list(range(2, 50))
     assert "KeyboardInterrupt" not in capfd.readouterr().err
 
 
