@@ -13,12 +13,20 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any, TypeVar
 
+from spm.base.errors import InputError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class ProcessKilledError(Exception):
-    """A process has ended before it had answered, perhaps for want of memory."""
+class ProcessKilledError(InputError):
+    """A process has ended before it had answered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process was killed, perhaps because this machine has no more memory: try again, if "
+            "need be with fewer processes"
+        )
 
 
 def map_in_processes(

@@ -4,8 +4,7 @@
     timm/resnet50.tv_in1k                a timm model, with what its tag publishes, or a file
     builtin-clip                         the small CLIP in the package
 
-from_tower.yaml beside this file says how such a model sees clips and texts. `clip-spm classify`
-calls this.
+from_tower.yaml beside this file says how such a model sees clips. `clip-spm classify` calls this.
 """
 
 import sys
@@ -28,6 +27,7 @@ from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 from spm.model.towers import table
 from spm.recognition.by_examples import find_support_with_notes, print_answers
+from spm.released.release import PROMPTS
 from spm.results.start import start_in_words
 
 _VALUES = Path(__file__).with_suffix(".yaml")
@@ -100,22 +100,19 @@ def _backbone(tower: str) -> BackboneConfig:
         )
     values = read_yaml(_VALUES)["backbone"] | {"name": name, "weights": given or None}
     backbone = validate(BackboneConfig, values, name="backbone")
-    return backbone if given else _with_weights(backbone)
-
-
-def _with_weights(backbone: BackboneConfig) -> BackboneConfig:
+    if given:
+        return backbone
     return backbone.model_copy(update={"weights": table.default_weights(backbone)})
 
 
 def _spec(section: ModelConfig, *, backbone: BackboneConfig, num_frames: int) -> ModelSpec:
-    document = read_yaml(_VALUES)
     side = table.image_size(backbone)
     frames = {"num_segments": num_frames, "short_side": round(side * _RESIZED / _CROPPED)}
     return ModelSpec(
         backbone=backbone,
         model=section,
-        frames=validate(FramesConfig, document["frames"] | frames, name="frames"),
-        prompts=validate(PromptsConfig, document["prompts"], name="prompts"),
+        frames=validate(FramesConfig, read_yaml(_VALUES)["frames"] | frames, name="frames"),
+        prompts=validate(PromptsConfig, PROMPTS, name="prompts"),
         selection="validation",
         train_classes=None,
     )
@@ -123,7 +120,7 @@ def _spec(section: ModelConfig, *, backbone: BackboneConfig, num_frames: int) ->
 
 def _check_needs_no_training(model: FewShotModel) -> None:
     """Raises ConfigError if the method has parameters; names the methods without."""
-    if _num_parameters(model.config.model, model=model):
+    if list(model.method.parameters()):
         raise ConfigError(
             f"{model.config.model.method} has parameters to train, and nothing is trained here: "
             f"take a method without ({', '.join(_methods_without_parameters(model))}), or a "

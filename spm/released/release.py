@@ -9,25 +9,30 @@ from typing import Any
 from spm.config.base import validate
 from spm.model.spec import ModelSpec
 
-_TEMPLATES = [
-    "A photo of action [CLS]",
-    "A picture of action [CLS]",
-    "Human action of [CLS]",
-    "[CLS], an action",
-    "[CLS] this is an action",
-    "[CLS], a video of action",
-    "Playing action of [CLS]",
-    "[CLS]",
-    "Playing a kind of action, [CLS]",
-    "Doing a kind of action, [CLS]",
-    "Look, the human is [CLS]",
-    "Can you recognize the action of [CLS]?",
-    "Video classification of [CLS]",
-    "A video of [CLS]",
-    "The man is [CLS]",
-    "The woman is [CLS]",
-]
-
+PROMPTS: dict[str, Any] = {
+    "num_templates": 16,
+    "text_ensemble": "mean",
+    "control": "none",
+    "templates": [
+        "A photo of action [CLS]",
+        "A picture of action [CLS]",
+        "Human action of [CLS]",
+        "[CLS], an action",
+        "[CLS] this is an action",
+        "[CLS], a video of action",
+        "Playing action of [CLS]",
+        "[CLS]",
+        "Playing a kind of action, [CLS]",
+        "Doing a kind of action, [CLS]",
+        "Look, the human is [CLS]",
+        "Can you recognize the action of [CLS]?",
+        "Video classification of [CLS]",
+        "A video of [CLS]",
+        "The man is [CLS]",
+        "The woman is [CLS]",
+    ],
+}
+"""Texts of classes: the mean over the templates of the paper's Table 6."""
 
 _FIXED: dict[str, dict[str, Any]] = {
     "backbone": {
@@ -103,12 +108,7 @@ def released_spec(
             "gate_slope": gate_slope,
         },
         "frames": _FIXED["frames"] | {"num_segments": num_frames},
-        "prompts": {
-            "num_templates": len(_TEMPLATES),
-            "text_ensemble": "mean",
-            "control": "none",
-            "templates": _TEMPLATES,
-        },
+        "prompts": PROMPTS,
         "train_classes": None,
         "selection": "test",
     }

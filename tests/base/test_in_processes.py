@@ -61,7 +61,7 @@ def test_a_killed_process(which):
     answers = map_in_processes(partial(slow, pause=0.01), range(100_000), processes=2)
     next(answers)
     multiprocessing.active_children()[which].kill()
-    with pytest.raises(ProcessKilledError):
+    with pytest.raises(ProcessKilledError, match="with fewer processes"):
         list(answers)
 
 
