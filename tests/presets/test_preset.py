@@ -109,7 +109,7 @@ SGD = [
     ("decay_norms: true", "decay_norms: false"),
     ("decay_biases: true", "decay_biases: false"),
     ("warmup: 0 ", "warmup: 50 "),
-    ("schedule: constant ", "schedule: steps "),
+    ("schedule: cosine ", "schedule: steps "),
     ("milestones: [] ", "milestones: [300] "),
     ("factors: [] ", "factors: [0.1] "),
 ]
@@ -126,7 +126,8 @@ def test_a_preset_takes_back_another_methods_optimizer_and_schedule(
     params.write_text(text)
     set_preset(name, path=params)
     values = flatten(read_yaml(params))
-    assert {key: values[key] for key in PLAIN_ADAM} == PLAIN_ADAM
+    expected = PLAIN_ADAM | ({"train.schedule": "cosine"} if name == "motion" else {})
+    assert {key: values[key] for key in PLAIN_ADAM} == expected
 
 
 @pytest.mark.parametrize(("first", "other"), [("paper", "release"), ("release", "paper")])

@@ -224,8 +224,8 @@ OPTIMIZERS = [
     {"decay_biases": False},
     {"warmup": 2},
     {"warmup": 2, "warmup_factor": 0.5},
-    {"schedule": "cosine"},
-    {"schedule": "cosine", "final_factor": 0.1},
+    {"schedule": "constant"},
+    {"final_factor": 0.1},
     {"schedule": "steps", "milestones": [2], "factors": [0.1]},
     {"schedule": "steps", "milestones": [2], "factors": [0.2]},
 ]

@@ -7,6 +7,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, MultiStepLR, S
 from spm.training.learning_rate import build_scheduler, lr_factor
 from tests.training.test_schedule import _config
 
+CONSTANT = {"schedule": "constant"}
 WARMUP = {"warmup": 400, "warmup_factor": 0.2}
 STEPS = {"schedule": "steps", "milestones": [500, 700], "factors": [0.5, 0.01]}
 COSINE = {"schedule": "cosine", "final_factor": 0.1}
@@ -15,8 +16,8 @@ COSINE = {"schedule": "cosine", "final_factor": 0.1}
 @pytest.mark.parametrize(
     ("changes", "factors"),
     [
-        ({}, {0: 1, 999: 1}),
-        (WARMUP, {0: 0.2, 100: 0.4, 399: 0.998, 400: 1, 999: 1}),
+        (CONSTANT, {0: 1, 999: 1}),
+        (CONSTANT | WARMUP, {0: 0.2, 100: 0.4, 399: 0.998, 400: 1, 999: 1}),
         (STEPS, {0: 1, 499: 1, 500: 0.5, 699: 0.5, 700: 0.01, 999: 0.01}),
         (WARMUP | STEPS, {0: 0.2, 200: 0.6, 400: 1, 500: 0.5, 999: 0.01}),
         (STEPS | {"factors": [2.0, 1.0]}, {0: 1, 500: 2, 700: 1}),

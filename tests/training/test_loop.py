@@ -280,7 +280,7 @@ def test_a_step_has_the_rate_of_the_episodes_before_it_and_the_history_says_so(
 def test_gradients_that_the_end_leaves_over_are_dropped_by_early_steps(store, tmp_path):
     """Episode 4 of 4 changes nothing but batch statistics, which are frozen here."""
     frozen = {"backbone": {"batch_norm": "running"}}
-    config = _config(episodes=4, steps_early=True)
+    config = _config(episodes=4, steps_early=True, schedule="constant")
     four, _ = _train(store, tmp_path / "four", config=config, **frozen)
     three, _ = _train(
         store, tmp_path / "three", config=config.model_copy(update={"episodes": 3}), **frozen

@@ -98,9 +98,9 @@ def test_each_optimizer_is_torchs_with_the_values_given(changes, kind, values):
         assert values | {"lr": 0.25} == {key: group[key] for key in (*values, "lr")}
 
 
-def test_what_params_yaml_starts_from_is_plain_adam_bit_for_bit():
-    """Constant rate, everything decays: the trainings of before there were other optimizers."""
-    config = _config()
+def test_a_constant_rate_and_decay_of_everything_is_plain_adam_bit_for_bit():
+    """The paper's training, and those of before there were other optimizers."""
+    config = _config(schedule="constant")
     ours, plain = build_model(spec()), build_model(spec())
     optimizer = build_optimizer(ours, config, device=CPU)
     scheduler = build_scheduler(optimizer, config)
