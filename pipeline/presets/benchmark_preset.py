@@ -76,6 +76,8 @@ def _backbone(name: str) -> dict[str, Any]:
         "backbone.weights": "openai",
         "backbone.image_size": None,
         "backbone.batch_norm": "running",
+        "backbone.frozen": False,
+        "backbone.train_last": None,
     }
 
 

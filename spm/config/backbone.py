@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from spm.config.base import Section
 
@@ -14,7 +14,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class BackboneConfig(Section):
-    """The visual tower that is fine-tuned, and the text tower that stays frozen."""
+    """The visual tower, fine-tuned whole or in part, and the text tower, which stays frozen."""
 
     name: str = Field(min_length=1)
     """`builtin-clip` (the small CLIP in the package), a name that open_clip lists, or `timm/` and a
@@ -34,6 +34,12 @@ class BackboneConfig(Section):
     precision: Precision
     """Number format in which the visual tower computes; `bfloat16` by autocast, for GPUs. Weights,
     the head, distances and losses are float32 either way."""
+    frozen: bool
+    """Train no weight of the visual tower: the method alone is trained."""
+    train_last: int | None = Field(ge=1)
+    """Train only the last blocks of the visual tower, this many, and what follows them (norm,
+    pooling, projection); null: train all. Blocks are those of a ViT, and the four stages of a
+    ResNet; builtin-clip has three, after its first layer. An error for other towers."""
     seed: int = Field(ge=0)
     """Seed of random weights, visual and text."""
 
@@ -51,6 +57,15 @@ class BackboneConfig(Section):
                 "set backbone.name: builtin-clip and backbone.image_size: null"
             )
         return name
+
+    @model_validator(mode="after")
+    def _is_frozen_in_one_way(self) -> "BackboneConfig":
+        if self.frozen and self.train_last is not None:
+            raise ValueError(
+                f"frozen trains no block of the tower, and train_last = {self.train_last} trains "
+                "the last ones: set frozen to false, or train_last to null"
+            )
+        return self
 
 
 def kind_of(name: str) -> Kind:

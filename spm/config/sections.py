@@ -44,6 +44,8 @@ MOVED = {
 REMOVED = {"backbone.embed_dim": "every tower has a C of its own"}
 """Parameters of earlier versions, and why they are gone."""
 ADDED = {
+    "backbone.frozen": "false",
+    "backbone.train_last": "null",
     "train.optimizer": "adam",
     "train.momentum": "0.0",
     "train.nesterov": "false",

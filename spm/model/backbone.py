@@ -1,6 +1,9 @@
-"""The trainable visual tower with its preprocessing: from stored frames to features.
+"""The visual tower with its preprocessing: from stored frames to features.
 
-spm.model.towers builds the visual towers, spm.model.text_tower the frozen text tower.
+    pixels ─ frozen part ─ trained part ─ features
+
+Training leaves the frozen part as it is: all of the tower, or what precedes its last blocks, or
+nothing. spm.model.towers builds the visual towers, spm.model.text_tower the text tower.
 Shapes: `...` any leading dimensions, `H`, `W` of the frame, `C` channels.
 """
 
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from spm.base.errors import ConfigError
 from spm.config.backbone import BackboneConfig, BatchNormStatistics, Precision
 from spm.model.towers import table
 from spm.model.towers.tower import Tower
@@ -29,6 +33,7 @@ class Backbone(nn.Module):
         normalize: bool,
         precision: Precision,
         batch_norm: BatchNormStatistics,
+        frozen: bool = False,
     ) -> None:
         super().__init__()
         self.visual = tower.visual
@@ -38,17 +43,21 @@ class Backbone(nn.Module):
         self.batch_norm = batch_norm
         self.validated = False
         """Whether training has validated yet; `batch_norm = "running-then-batch"` reads this."""
+        self.has_frozen_part = frozen
         self._maps = tower.maps
         mean, std = (tower.mean, tower.std) if normalize else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
+        if self.has_frozen_part:
+            self.visual.requires_grad_(False)
+            self.train()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels [..., H, W, 3] uint8 -> features [..., C], not normalised to length one.
 
         Features have the dtype of the weights, whatever `precision` the tower computes in.
         """
-        return self._of_each_frame(self.visual, pixels)
+        return self._features(pixels, maps=False)
 
     def maps(self, pixels: Tensor) -> Tensor:
         """pixels [..., H, W, 3] uint8 -> [..., map_channels, map_size, map_size].
@@ -57,7 +66,28 @@ class Backbone(nn.Module):
         its last block. The pooling layers get no gradient from maps. Raises ConfigError for a tower
         without maps.
         """
-        return self._of_each_frame(partial(self._maps, self.visual), pixels)
+        return self._features(pixels, maps=True)
+
+    def encode_frozen(self, pixels: Tensor, *, maps: bool = False) -> Tensor:
+        """pixels [..., H, W, 3] uint8 -> the output of the frozen part, [..., *frozen shape].
+
+        Without gradient, in the dtype of the weights. maps: whether `maps` are wanted in the end.
+        Raises ValueError if no part is frozen.
+        """
+        if not self.has_frozen_part:
+            raise ValueError(
+                "no part of this tower is frozen: it was built with backbone.frozen: false and "
+                "backbone.train_last: null"
+            )
+        with torch.no_grad():
+            return self._of_each_frame(self._whole(maps=maps), pixels)
+
+    def encode_trained(self, frozen: Tensor, *, maps: bool = False) -> Tensor:
+        """The output of the frozen part [..., *frozen shape] -> features, or maps, of each frame.
+
+        The same bits as `forward` and `maps`. A tower that is frozen whole has nothing left to do.
+        """
+        return frozen
 
     @property
     def map_channels(self) -> int:
@@ -74,9 +104,11 @@ class Backbone(nn.Module):
 
         `running`: they normalise by the loaded running statistics, as in evaluation. `batch`: they
         normalise by the batch and update the statistics. `running-then-batch`: `running` until the
-        first validation, then `batch`.
+        first validation, then `batch`. The frozen part stays in evaluation mode.
         """
         super().train(mode)
+        if self.has_frozen_part:
+            self.visual.eval()
         learns = self.batch_norm == "batch" or (
             self.batch_norm == "running-then-batch" and self.validated
         )
@@ -85,6 +117,15 @@ class Backbone(nn.Module):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+    def _features(self, pixels: Tensor, *, maps: bool) -> Tensor:
+        if self.has_frozen_part:
+            return self.encode_trained(self.encode_frozen(pixels, maps=maps), maps=maps)
+        return self._of_each_frame(self._whole(maps=maps), pixels)
+
+    def _whole(self, *, maps: bool) -> Callable[[Tensor], Tensor]:
+        """The tower, from images to features or maps."""
+        return partial(self._maps, self.visual) if maps else self.visual
 
     def _of_each_frame(self, tower: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
         expected = (self.image_size, self.image_size, 3)
@@ -119,6 +160,8 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
     ConfigError for an unknown name, size or tag, a missing file, or weights of another model.
     """
     row = table.row(config)
+    if config.train_last is not None:
+        raise ConfigError(f"backbone.train_last = {config.train_last}: no tower is split yet")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         tower = row.visual().build(config)
@@ -129,4 +172,5 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
         normalize=config.normalize,
         precision=config.precision,
         batch_norm=config.batch_norm,
+        frozen=config.frozen,
     )

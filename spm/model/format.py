@@ -5,6 +5,7 @@
     format 2    `model` names its method; the ensemble over templates moved to `prompts`
     format 3    `prompts` names the control of the texts; the tower `conv` is gone, and with it
                 `backbone.embed_dim`, which was its own
+    format 4    `backbone` names the part of the tower that training leaves as it is
 
 A new parameter in a section of config.json (backbone, model, frames, prompts) needs a row in ADDED:
 the next format number, and the value that reproduces the behaviour before the parameter existed.
@@ -29,6 +30,7 @@ ADDED: dict[int, dict[str, Any]] = {
         "train_classes": None,
     },
     3: {"prompts.control": "none"},
+    4: {"backbone.frozen": False, "backbone.train_last": None},
 }
 """Format -> the keys that it added, each with the value that older formats imply."""
 MOVED: dict[int, dict[str, str]] = {2: {"model.text_ensemble": "prompts.text_ensemble"}}

@@ -48,6 +48,32 @@ class FewShotModel(nn.Module):
         return features
 
     @property
+    def has_frozen_part(self) -> bool:
+        """Whether training leaves the visual tower, or its first part, as it is."""
+        return self.backbone.has_frozen_part
+
+    def encode_frozen(self, pixels: Tensor) -> Tensor:
+        """The output of the tower's frozen part for each frame, without gradient.
+
+        pixels [..., T, H, W, 3] uint8 -> [..., T, *frozen_shape]. Training does not change it.
+        Raises ValueError if no part is frozen, and as `encode_video`.
+        """
+        return self.backbone.encode_frozen(pixels, maps=self.takes_maps)
+
+    def encode_trained(self, frozen: Tensor) -> Tensor:
+        """The rest of `encode_video`: [..., T, *frozen_shape] -> features [..., T, *feature_shape].
+
+        `encode_trained(encode_frozen(pixels))` has the same bits as `encode_video(pixels)`.
+        """
+        return self.backbone.encode_trained(frozen, maps=self.takes_maps)
+
+    @property
+    def frozen_shape(self) -> tuple[int, ...]:
+        """The shape of one frame's output of the frozen part; of a tower that is frozen whole,
+        `feature_shape`."""
+        return self.feature_shape
+
+    @property
     def channels(self) -> int:
         """C, the channels of a frame's feature and of a class text's feature."""
         return self.backbone.channels

@@ -21,7 +21,7 @@ from spm.model.format import FORMAT, KEY, as_today
 
 FILE = "config.json"
 
-_WITHOUT_EFFECT = {"weights", "batch_norm", "seed"}
+_WITHOUT_EFFECT = {"weights", "batch_norm", "frozen", "train_last", "seed"}
 """Keys of `backbone` that change no feature once the weights are given."""
 
 

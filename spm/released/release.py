@@ -41,6 +41,8 @@ _FIXED: dict[str, dict[str, Any]] = {
         "batch_norm": "running-then-batch",
         "normalize": False,
         "precision": "float32",
+        "frozen": False,
+        "train_last": None,
         "seed": 0,
     },
     "model": {

@@ -30,15 +30,17 @@ def build_optimizer(
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """The parameters that decay and those that do not, each group in the order of the model's.
+    """The trained parameters that decay and those that do not, each group in the model's order.
 
-    A group without parameters is left out. A parameter that two modules share is in one group, by
-    the first of them.
+    A frozen parameter is in neither group, or weight decay would move it. A group without
+    parameters is left out. A parameter that two modules share is in one group, by the first of
+    them.
     """
     decayed: dict[nn.Parameter, bool] = {}
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            decayed.setdefault(parameter, _decays(module, name, config))
+            if parameter.requires_grad:
+                decayed.setdefault(parameter, _decays(module, name, config))
     groups = [
         {"params": [parameter for parameter, decays in decayed.items() if decays is which]}
         | {"weight_decay": config.weight_decay if which else 0.0}

@@ -114,18 +114,21 @@ def test_a_missing_key_and_a_missing_section_are_named(tmp_path):
 def test_a_parameter_that_earlier_versions_did_not_have_comes_with_its_line(tmp_path):
     """Added as the errors say, the lines are params.yaml's own, but the schedule's."""
     whole = read_yaml(params.PARAMS)
-    added = [name.removeprefix("train.") for name in ADDED]
+    sections = {name.partition(".")[0] for name in ADDED}
 
     def change(document):
-        for key in added:
-            del document["train"][key]
+        for name in ADDED:
+            section, key = place_of(name, document=document)
+            del section[key]
 
     with pytest.raises(ConfigError, match=r"does what earlier versions did") as error:
         _load(tmp_path, change)
-    lines = re.findall(r"^train\.\w+ is missing: add the line `(.*)`, ", str(error.value), re.M)
-    given = YAML(typ="safe").load("\n".join(lines))
-    before = {"schedule": "constant"}
-    assert given == {key: whole["train"][key] for key in added} | before
+    given, before = {}, {"train.schedule": "constant"}
+    for section in sections:
+        line = rf"^{section}\.\w+ is missing: add the line `(.*)`, "
+        lines = re.findall(line, str(error.value), re.M)
+        given |= flatten({section: YAML(typ="safe").load("\n".join(lines))})
+    assert given == {name: flatten(whole)[name] for name in ADDED} | before
 
 
 STEPS = {"schedule": "steps", "milestones": [300, 600], "factors": [0.1, 0.01]}

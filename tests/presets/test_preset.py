@@ -46,7 +46,9 @@ PLAIN_ADAM = {
     "train.factors": [],
 }
 """Section 4.2 names Adam, a rate and a decay, and neither a schedule nor an exception."""
-ALIKE = {"model.lambda3", "frames.samples_per_segment", *PLAIN_ADAM}
+WHOLE_TOWER = {"backbone.frozen": False, "backbone.train_last": None}
+"""The paper and the release fine-tune all of it."""
+ALIKE = {"model.lambda3", "frames.samples_per_segment", *PLAIN_ADAM, *WHOLE_TOWER}
 
 
 @pytest.fixture
@@ -68,8 +70,9 @@ def test_presets_have_the_same_parameters_and_differ_in_every_row() -> None:
         load_preset("release", method="clip_spm", dataset="motion"),
     )
     assert paper.keys() == release.keys()
-    assert set(paper) == set().union(*ROWS.values()) | {"train.betas", *PLAIN_ADAM}
-    assert {name: paper[name] for name in PLAIN_ADAM} == PLAIN_ADAM
+    fixed = PLAIN_ADAM | WHOLE_TOWER
+    assert set(paper) == set().union(*ROWS.values()) | {"train.betas", *fixed}
+    assert {name: paper[name] for name in fixed} == fixed
     assert {name for name in paper if paper[name] == release[name]} == ALIKE
 
 
@@ -128,6 +131,17 @@ def test_a_preset_takes_back_another_methods_optimizer_and_schedule(
     values = flatten(read_yaml(params))
     expected = PLAIN_ADAM | ({"train.schedule": "cosine"} if name == "motion" else {})
     assert {key: values[key] for key in PLAIN_ADAM} == expected
+
+
+@pytest.mark.parametrize("name", ["paper", "release", "motion", "hmdb51"])
+@pytest.mark.parametrize("change", [("frozen: false", "frozen: true"), ("last: null", "last: 2")])
+def test_a_preset_trains_the_whole_tower_again(
+    params: Path, name: str, change: tuple[str, str]
+) -> None:
+    params.write_text(params.read_text().replace(*change))
+    set_preset(name, path=params)
+    values = flatten(read_yaml(params))
+    assert {key: values[key] for key in WHOLE_TOWER} == WHOLE_TOWER
 
 
 @pytest.mark.parametrize(("first", "other"), [("paper", "release"), ("release", "paper")])
