@@ -43,7 +43,7 @@ def cost(build: Callable[[], FewShotModel], episode: Episode) -> Cost:
         pixels, text = episode.pixels(model.image_size), torch.zeros(episode.way, model.channels)
         with saved_tensors_hooks(kept.note, _as_it_is):
             with _counter() as tower_forward:
-                features = model.encode_video(pixels.pixels)
+                features = model.encode_video(pixels.clips)
             reached = features.detach().requires_grad_()
             with _counter() as head_forward:
                 loss = head_loss(model, reached, pixels, text)

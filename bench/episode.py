@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spm.episodes.training_data import EpisodePixels
+from spm.episodes.training_data import EpisodeClips
 from spm.methods.base import EpisodeFeatures
 from spm.model.model import FewShotModel
 
@@ -25,10 +25,10 @@ class Episode:
     def clips(self) -> int:
         return self.way * (self.shot + self.query)
 
-    def pixels(self, size: int) -> EpisodePixels:
+    def pixels(self, size: int) -> EpisodeClips:
         """An episode of grey frames with real labels."""
         classes = torch.arange(self.way)
-        return EpisodePixels(
+        return EpisodeClips(
             torch.full((self.clips, self.frames, size, size, 3), 128, dtype=torch.uint8),
             classes.repeat_interleave(self.shot),
             classes.repeat_interleave(self.query),
@@ -36,7 +36,7 @@ class Episode:
         )
 
 
-def head_loss(model: FewShotModel, features: Tensor, drawn: EpisodePixels, text: Tensor) -> Tensor:
+def head_loss(model: FewShotModel, features: Tensor, drawn: EpisodeClips, text: Tensor) -> Tensor:
     """The training loss from features [S + Q, T, C] of the episode's clips and text [N, C]."""
     num_support = len(drawn.support_labels)
     episode = EpisodeFeatures(

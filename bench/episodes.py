@@ -11,12 +11,14 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from bench.timing import Line, interleaved
+from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes, load_episodes
 from spm.episodes.transforms import random_crop
+from spm.frames.clip_index import INDEX
 from spm.frames.shard_writer import write_shard
 from spm.frames.shards import Storage
-from spm.frames.store import INDEX, FrameStore
+from spm.frames.store import FrameStore
 from spm.video.clip import Clip
 
 _CLASSES, _CLIPS_PER_CLASS = 6, 10
@@ -57,7 +59,7 @@ def _ours(
     folder: Path, clips: list[np.ndarray], *, storage: Storage, shot: int = _SHOT
 ) -> TrainingEpisodes:
     store = _write_store(folder, clips, storage=storage)
-    return TrainingEpisodes(store, _sampler(shot), size=_CROP, flip=False, seed=0)
+    return TrainingEpisodes(AugmentedClips(store, size=_CROP, flip=False), _sampler(shot), seed=0)
 
 
 class _JpegFolder(Dataset[np.ndarray]):

@@ -15,7 +15,7 @@ from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
 from spm.episodes.evaluation import EncodedClips, measure, prepare_clips
 from spm.episodes.sampler import EpisodeSampler
-from spm.episodes.training_data import EpisodePixels
+from spm.episodes.training_data import EpisodeClips
 from spm.model.model import FewShotModel
 from spm.training.loop import Execution, TrainingInputs, train
 
@@ -85,8 +85,8 @@ def training_seconds(model: FewShotModel, case: Case, sizes: Sizes, *, compile: 
 
 def tower_seconds(model: FewShotModel, case: Case, device: torch.device) -> float:
     """Seconds an episode in the visual tower, forward and backward."""
-    pixels = EpisodePixels.stack([case.episode.pixels(model.image_size)] * case.together)
-    on_device = pixels.to(device).pixels
+    pixels = EpisodeClips.stack([case.episode.pixels(model.image_size)] * case.together)
+    on_device = pixels.to(device).clips
     model.train()
     seconds = seconds_of(lambda: model.encode_video(on_device).sum().backward(), device, repeats=4)
     return seconds / case.together
@@ -123,13 +123,13 @@ def evaluation_seconds(
     return seconds_of(lambda: evaluate(episodes), device, warm=False)
 
 
-class _SameEpisode(Dataset[EpisodePixels]):
+class _SameEpisode(Dataset[EpisodeClips]):
     """Returns the same episode at no cost. Real loaders read beside the GPU (bench.episodes)."""
 
-    def __init__(self, episode: EpisodePixels) -> None:
-        self.episode, self.shape = episode, tuple(episode.pixels.shape)
+    def __init__(self, episode: EpisodeClips) -> None:
+        self.episode, self.num_bytes = episode, episode.clips.nbytes
 
-    def __getitem__(self, index: int) -> EpisodePixels:
+    def __getitem__(self, index: int) -> EpisodeClips:
         return self.episode
 
 

@@ -27,7 +27,7 @@ from spm.config.base import validate
 from spm.config.dataset import DatasetConfig
 from spm.config.frames import FramesConfig
 from spm.dataset import manifest
-from spm.frames.store import INDEX
+from spm.frames.clip_index import INDEX
 
 _DRAWN = {"seed": 0, "train": 6, "val": 2, "test": 2}
 

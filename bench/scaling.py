@@ -90,7 +90,7 @@ def _counted(counted: Cost, *, giga: int) -> list[str]:
 
 
 def _tower(model: FewShotModel, episode: Episode) -> Callable[[], None]:
-    pixels = episode.pixels(model.image_size).pixels
+    pixels = episode.pixels(model.image_size).clips
     return lambda: model.encode_video(pixels).sum().backward()
 
 

@@ -22,8 +22,9 @@ from spm.episodes.device import place
 from spm.episodes.evaluation import Measurement
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
+from spm.features.store import ClipStore
+from spm.frames.clip_index import ClipIndex
 from spm.frames.integrity import measured_on
-from spm.frames.store import FrameStore
 from spm.model.model import FewShotModel, load_model
 from spm.model.prompts import PromptFeatures
 from spm.results.accuracy_table import accuracy_table
@@ -40,6 +41,7 @@ from spm.results.model_measurements import measure_model
 from spm.results.start import start_in_words
 from spm.results.text_words import worth
 from stages.shared import command, params, paths
+from stages.shared.clip_store import open_clips
 from stages.shared.launch import launch
 from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
@@ -55,7 +57,7 @@ def main() -> None:
     episode, evaluate, runtime = params.load(
         episode=EpisodeConfig, evaluate=EvaluateConfig, runtime=RuntimeConfig
     )
-    store, prompts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    store, prompts = open_clips(), PromptFeatures.load(paths.PROMPTS)
     samplers = [_sampler(store, evaluate, way=episode.way, shot=shot) for shot in evaluate.shots]
     work = partial(
         _evaluate,
@@ -72,7 +74,7 @@ def _evaluate(
     ranks: Ranks,
     device: torch.device,
     *,
-    store: FrameStore,
+    store: ClipStore,
     prompts: PromptFeatures,
     samplers: list[EpisodeSampler],
     episode: EpisodeConfig,
@@ -96,7 +98,7 @@ def _evaluate(
     with tracking.stage_run(
         "evaluate",
         params={"episode": episode, "evaluate": evaluate},
-        deps=[paths.MANIFEST, paths.FRAMES, paths.PROMPTS, paths.MODEL],
+        deps=[paths.MANIFEST, paths.FRAMES, paths.FEATURES, paths.PROMPTS, paths.MODEL],
         outs=[
             paths.EVALUATION,
             paths.METRICS,
@@ -118,7 +120,7 @@ def _evaluate(
         print(accuracy_table(results))
 
 
-def _sampler(store: FrameStore, evaluate: EvaluateConfig, *, way: int, shot: int) -> EpisodeSampler:
+def _sampler(store: ClipStore, evaluate: EvaluateConfig, *, way: int, shot: int) -> EpisodeSampler:
     """The sampler of the test episodes. Raises DataError for too few decoded clips."""
     return EpisodeSampler(
         store.classes(SPLIT),
@@ -132,7 +134,7 @@ def _sampler(store: FrameStore, evaluate: EvaluateConfig, *, way: int, shot: int
 
 def _conditions(
     model: FewShotModel,
-    store: FrameStore,
+    store: ClipStore,
     prompts: PromptFeatures,
     *,
     episode: EpisodeConfig,
@@ -156,7 +158,7 @@ def _conditions(
         text_control=model.config.prompts.control,
         coverage=measured_on(paths.FRAMES),
         hashes={
-            "data": store.identity,
+            "data": ClipIndex(paths.FRAMES).identity,
             "episodes": _episodes_hash(store, evaluate, way=episode.way),
             "model": folder_hash(paths.MODEL),
             "parameters": value_hash([episode.model_dump(), evaluate.model_dump()]),
@@ -164,7 +166,7 @@ def _conditions(
     )
 
 
-def _episodes_hash(store: FrameStore, evaluate: EvaluateConfig, *, way: int) -> str:
+def _episodes_hash(store: ClipStore, evaluate: EvaluateConfig, *, way: int) -> str:
     """A hash of the clip ids by class, and of the sampling, for the headline shot.
 
     It does not depend on how clips are stored.

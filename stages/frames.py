@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.decoding.decode import fill_store
 from pipeline.decoding.frames_folder import write_folder
 from pipeline.decoding.shard_plan import plan_shards, recipe_hash
-from pipeline.decoding.unfinished_decoding import noted
+from pipeline.shards.unfinished import noted
 from spm.base.errors import DataError
 from spm.config.dataset import RejectionLimit
 from spm.config.frames import FramesConfig
@@ -56,7 +56,8 @@ def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, d
     name = manifest.schema.metadata[b"dataset"].decode()
     store = paths.state_dir() / "shards"
     shards = plan_shards(manifest, frames=frames)
-    with noted(shards, store=store, recipe=recipe_hash(frames)):
+    names = [shard.name for shard in shards]
+    with noted(names, store=store, recipe=recipe_hash(frames)):
         num_decoded = fill_store(
             shards,
             store=store,

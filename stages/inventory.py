@@ -19,6 +19,7 @@ from spm.config.backbone import BackboneConfig
 from spm.config.dataset import BUILT_IN, FOLDERS, DatasetConfig
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
+from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.runtime import RuntimeConfig
@@ -38,10 +39,10 @@ _SHOWN = 5
 
 def main() -> None:
     dataset, runtime = params.load(dataset=DatasetConfig, runtime=RuntimeConfig)
-    frames, backbone, model = params.load(
-        frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
+    frames, backbone, features, model = params.load(
+        frames=FramesConfig, backbone=BackboneConfig, features=FeaturesConfig, model=ModelConfig
     )
-    preflight.check_fit(frames, backbone, model)
+    preflight.check_fit(frames, backbone, features, model)
     split = split_lists.load(dataset, folder=paths.SPLITS)
     outside = outside_files(model, backbone=backbone)
     check_weights(backbone)

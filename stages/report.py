@@ -20,6 +20,7 @@ from spm.report.alignment_figure import alignment_figure
 from spm.report.figures import class_bars, confusion, learning_curve, save
 from spm.report.page import report_page
 from stages.shared import command, params, paths
+from stages.shared.clip_store import open_clips
 from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 
@@ -38,6 +39,7 @@ def main() -> None:
             paths.CONFUSION,
             paths.TRAIN_CURVES,
             paths.FRAMES,
+            paths.FEATURES,
             paths.PROMPTS,
             paths.MODEL,
         ],
@@ -80,7 +82,7 @@ def _draw_confusion(folder: Path) -> None:
 def _examples(
     results: dict[str, Any], report: ReportConfig, runtime: RuntimeConfig
 ) -> list[AlignmentExample]:
-    store, prompts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    store, prompts = open_clips(), PromptFeatures.load(paths.PROMPTS)
     model = load_model(paths.MODEL).to(pick_device(runtime.device))
     sampler = EpisodeSampler(
         store.classes(_SPLIT),
@@ -90,7 +92,14 @@ def _examples(
         seed=report.seed,
         split=_SPLIT,
     )
-    return find_examples(model, store, sampler=sampler, prompts=prompts, count=report.queries)
+    return find_examples(
+        model,
+        store,
+        frames=FrameStore(paths.FRAMES),
+        sampler=sampler,
+        prompts=prompts,
+        count=report.queries,
+    )
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

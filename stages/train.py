@@ -27,14 +27,16 @@ from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
+from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.device import place
 from spm.episodes.feasibility import check_feasible
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
-from spm.episodes.training_data import TrainingEpisodes
-from spm.frames.store import FrameStore
+from spm.episodes.training_data import StoredViews, TrainingClips, TrainingEpisodes
+from spm.features.store import ClipStore, FeatureStore
 from spm.model.activation_checkpointing import checkpoint_activations
-from spm.model.model import WEIGHTS_FILE, FewShotModel, build_model, load_weights, save_model
+from spm.model.backbone import WEIGHTS_FILE
+from spm.model.model import FewShotModel, build_model, load_weights, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec, differences, load_start
 from spm.training.checkpoint import Checkpoint, hold
@@ -42,6 +44,7 @@ from spm.training.history import History
 from spm.training.loop import Execution, TrainingInputs, train
 from spm.training.validation import validation
 from stages.shared import command, params, paths
+from stages.shared.clip_store import open_clips
 from stages.shared.launch import count_ranks, launch
 from stages.shared.single_instance import single_instance
 from stages.shared.training_code import training_code
@@ -62,7 +65,7 @@ SECTIONS: dict[str, type[Section]] = {
 def main() -> None:
     (runtime,) = params.load(runtime=RuntimeConfig)
     sections: dict[str, Any] = dict(zip(SECTIONS, params.load(**SECTIONS), strict=True))
-    store, texts = FrameStore(paths.FRAMES), PromptFeatures.load(paths.PROMPTS)
+    store, texts = open_clips(), PromptFeatures.load(paths.PROMPTS)
     spec = _spec(sections, train_classes=len(store.classes("train")))
     _check_test_split(store, way=sections["episode"].way)
     _check_runtime(runtime, sections["train"])
@@ -82,7 +85,7 @@ def _train(
     ranks: Ranks,
     device: torch.device,
     *,
-    store: FrameStore,
+    store: ClipStore,
     texts: PromptFeatures,
     runtime: RuntimeConfig,
     sections: dict[str, Any],
@@ -152,7 +155,7 @@ def _check_runtime(runtime: RuntimeConfig, config: TrainConfig) -> None:
 
 
 def _inputs(
-    store: FrameStore,
+    store: ClipStore,
     texts: PromptFeatures,
     sections: dict[str, Any],
     *,
@@ -166,8 +169,12 @@ def _inputs(
     sampler = EpisodeSampler(
         store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
     )
+    if isinstance(store, FeatureStore):
+        clips: TrainingClips = StoredViews(store)
+    else:
+        clips = AugmentedClips(store, size=size, flip=config.flip)
     return TrainingInputs(
-        episodes=TrainingEpisodes(store, sampler, size=size, flip=config.flip, seed=config.seed),
+        episodes=TrainingEpisodes(clips, sampler, seed=config.seed),
         class_text=texts.of(sampler.class_names, **chosen),
         validate=validation(
             store, texts, config, way=episode.way, shot=episode.shot, ranks=ranks, **chosen
@@ -175,7 +182,7 @@ def _inputs(
     )
 
 
-def _check_test_split(store: FrameStore, *, way: int) -> None:
+def _check_test_split(store: ClipStore, *, way: int) -> None:
     """Raises DataError, before hours of training, if decoding left a test class without clips."""
     counts = {name: len(clips) for name, clips in store.classes("test").items()}
     check_feasible({"test": counts}, way=way, shot=1, query=1, split="test")
@@ -187,7 +194,7 @@ def _tracked(
     return tracking.stage_run(
         "train",
         params=sections,
-        deps=[paths.FRAMES, paths.PROMPTS, paths.WEIGHTS],
+        deps=[paths.FRAMES, paths.FEATURES, paths.PROMPTS, paths.WEIGHTS],
         outs=[paths.MODEL, paths.TRAIN_METRICS, paths.TRAIN_CURVES],
         tags=tags,
     )
@@ -232,11 +239,11 @@ def _initial_model(spec: ModelSpec) -> FewShotModel:
     return model
 
 
-def _fingerprint(store: FrameStore, sections: dict[str, Any]) -> str:
+def _fingerprint(store: ClipStore, sections: dict[str, Any]) -> str:
     """A hash of everything that determines the weights: data, texts, parameters, code, packages."""
     return value_hash(
         {
-            "frames": store.identity,
+            "clips": store.identity,
             "prompts": file_hash(paths.PROMPTS),
             "weights": file_hash(paths.WEIGHTS),
             "parameters": as_values(sections),

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spm.dataset.coverage import about, coverage
+from spm.frames.clip_index import INDEX
 from spm.frames.integrity import INTEGRITY
 from spm.frames.shard_writer import write_shard
-from spm.frames.store import INDEX, FrameStore
+from spm.frames.store import FrameStore
 from spm.video.clip import Clip
 
 T, SIDE = 4, 40

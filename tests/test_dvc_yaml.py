@@ -123,7 +123,7 @@ def test_every_code_dep_holds_a_file_of_the_import_closure(stage):
 @pytest.mark.parametrize("stage", DVC)
 def test_code_deps_are_few_and_none_is_of_a_room_that_changes_no_out(stage):
     deps = _code_deps(stage)
-    assert len(deps) <= 13
+    assert len(deps) <= 14
     assert not [dep for dep in deps if _within(Path(dep), NEVER)]
     assert not [room for room in NEVER if _within(Path(room), deps)]
 
@@ -131,7 +131,7 @@ def test_code_deps_are_few_and_none_is_of_a_room_that_changes_no_out(stage):
 def test_inventory_lists_no_code_and_the_file_stays_readable():
     assert _code_deps("inventory") == []
     assert DVC["inventory"]["always_changed"]
-    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) <= 170
+    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_the_name_of_a_checkpoint_is_of_the_code_that_train_depends_on():
@@ -171,6 +171,7 @@ def test_the_code_names_the_paths_that_dvc_does():
 PARTS = {
     "clips": {"dataset": ["dataset.name", "dataset.generator"]},
     "frames": {"dataset": ["dataset.max_rejected"]},
+    "features": {"model": ["model.init_from"], "train": ["train.flip"]},
 }
 
 
@@ -217,10 +218,13 @@ EXPECTED = {
     "frames": {"frames", "train"},
     "prompts": {"prompts", "train"},
     "episode": {"train", "evaluate"},
-    "backbone": {"prompts", "train"},
+    "backbone": {"features", "prompts", "train"},
+    "features": {"features"},
     "model": {"train"},
+    "model.init_from": {"features", "train"},
     "model.method": {"train", "evaluate", "report"},  # their deps are named by it
     "train": {"train"},
+    "train.flip": {"features", "train"},
     "evaluate": {"evaluate"},
     "report": {"report"},
     "runtime": set(),
@@ -330,14 +334,16 @@ EDITS = {
     "spm/video/reading.py": {"frames"},
     "spm/video/a_new_module.py": {"frames"},
     "spm/dataset/splits.py": {"manifest", "frames"},
-    "spm/frames/shards.py": {"frames", *TRAINED},
+    "spm/frames/shards.py": {"frames", "features", *TRAINED},
     "spm/episodes/sampler.py": TRAINED,
     "spm/methods/clip_spm/padm.py": TRAINED,
     "spm/methods/base.py": TRAINED,
     "spm/methods/zero_shot_text/method.py": {"evaluate", "report"},
-    "spm/model/weights.py": {"prompts", *TRAINED},
-    "spm/builtin_clip/model/conv.py": {"prompts", *TRAINED},
-    "spm/builtin_clip/model/builtin-clip.json": {"prompts", *TRAINED},
+    "spm/episodes/transforms.py": {"features", *TRAINED},
+    "spm/features/shards.py": {"features", *TRAINED},
+    "spm/model/weights.py": {"features", "prompts", *TRAINED},
+    "spm/builtin_clip/model/conv.py": {"features", "prompts", *TRAINED},
+    "spm/builtin_clip/model/builtin-clip.json": {"features", "prompts", *TRAINED},
     "spm/builtin_clip/scenes.py": set(),
     "spm/builtin_clip/make.py": set(),
     "spm/nn/otam.py": TRAINED,
@@ -345,6 +351,8 @@ EDITS = {
     "spm/results/document.py": {"evaluate", "report"},
     "spm/report/page.py": {"report"},
     "pipeline/decoding/decode_flow.py": {"frames"},
+    "pipeline/shards/checked_shards.py": {"frames", "features"},
+    "pipeline/encoding/encode.py": {"features"},
     "stages/evaluate.py": {"evaluate"},
 }
 

@@ -25,8 +25,8 @@ def test_imports_go_one_way(package):
 
 FLOORS = {
     "spm": "report recognition results training released episodes model methods nn "
-    "builtin_clip dataset frames video motion config base",
-    "pipeline": "grids presets decoding machine",
+    "builtin_clip dataset features frames video motion config base",
+    "pipeline": "grids presets encoding decoding shards machine",
     "stages": "commands tracking shared",
 }
 """The rooms of each package from top to bottom. A room imports from itself and from those below;

@@ -8,13 +8,13 @@ its reader stops nothing else.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.decoding.checked_shards import sound_shards
 from pipeline.decoding.dask_cluster import own_address
 from pipeline.decoding.decode_flow import decode_here, decode_in_cluster
 from pipeline.decoding.isolated_reader import Limits
 from pipeline.decoding.shard_decoder import DecodeJob
 from pipeline.decoding.shard_plan import PlannedShard, recipe_hash
 from pipeline.machine.prefect_server import ensure_server
+from pipeline.shards.checked_shards import sound_shards
 from spm.base.errors import DataError
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
@@ -36,7 +36,7 @@ def fill_store(
     the reason. A shard with clips that ran out of time or memory is decoded once more, alone, and
     again at the next call. Raises DataError if videos are missing, before anything is decoded.
     """
-    sound = sound_shards([shard.name for shard in shards], store=store)
+    sound = sound_shards([shard.name for shard in shards], store=store, opened=Shard)
     missing = [shard for shard in shards if shard.name not in sound]
     if not missing:
         return 0

@@ -1,8 +1,6 @@
 """data/frames: the manifest's shards, an index of all clips, and the integrity report."""
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,11 @@ import pyarrow.parquet as pq
 
 from pipeline.decoding.frames_index import build_index
 from pipeline.decoding.shard_plan import PlannedShard
-from spm.base.atomic import atomic_folder
+from spm.base.atomic import atomic_folder, link
 from spm.config.frames import FramesConfig
 from spm.dataset.coverage import about, coverage
+from spm.frames.clip_index import INDEX
 from spm.frames.integrity import INTEGRITY
-from spm.frames.store import INDEX
 
 
 def write_folder(
@@ -36,7 +34,7 @@ def write_folder(
     report = integrity(index)
     with atomic_folder(folder) as new:
         for shard in shards:
-            _link(store / shard.name, new / shard.name)
+            link(store / shard.name, new / shard.name)
         pq.write_table(index, new / INDEX)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         (new / INTEGRITY).write_text(text, encoding="utf-8")
@@ -70,11 +68,3 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     """Value -> its number of rows, sorted; "" is not counted."""
     found = pc.value_counts(column.filter(pc.not_equal(column, "")))
     return dict(sorted((entry["values"], entry["counts"]) for entry in found.to_pylist()))
-
-
-def _link(source: Path, target: Path) -> None:
-    """A hard link; a copy where the store is on another device."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

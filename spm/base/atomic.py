@@ -52,6 +52,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _remove(new, old)
 
 
+def link(source: Path, target: Path) -> None:
+    """A hard link; a copy where `source` is on another device."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 @contextmanager
 def _speaking_of(path: Path, *, at: Path) -> Iterator[None]:
     """Names `path` instead of `at`, the temporary folder, in a StorageError from the block."""

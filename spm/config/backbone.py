@@ -48,6 +48,11 @@ class BackboneConfig(Section):
         """The kind of tower: a row of spm.model.towers.table."""
         return kind_of(self.name)
 
+    @property
+    def has_frozen_part(self) -> bool:
+        """Whether training leaves the tower, or its first blocks, as they are."""
+        return self.frozen or self.train_last is not None
+
     @field_validator("name")
     @classmethod
     def _is_no_tower_of_before(cls, name: str) -> str:

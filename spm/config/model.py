@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from spm.base.errors import ConfigError
 from spm.base.nearest import nearest
@@ -37,7 +37,17 @@ class Needs(NamedTuple):
     """Whether the method uses the classes' texts."""
 
 
-class ModelConfig(Section):
+class Start(Section):
+    """The part of `model` that encoding clips by a frozen tower reads."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    init_from: str | None
+    """A model folder whose weights to start from, with the values of this section; null: start from
+    the backbone's weights."""
+
+
+class ModelConfig(Start):
     """The keys that all methods' sections share. `validate` returns the method's own section."""
 
     title: ClassVar[str] = ""
@@ -50,11 +60,10 @@ class ModelConfig(Section):
     without_effect: ClassVar[frozenset[str]] = frozenset({"init_from", "seed"})
     """Keys that only building and training read: with given weights, they change no prediction."""
 
+    model_config = ConfigDict(extra="forbid")
+
     method: str
     """Name of a folder of spm/methods."""
-    init_from: str | None
-    """A model folder whose weights to start from, with the values of this section; null: start from
-    the backbone's weights."""
     seed: int = Field(ge=0)
     """Seed of the method's initial weights."""
 

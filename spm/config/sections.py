@@ -14,6 +14,7 @@ from spm.config.dataset import DatasetConfig
 from spm.config.dotted import flatten
 from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
+from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[Section]] = {
     "prompts": PromptsConfig,
     "episode": EpisodeConfig,
     "backbone": BackboneConfig,
+    "features": FeaturesConfig,
     "model": ModelConfig,
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
@@ -59,6 +61,10 @@ ADDED = {
     "train.final_factor": "0.0",
 }
 """Parameters that earlier versions did not have, and what does the same as those versions."""
+ADDED_SECTIONS = {
+    "features": "features: {stored: true, kind: vectors, views: 4, storage: float32, seed: 0}",
+}
+"""Sections that earlier versions did not have. Their values change nothing that those could do."""
 
 
 def check_all(document: dict[str, Any]) -> None:
@@ -94,6 +100,11 @@ def check_earlier(document: dict[str, Any]) -> None:
         _added(new)
         for new in ADDED
         if new not in given and isinstance(document.get(new.split(".")[0]), dict)
+    ]
+    problems += [
+        f"the section {name} is missing: add `{line}`, which does what earlier versions did"
+        for name, line in ADDED_SECTIONS.items()
+        if name not in document
     ]
     if problems:
         raise ConfigError("\n".join(problems))

@@ -2,13 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from spm.config.base import Section
 
 
-class TrainConfig(Section):
+class Augmentation(Section):
+    """The part of `train` that storing views of training clips reads."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    flip: bool
+    """Mirror half of the clips. Turn it off if the name of a class contains a direction."""
+
+
+class TrainConfig(Augmentation):
     """Optimizer steps on accumulated episodes; the weights that validate best are kept."""
+
+    model_config = ConfigDict(extra="forbid")
 
     episodes: int = Field(ge=0)
     """Training episodes in all; 0 saves the initial model unchanged."""
@@ -55,8 +66,6 @@ class TrainConfig(Section):
     """The rate from each milestone on, as a share of lr (not of the rate before); else []."""
     final_factor: float = Field(ge=0, lt=1)
     """Where `schedule: cosine` ends, as a share of lr."""
-    flip: bool
-    """Mirror half of the clips. Turn it off if the name of a class contains a direction."""
     selection: Literal["validation", "test"]
     """The split whose accuracy picks the weights. `test` only to reproduce the release: the
     accuracy of such a model on the test split is no estimate of anything, and results say so. With

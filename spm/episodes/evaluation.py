@@ -19,7 +19,7 @@ from spm.base.progress import progress_bar
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.training_data import read_clips
-from spm.frames.store import FrameStore
+from spm.features.store import ClipStore
 from spm.methods.base import EpisodeFeatures, Prepared
 from spm.model.model import FewShotModel
 
@@ -112,7 +112,7 @@ class Measurement:
 
 def encode_clips(
     model: FewShotModel,
-    store: FrameStore,
+    store: ClipStore,
     *,
     clips: Ints,
     ranks: Ranks = ALONE,
@@ -120,7 +120,8 @@ def encode_clips(
 ) -> EncodedClips:
     """The features of `clips`: middle sample of each segment, centre crop. `model` in eval mode.
 
-    Each rank encodes its share of the clips; every rank returns the features of all clips.
+    Of stored features only the trained part of the tower is computed. Each rank encodes its share
+    of the clips; every rank returns the features of all clips.
     """
     clips = np.unique(clips)
     like = next(model.parameters())
@@ -131,8 +132,8 @@ def encode_clips(
     with torch.no_grad():
         for start in progress_bar(starts, desc="encode", unit="batch", disable=shown):
             rows = own[start : start + _CLIPS_AT_ONCE]
-            pixels = read_clips(store, clips[rows], size=model.image_size).to(like.device)
-            features[torch.from_numpy(rows)] = model.encode_video(pixels)
+            read = read_clips(store, clips[rows], size=model.image_size).to(like.device)
+            features[torch.from_numpy(rows)] = model.encode(read)
         ranks.sum_([features])
     return EncodedClips(features, clips)
 

@@ -1,9 +1,6 @@
 """Reading the frames that the stage `frames` wrote.
 
-T segments, P samples in each. A clip is named by its number: its row in `FrameStore.clips`.
-
-Values that repeat (class, split, shard) are held once, with a number per clip, so that a million
-clips load in about a second (bench/growth.py).
+T segments, P samples in each. A clip is named by its number (spm.frames.clip_index).
 """
 
 from collections.abc import Callable
@@ -12,67 +9,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spm.base.arrays import Frames
-from spm.base.errors import DataError
-from spm.base.hashing import file_hash
+from spm.frames.clip_index import ClipIndex
 from spm.frames.shards import Shard, new_array
 
-INDEX = "index.parquet"
 
-_REPEATED = ["class", "split", "status", "shard"]
-
-Ints = npt.NDArray[np.integer[Any]]
-
-
-class FrameStore:
+class FrameStore(ClipIndex):
     """The usable clips of a data set, with their frames.
 
     Shards are opened when they are first read, once in each process. A store may be pickled, and
     used after a fork.
     """
 
-    clips: pa.Table
-    """id, class, split, shard, row; sorted by id."""
-    num_frames: int
-    """T."""
-    samples_per_segment: int
-    """P."""
-    identity: str
-    """A hash of the data: stores with the same clips and frames have the same identity."""
-
     def __init__(self, folder: Path) -> None:
-        index = folder / INDEX
-        if not index.is_file():
-            raise DataError(f"{index} is missing: build it with dvc repro frames")
-        columns = ["id", *_REPEATED, "row"]
-        table = pq.read_table(index, columns=columns, read_dictionary=_REPEATED)
-        usable = table.filter(pc.equal(table["status"], "ok"))
-        self.folder = folder
-        self.clips = usable.drop_columns("status")
-        self.num_frames = int(table.schema.metadata[b"num_segments"])
-        self.samples_per_segment = int(table.schema.metadata[b"samples_per_segment"])
-        self.identity = file_hash(index)
-        self._class_names = _class_names(table)
-        self._names, self._name_of = _encoded(usable["shard"])
-        self._row_of = usable["row"].to_numpy()
+        super().__init__(folder)
         self._open: dict[str, Shard] = {}
-
-    def classes(self, split: str) -> dict[str, npt.NDArray[np.int64]]:
-        """Clip numbers of each class of `split`, the classes sorted by name.
-
-        A class without usable clips has an empty array, so that drawing episodes can take notice of
-        it.
-        """
-        clips = np.flatnonzero(pc.equal(self.clips["split"], split).to_numpy())
-        labels, label_of = _encoded(self.clips["class"])
-        by_class = clips[np.argsort(label_of[clips], kind="stable")]
-        ends = np.cumsum(np.bincount(label_of[clips], minlength=len(labels)))
-        found = dict(zip(labels, np.split(by_class, ends), strict=False))
-        return {name: found.get(name, clips[:0]) for name in self._class_names.get(split, [])}
 
     def read(
         self,
@@ -88,8 +40,8 @@ class FrameStore:
         """
         numbers = np.arange(self.num_frames) * self.samples_per_segment
         numbers += self.samples_per_segment // 2 if pick is None else self._checked(pick)
-        shard = self._shard(self._names[self._name_of[clip]])
-        return shard.read(int(self._row_of[clip]), frames=numbers, scratch=scratch)
+        name, row = self.place(clip)
+        return self._shard(name).read(row, frames=numbers, scratch=scratch)
 
     def _checked(self, pick: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         allowed = self.samples_per_segment
@@ -104,20 +56,3 @@ class FrameStore:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}
-
-
-def _class_names(table: pa.Table) -> dict[str, list[str]]:
-    """Split -> its classes, sorted, including classes without usable clips."""
-    splits, split_of = _encoded(table["split"])
-    labels, label_of = _encoded(table["class"])
-    pairs = np.unique(split_of.astype(np.int64) * len(labels) + label_of)
-    names: dict[str, list[str]] = {split: [] for split in splits}
-    for pair in pairs.tolist():
-        names[splits[pair // len(labels)]].append(labels[pair % len(labels)])
-    return {split: sorted(found) for split, found in names.items()}
-
-
-def _encoded(column: pa.ChunkedArray) -> tuple[list[str], Ints]:
-    """The values of a dictionary column, and for each row the number of its value."""
-    whole = column.unify_dictionaries().combine_chunks()
-    return whole.dictionary.to_pylist(), whole.indices.to_numpy()

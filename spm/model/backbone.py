@@ -9,15 +9,21 @@ Shapes: `...` any leading dimensions, `H`, `W` of the frame, `C` channels.
 
 from collections.abc import Callable
 from functools import cached_property, partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from spm.base.errors import ConfigError
+from spm.base.errors import ConfigError, DataError
 from spm.config.backbone import BackboneConfig, BatchNormStatistics, Precision
 from spm.model.towers import table
 from spm.model.towers.tower import Tower
+
+WEIGHTS_FILE = "model.safetensors"
+"""In a model folder: the weights of tower and method."""
+PREFIX = "backbone."
+"""Of the names of the tower's tensors there."""
 
 
 class Backbone(nn.Module):
@@ -174,3 +180,18 @@ def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> Back
         batch_norm=config.batch_norm,
         frozen=config.frozen,
     )
+
+
+def load_tower(backbone: Backbone, folder: Path) -> None:
+    """Fills `backbone` from a model folder of any method. Raises DataError for unlike tensors."""
+    from spm.base.state_dicts import misfit
+    from spm.model.weights import read_safetensors
+
+    state = {
+        name.removeprefix(PREFIX): value
+        for name, value in read_safetensors(folder / WEIGHTS_FILE).items()
+        if name.startswith(PREFIX)
+    }
+    if said := misfit(state, {name: value.shape for name, value in backbone.state_dict().items()}):
+        raise DataError(f"{folder} does not fit the tower that the parameters ask for: {said}")
+    backbone.load_state_dict(state)

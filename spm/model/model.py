@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from spm.base.errors import DataError
 from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.registry import build_method
-from spm.model.backbone import Backbone, build_backbone
+from spm.model.backbone import PREFIX, WEIGHTS_FILE, Backbone, build_backbone
 from spm.model.spec import ModelSpec, load_spec, save_spec
 
-WEIGHTS_FILE = "model.safetensors"
-_TOWER, _METHOD = "backbone.", "method."
+_METHOD = "method."
 
 
 class FewShotModel(nn.Module):
@@ -59,6 +58,13 @@ class FewShotModel(nn.Module):
         Raises ValueError if no part is frozen, and as `encode_video`.
         """
         return self.backbone.encode_frozen(pixels, maps=self.takes_maps)
+
+    def encode(self, clips: Tensor) -> Tensor:
+        """Features [..., T, *feature_shape] of uint8 pixels, as `encode_video`; or of stored
+        features, floats, as `encode_trained`."""
+        if clips.dtype == torch.uint8:
+            return self.encode_video(clips)
+        return self.encode_trained(clips.to(self.backbone.mean.dtype))
 
     def encode_trained(self, frozen: Tensor) -> Tensor:
         """The rest of `encode_video`: [..., T, *frozen_shape] -> features [..., T, *feature_shape].
@@ -184,7 +190,7 @@ def stored(model: FewShotModel) -> Mapping[str, Tensor]:
 
 
 def _in_memory(name: str) -> str:
-    return name if name.startswith(_TOWER) else f"{_METHOD}{name}"
+    return name if name.startswith(PREFIX) else f"{_METHOD}{name}"
 
 
 def _episode(

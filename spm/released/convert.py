@@ -23,7 +23,8 @@ from spm.config.backbone import BackboneConfig, kind_of
 from spm.methods.clip_spm.config import Config
 from spm.methods.clip_spm.released import LAMBDA3_SCALE, SCALE
 from spm.methods.registry import released_layout
-from spm.model.model import WEIGHTS_FILE, build_model
+from spm.model.backbone import WEIGHTS_FILE
+from spm.model.model import build_model
 from spm.model.spec import ModelSpec, load_spec, save_spec
 from spm.model.torch_file import read_torch_file
 from spm.model.weight_facts import models_of

@@ -14,6 +14,7 @@ from torch import Tensor
 from spm.episodes.evaluation import encode_clips
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.transforms import center_crop
+from spm.features.store import ClipStore
 from spm.frames.store import FrameStore
 from spm.methods.base import EpisodeFeatures
 from spm.model.model import FewShotModel
@@ -46,8 +47,9 @@ class AlignmentExample:
 
 def find_examples(
     model: FewShotModel,
-    store: FrameStore,
+    store: ClipStore,
     *,
+    frames: FrameStore,
     sampler: EpisodeSampler,
     prompts: PromptFeatures,
     count: int,
@@ -61,7 +63,7 @@ def find_examples(
     right: list[AlignmentExample] = []
     wrong: list[AlignmentExample] = []
     for index in range(_EPISODES if count else 0):
-        for example in _examples(model, store, sampler.episode(index), words):
+        for example in _examples(model, store, frames, sampler.episode(index), words):
             chosen = right if example.right else wrong
             if example.actual not in {other.actual for other in chosen}:
                 chosen.append(example)
@@ -88,7 +90,8 @@ class _Words:
 
 def _examples(
     model: FewShotModel,
-    store: FrameStore,
+    store: ClipStore,
+    frames: FrameStore,
     episode: Episode,
     words: "_Words",
 ) -> Iterator[AlignmentExample]:
@@ -116,12 +119,12 @@ def _examples(
             predicted=names[label],
             right=actual == label,
             probability=100 * float(row[label]),
-            query_frames=_frames(model, store, int(episode.query[number])),
-            support_frames=_frames(model, store, first_support),
+            query_frames=_frames(model, frames, int(episode.query[number])),
+            support_frames=_frames(model, frames, first_support),
             distance=found.distance[number, label].cpu().numpy(),
             weights=found.weights[number, label].cpu().numpy(),
         )
 
 
-def _frames(model: FewShotModel, store: FrameStore, clip: int) -> NDArray[np.uint8]:
-    return center_crop(store.read(clip), model.image_size)
+def _frames(model: FewShotModel, frames: FrameStore, clip: int) -> NDArray[np.uint8]:
+    return center_crop(frames.read(clip), model.image_size)

@@ -17,7 +17,7 @@ from spm.episodes.evaluation import (
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.text_controls import measure_controls
-from spm.frames.store import FrameStore
+from spm.features.store import ClipStore
 from spm.methods.registry import baselines, build_method
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
@@ -26,7 +26,7 @@ from spm.results.document import INDUCTIVE, MODEL, TEXT
 
 def measure_model(
     model: FewShotModel,
-    store: FrameStore,
+    store: ClipStore,
     prompts: PromptFeatures,
     *,
     split: str,

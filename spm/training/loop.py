@@ -21,7 +21,7 @@ from tqdm import tqdm
 from spm.base.progress import progress_bar
 from spm.config.train import TrainConfig
 from spm.episodes.ranks import ALONE, Ranks
-from spm.episodes.training_data import EpisodePixels, TrainingEpisodes, load_episodes
+from spm.episodes.training_data import EpisodeClips, TrainingEpisodes, load_episodes
 from spm.methods.base import EpisodeFeatures, Losses
 from spm.model.model import FewShotModel
 from spm.training.batch_statistics import RunningStatistics
@@ -98,7 +98,7 @@ def train(
             for number, group in enumerate(interval.groups(config.episodes_per_forward)):
                 if ranks.mine(number):
                     loaded = islice(loader, len(group))
-                    episodes = EpisodePixels.stack(episode.to(device) for episode in loaded)
+                    episodes = EpisodeClips.stack(episode.to(device) for episode in loaded)
                     torch.manual_seed(_dropout_seed(config.seed, group.start))
                     losses = episode_losses(model, episodes, class_text)
                     rows[group.start - begin : group.stop - begin] = _rows(losses, episodes)
@@ -133,13 +133,13 @@ def train(
 
 
 def episode_losses(
-    model: FewShotModel, episodes: EpisodePixels, class_text: Tensor | None
+    model: FewShotModel, episodes: EpisodeClips, class_text: Tensor | None
 ) -> Losses:
     """The losses of E episodes, from one forward pass over all their supports and queries.
 
     class_text [training classes, C]. `episodes` and class_text are on the model's device.
     """
-    features = model.encode_video(episodes.pixels)
+    features = model.encode(episodes.clips)
     num_support = episodes.support_labels.shape[-1]
     episode = EpisodeFeatures(
         features[..., :num_support, :, :],
@@ -164,7 +164,7 @@ def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> 
     ]
 
 
-def _rows(losses: Losses, episodes: EpisodePixels) -> Tensor:
+def _rows(losses: Losses, episodes: EpisodeClips) -> Tensor:
     """A row of `History.columns` for each episode, [E, columns]."""
     correct = losses.logits.argmax(dim=-1) == episodes.query_labels
     accuracy = 100 * correct.double().mean(dim=-1)

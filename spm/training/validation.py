@@ -12,7 +12,7 @@ from spm.episodes.feasibility import VALIDATION_SPLITS
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies
-from spm.frames.store import FrameStore
+from spm.features.store import ClipStore
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 
@@ -20,7 +20,7 @@ _BATCH = 25
 
 
 def validation(
-    store: FrameStore,
+    store: ClipStore,
     texts: PromptFeatures,
     config: TrainConfig,
     *,

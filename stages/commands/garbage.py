@@ -2,28 +2,33 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from pipeline.decoding.shard_plan import plan_shards, recipe_hash
-from pipeline.decoding.unfinished_decoding import Note, notes
+from pipeline.encoding.feature_plan import plan_features
 from pipeline.machine.git_and_dvc import cache_folder
+from pipeline.shards.unfinished import Note, notes
 from spm.base.errors import InputError
+from spm.base.hashing import file_hash
 from spm.base.lock import discard, locked
+from spm.config.backbone import BackboneConfig
+from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
-from spm.frames.store import INDEX
+from spm.config.train import Augmentation
+from spm.frames.clip_index import INDEX, ClipIndex
 from spm.training.checkpoint import Checkpoint, hold
 from stages.shared import params, paths
 from stages.shared.sweep import Sweep
 from stages.train import SECTIONS, as_values
 
-_INDEX = paths.FRAMES / INDEX
 _FRESH_SECONDS = 3600
 _REMEMBERED_SECONDS = 30 * 24 * 3600
 _LINKED = (
-    "that data/frames does not name are in DVC's cache, or in another clone: removing them would "
+    "that {folder} does not name are in DVC's cache, or in another clone: removing them would "
     "free nothing before `dvc gc` there"
 )
 _RESUMED = (
@@ -33,9 +38,9 @@ _RESUMED = (
 _ABANDONED = (
     "DVC has no model of it, but its parameters are others than now: --abandoned removes it"
 )
-_GOES_ON = "a decoding that has not ended: dvc repro goes on with it"
+_GOES_ON = "{work} that has not ended: dvc repro goes on with it"
 _OTHERS = (
-    "a decoding that has not ended, of other clips or parameters than now: --abandoned removes "
+    "{work} that has not ended, of other clips or parameters than now: --abandoned removes "
     "those that nothing else needs"
 )
 _RUNNING = (
@@ -48,7 +53,9 @@ def collect(*, dry_run: bool, abandoned: bool) -> None:
     """Removes unneeded files; prints what it removed and kept. Raises InputError if a grid runs."""
     state, sweep = paths.state_dir(), Sweep(dry=dry_run)
     with locked(state / "experiments", message=_RUNNING):
-        kept = _shards(state / "shards", sweep=sweep, abandoned=abandoned)
+        kept = []
+        for store in (_frames_store(state), _features_store(state)):
+            kept += _shards(store, sweep=sweep, abandoned=abandoned)
         _leftovers(state, sweep=sweep)
         kept += _checkpoints(state / "checkpoints", sweep=sweep, abandoned=abandoned)
         discard(state / "experiments")
@@ -57,7 +64,7 @@ def collect(*, dry_run: bool, abandoned: bool) -> None:
 
 def _leftovers(state: Path, *, sweep: Sweep) -> None:
     """Removes files of killed processes and the copies of ended grids. A stage may be running."""
-    for place in ("shards", "checkpoints", "inventory"):
+    for place in ("shards", "features", "checkpoints", "inventory"):
         for path in (state / place).rglob(".*.tmp"):
             if not _is_fresh(path):
                 sweep.take(path, kind="temporary file")
@@ -69,54 +76,110 @@ def _leftovers(state: Path, *, sweep: Sweep) -> None:
         sweep.take_folder(path, kind="file of a grid's copies")
 
 
-def _named_shards() -> set[str]:
-    """The shards that data/frames names."""
-    if not _INDEX.is_file():
-        raise InputError(f"{_INDEX} is missing, so no shard can be told from another: dvc repro")
-    return set(pq.read_table(_INDEX, columns=["shard"])["shard"].to_pylist())
+@dataclass(frozen=True)
+class _Store:
+    """A store of shards, and what this project needs of it."""
+
+    folder: Path
+    out: Path
+    """The out of the stage that fills the store."""
+    work: str
+    """What the stage does, in words: a decoding."""
+    abandoned: str
+    """Such work that nobody goes on with: an abandoned decoding."""
+    planned: set[str]
+    """The shards that `dvc repro` would look for; empty if that cannot be told."""
+    recipe: str | None
+    """Of unfinished work that goes on where `planned` is empty."""
+
+    def named(self) -> set[str]:
+        """The shards that the out names."""
+        index = self.out / INDEX
+        if not index.is_file():
+            return set()
+        return set(pq.read_table(index, columns=["shard"])["shard"].to_pylist())
 
 
-def _planned_shards() -> set[str]:
-    """The shards that `dvc repro` would look for; empty if there is no manifest."""
-    if not paths.MANIFEST.is_file():
-        return set()
+def _frames_store(state: Path) -> _Store:
+    """Raises InputError without data/frames."""
+    if not (paths.FRAMES / INDEX).is_file():
+        raise InputError(
+            f"{paths.FRAMES / INDEX} is missing, so no shard can be told from another: dvc repro"
+        )
     (frames,) = params.load(frames=FramesConfig)
-    return {shard.name for shard in plan_shards(pq.read_table(paths.MANIFEST), frames=frames)}
+    planned = set()
+    if paths.MANIFEST.is_file():
+        shards = plan_shards(pq.read_table(paths.MANIFEST), frames=frames)
+        planned = {shard.name for shard in shards}
+    return _Store(
+        state / "shards",
+        paths.FRAMES,
+        work="a decoding",
+        abandoned="an abandoned decoding",
+        planned=planned,
+        recipe=recipe_hash(frames),
+    )
 
 
-def _shards(store: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:
+def _features_store(state: Path) -> _Store:
+    backbone, features, train = params.load(
+        backbone=BackboneConfig, features=FeaturesConfig, train=Augmentation
+    )
+    planned = set()
+    used = features.is_used_by(has_frozen_part=backbone.has_frozen_part)
+    if used and paths.WEIGHTS.is_file():
+        shards = plan_features(
+            ClipIndex(paths.FRAMES),
+            backbone=backbone,
+            features=features,
+            flip=train.flip,
+            weights=file_hash(paths.WEIGHTS),
+        )
+        planned = {shard.name for shard in shards}
+    return _Store(
+        state / "features",
+        paths.FEATURES,
+        work="an encoding",
+        abandoned="an abandoned encoding",
+        planned=planned,
+        recipe=None,
+    )
+
+
+def _shards(store: _Store, *, sweep: Sweep, abandoned: bool) -> list[str]:
     """Removes shards that nothing needs; returns a line for each group of shards kept, and why.
 
-    A decoding that begins meanwhile waits, since it might need a shard that is being removed.
+    A stage that begins meanwhile waits, since it might need a shard that is being removed.
     """
-    with notes(store) as unfinished:
-        planned, kept = _planned_shards(), []
-        needed = _named_shards() | planned
+    if not store.folder.is_dir():
+        return []
+    with notes(store.folder) as unfinished:
+        kept, needed = [], store.named() | store.planned
+        others = _OTHERS.format(work=store.work)
         for note in unfinished:
-            reason = _reason_to_keep_shards(note, planned=planned)
-            if abandoned and reason == _OTHERS:
-                sweep.take(note.path, kind="note of an abandoned decoding")
+            reason = _reason_to_keep_shards(note, store=store)
+            if abandoned and reason == others:
+                sweep.take(note.path, kind=f"note of {store.abandoned}")
             else:
                 needed |= note.shards
                 kept.append(f"kept: the shards of {reason} ({note.path})")
         return kept + _remove_shards(store, needed=needed, sweep=sweep)
 
 
-def _reason_to_keep_shards(note: Note, *, planned: set[str]) -> str:
-    (frames,) = params.load(frames=FramesConfig)
+def _reason_to_keep_shards(note: Note, *, store: _Store) -> str:
     if note.runs:
-        return "a decoding that runs"
-    goes_on = note.shards == planned if planned else note.recipe == recipe_hash(frames)
-    return _GOES_ON if goes_on else _OTHERS
+        return f"{store.work} that runs"
+    goes_on = note.shards == store.planned if store.planned else note.recipe == store.recipe
+    return (_GOES_ON if goes_on else _OTHERS).format(work=store.work)
 
 
-def _remove_shards(store: Path, *, needed: set[str], sweep: Sweep) -> list[str]:
-    unused = [path for path in store.glob("*.h5") if path.name not in needed]
+def _remove_shards(store: _Store, *, needed: set[str], sweep: Sweep) -> list[str]:
+    unused = [path for path in store.folder.glob("*.h5") if path.name not in needed]
     linked = [path for path in unused if path.stat().st_nlink > 1]
     for path in unused:
         if path not in linked and not _is_fresh(path):
             sweep.take(path, kind="shard")
-    return [f"kept: {len(linked)} shards {_LINKED}"] if linked else []
+    return [f"kept: {len(linked)} shards {_LINKED.format(folder=store.out)}"] if linked else []
 
 
 def _checkpoints(folder: Path, *, sweep: Sweep, abandoned: bool) -> list[str]:

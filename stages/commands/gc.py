@@ -19,15 +19,16 @@ def gc(
 ) -> None:
     """Removes files that nothing needs from the state folder.
 
-    Removed: shards, unless data/frames names them, data/manifest.parquet needs them under the
-    current parameters, an unfinished decoding needs them, or they have another hard link (in DVC's
-    cache or another clone: removing them would free nothing); checkpoints of trainings whose model
-    is in DVC's cache; files of killed processes, and copies of ended grids; the inventory's cache
-    of a data set that has not changed for a month (its next scan reads all files again). Files
-    younger than an hour stay, and so does all that a running process uses.
+    Removed: shards of frames and of features, unless data/frames or data/features names them, the
+    current clips and parameters need them, unfinished work needs them, or they have another hard
+    link (in DVC's cache or another clone: removing them would free nothing); checkpoints of
+    trainings whose model is in DVC's cache; files of killed processes, and copies of ended grids;
+    the inventory's cache of a data set that has not changed for a month (its next scan reads all
+    files again). Files younger than an hour stay, and so does all that a running process uses.
 
-    --abandoned also removes unfinished decodings, except one of the current clips and parameters,
-    which `dvc repro` resumes; and trainings with parameters other than in the current params.yaml.
+    --abandoned also removes unfinished decodings and encodings, except of the current clips and
+    parameters, which `dvc repro` resumes; and trainings with parameters other than in the current
+    params.yaml.
 
     If several clones share a state folder (CLIP_SPM_STATE), unfinished work of all clones stays;
     --abandoned considers this clone only. MLflow's runs, the records of grids and DVC's cache have

@@ -6,6 +6,7 @@ The checks change no out, so no stage depends on their code.
 from spm.base.errors import ConfigError
 from spm.config.backbone import BackboneConfig
 from spm.config.dataset import DatasetConfig
+from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.dataset import split_lists
@@ -18,22 +19,30 @@ from stages.shared.weights_check import check_weights
 
 def check() -> None:
     """Raises ConfigError where the stage `inventory` would, if no clip is needed for the check."""
-    dataset, frames, backbone, model = params.load(
-        dataset=DatasetConfig, frames=FramesConfig, backbone=BackboneConfig, model=ModelConfig
+    dataset, frames, backbone, features, model = params.load(
+        dataset=DatasetConfig,
+        frames=FramesConfig,
+        backbone=BackboneConfig,
+        features=FeaturesConfig,
+        model=ModelConfig,
     )
-    check_fit(frames, backbone, model)
+    check_fit(frames, backbone, features, model)
     split_lists.load(dataset, folder=paths.SPLITS)
     outside_files(model, backbone=backbone)
     check_weights(backbone)
 
 
-def check_fit(frames: FramesConfig, backbone: BackboneConfig, model: ModelConfig) -> None:
+def check_fit(
+    frames: FramesConfig, backbone: BackboneConfig, features: FeaturesConfig, model: ModelConfig
+) -> None:
     """Raises ConfigError if the reader is not installed, if the stored frames are too small for
-    the backbone, or if the method needs maps or texts that the backbone lacks."""
+    the backbone, or if the method needs maps or texts that the backbone lacks, or features other
+    than those that are stored."""
     _check_crop(frames, backbone)
     check_installed(frames.reader)
     needs = model.needs
     check_gives(model.method, features=needs.features, text=needs.text, backbone=backbone)
+    _check_kind(features, backbone, model)
 
 
 def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:
@@ -42,4 +51,14 @@ def _check_crop(frames: FramesConfig, backbone: BackboneConfig) -> None:
         raise ConfigError(
             f"{backbone.name} takes frames of {size}×{size} pixels, but they are stored with a "
             f"short side of {frames.short_side}: raise frames.short_side to {size} or more"
+        )
+
+
+def _check_kind(features: FeaturesConfig, backbone: BackboneConfig, model: ModelConfig) -> None:
+    """Of `backbone.frozen` alone: after a part of the tower, vectors and maps are still to come."""
+    kind = "maps" if model.needs.features == "maps" else "vectors"
+    if backbone.frozen and features.stored and features.kind != kind:
+        raise ConfigError(
+            f"{model.method} takes {kind}, and the frozen tower's are to be stored as "
+            f"{features.kind}: set features.kind to {kind}"
         )

@@ -4,7 +4,8 @@ A test compares the list with the code deps of the stage `train` in dvc.yaml.
 """
 
 _PLACES = (
-    *("stages/train.py", "spm/builtin_clip/model", "spm/episodes", "spm/frames"),
+    *("stages/train.py", "spm/builtin_clip/model", "spm/episodes"),
+    *("spm/features", "spm/frames"),
     *("spm/methods/base.py", "spm/methods/registry.py", "spm/model", "spm/nn", "spm/training"),
 )
 

@@ -248,8 +248,8 @@ def test_no_key_has_a_default():
             check_all(without)
 
 
-MEANS = {"kind_of", "kind"}
-"""Which kind of tower a name is: another meaning would be another name's."""
+MEANS = {"kind_of", "kind", "has_frozen_part", "is_used_by"}
+"""What values ask for: another meaning would be another name's."""
 
 
 def test_the_sections_hold_values_and_checks_alone():

@@ -19,8 +19,9 @@ from pipeline.decoding.isolated_reader import IsolatedReader
 from pipeline.decoding.shard_plan import plan_shards
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
+from spm.frames.clip_index import INDEX
 from spm.frames.integrity import INTEGRITY
-from spm.frames.store import INDEX, FrameStore
+from spm.frames.store import FrameStore
 from tests.import_closure import ROOT
 from tests.manifests import frames_config, make_manifest, runtime_config
 
@@ -79,7 +80,7 @@ def test_decodes_once_and_only_what_is_missing(project, prefect_home, monkeypatc
     assert hashes(project / "frames") != first
     assert build(project, home=prefect_home)[0] == 1
     assert hashes(project / "frames") == first
-    assert "is damaged: decoding its clips again" in capsys.readouterr().err
+    assert "is damaged: making it again" in capsys.readouterr().err
 
     again = project / "again"
     again.mkdir()

@@ -17,6 +17,7 @@ from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
+from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.evaluation import Measurement, encode_clips, measure
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import EpisodeSampler
@@ -56,7 +57,8 @@ def _train(
     config = TrainConfig(**read_yaml(params.PARAMS)["train"] | loop)
     model = build_model(spec(attention_dropout=0.2, backbone={"batch_norm": batch_norm})).double()
     sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
-    episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=False, seed=0)
+    clips = AugmentedClips(store, size=model.image_size, flip=False)
+    episodes = TrainingEpisodes(clips, sampler, seed=0)
     texts = text * torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
     inputs = TrainingInputs(
         episodes, texts.double(), lambda model: time.monotonic()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spm.base.errors import DataError
+from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes, load_episodes
 from tests.stores import make_store
@@ -70,7 +71,7 @@ def dataset(tmp_path):
     store = make_store(tmp_path, classes={"train": 3}, samples_per_segment=2)
     store.read(0)  # open here before the workers get it
     sampler = EpisodeSampler(store.classes("train"), way=2, shot=1, query=1, seed=0, split="train")
-    return TrainingEpisodes(store, sampler, size=32, flip=True, seed=0)
+    return TrainingEpisodes(AugmentedClips(store, size=32, flip=True), sampler, seed=0)
 
 
 def test_an_episode_stays_as_it_is_while_others_are_read(dataset):
@@ -80,15 +81,15 @@ def test_an_episode_stays_as_it_is_while_others_are_read(dataset):
         episodes.append(episode)
         time.sleep(0.1)  # as in training: the process reads on, as far as it may
     for index, episode in enumerate(episodes):
-        np.testing.assert_array_equal(episode.pixels, dataset[index].pixels)
+        np.testing.assert_array_equal(episode.clips, dataset[index].clips)
 
 
 def test_episodes_do_not_depend_on_the_number_of_workers(dataset):
     alone, many = (
-        [episode.pixels.numpy() for episode in load_episodes(dataset, range(2, 8), workers=workers)]
+        [episode.clips.numpy() for episode in load_episodes(dataset, range(2, 8), workers=workers)]
         for workers in (0, 2)
     )
     assert len(alone) == 6
     for one, other in zip(alone, many, strict=True):
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(alone[3], dataset[5].pixels)
+    np.testing.assert_array_equal(alone[3], dataset[5].clips)

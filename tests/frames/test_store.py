@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spm.base.errors import DataError
+from spm.frames.clip_index import INDEX
 from spm.frames.shard_writer import write_shard
-from spm.frames.store import INDEX, FrameStore
+from spm.frames.store import FrameStore
 from spm.video.clip import Clip
 
 T, P = 4, 3

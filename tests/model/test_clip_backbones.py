@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import spm
-from spm.episodes.training_data import EpisodePixels
+from spm.episodes.training_data import EpisodeClips
 from spm.model.model import build_model
 from spm.training.loop import episode_losses
 from tests.models import spec
@@ -23,7 +23,7 @@ def test_one_training_and_one_evaluation_episode(name, channels, tmp_path):
     assert not any("text" in key or "token" in key for key in model.backbone.state_dict())
     pixels = torch.randint(0, 256, (4, 8, 224, 224, 3), dtype=torch.uint8)
     labels = torch.arange(2)
-    episode = EpisodePixels(pixels, labels, labels, labels)
+    episode = EpisodeClips(pixels, labels, labels, labels)
     text = torch.randn(2, channels)
     losses = episode_losses(model, episode, text)
     losses.total.backward()

@@ -17,7 +17,8 @@ import spm
 from spm.base.errors import ConfigError, DataError
 from spm.base.yaml_file import read_yaml
 from spm.convert import main as convert
-from spm.model.model import WEIGHTS_FILE, build_model, load_weights
+from spm.model.backbone import WEIGHTS_FILE
+from spm.model.model import build_model, load_weights
 from spm.released.convert import EXTRAS_FILE, from_released, to_released
 from stages.shared import params
 from tests import models, reference, tiny_clip

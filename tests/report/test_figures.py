@@ -79,7 +79,7 @@ def examples(store: FrameStore, *, count: int) -> list[AlignmentExample]:
     texts = [name.upper() for name in sorted(classes)]
     prompts = PromptFeatures(features, sorted(classes), texts, trained=False)
     model = models.build().float()
-    return find_examples(model, store, sampler=sampler, prompts=prompts, count=count)
+    return find_examples(model, store, frames=store, sampler=sampler, prompts=prompts, count=count)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])

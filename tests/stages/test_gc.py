@@ -9,9 +9,9 @@ from threading import Thread
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.decoding.shard_plan import PlannedShard, plan_shards, recipe_hash
-from pipeline.decoding.unfinished_decoding import noted
+from pipeline.decoding.shard_plan import plan_shards, recipe_hash
 from pipeline.machine.git_and_dvc import cache_name
+from pipeline.shards.unfinished import noted
 from spm.base.errors import InputError
 from spm.base.lock import locked
 from spm.config.frames import FramesConfig
@@ -148,9 +148,8 @@ def test_what_a_training_left_that_never_saved_goes(state, collect):
 def kill(state: Path, *names: str, recipe: str | None = None) -> None:
     """A decoding of these shards was killed two days ago."""
     (frames,) = params.load(frames=FramesConfig)
-    planned = [PlannedShard(name, ()) for name in names]
     recipe = recipe or recipe_hash(frames)
-    with pytest.raises(RuntimeError), noted(planned, store=state / "shards", recipe=recipe):
+    with pytest.raises(RuntimeError), noted(names, store=state / "shards", recipe=recipe):
         raise RuntimeError
     for name in names:
         write(state / "shards" / name)
@@ -192,8 +191,7 @@ def test_a_decoding_that_could_only_begin_anew_is_given_up(state, collect):
 
 def test_shards_of_a_decoding_that_runs_stay(killed, collect):
     """However long it has written nothing: shards can be large, and workers can be waited for."""
-    running = [PlannedShard("theirs.h5", ())]
-    with noted(running, store=killed / "shards", recipe="another"):
+    with noted(["theirs.h5"], store=killed / "shards", recipe="another"):
         for note in (killed / "shards/unfinished").glob("*.json"):
             os.utime(note, (time.time() - 2 * DAY,) * 2)
         assert told("gc, a decoding that runs").search(collect("--abandoned"))
@@ -205,7 +203,7 @@ def test_a_decoding_that_begins_while_shards_go_waits(state, collect, monkeypatc
     found, take = [], Sweep.take
 
     def decode() -> None:
-        with noted([PlannedShard("old.h5", ())], store=state / "shards", recipe="r"):
+        with noted(["old.h5"], store=state / "shards", recipe="r"):
             found.append((state / "shards/old.h5").exists())
 
     decoding = Thread(target=decode)
@@ -227,15 +225,15 @@ def is_noted(state: Path) -> bool:
 
 
 def test_a_decoding_that_ended_is_not_noted(state):
-    with noted([PlannedShard("a.h5", ())], store=state / "shards", recipe="r"):
+    with noted(["a.h5"], store=state / "shards", recipe="r"):
         assert is_noted(state)
     assert not is_noted(state)
 
 
 def test_of_two_that_decode_the_same_the_last_one_removes_the_note(state):
     same = {"store": state / "shards", "recipe": "r"}
-    with noted([PlannedShard("a.h5", ())], **same):
-        with noted([PlannedShard("a.h5", ())], **same):
+    with noted(["a.h5"], **same):
+        with noted(["a.h5"], **same):
             pass
         assert is_noted(state)
     assert not is_noted(state)

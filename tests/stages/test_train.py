@@ -21,7 +21,8 @@ from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS, TextControl
 from spm.model.activation_checkpointing import checkpoint_activations
-from spm.model.model import WEIGHTS_FILE, save_model
+from spm.model.backbone import WEIGHTS_FILE
+from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import load_spec
 from spm.model.text_controls import controlled

@@ -11,7 +11,7 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spm.episodes.training_data import EpisodePixels
+from spm.episodes.training_data import EpisodeClips
 from spm.model.model import build_model
 from spm.training.loop import _objective, _rows, episode_losses
 from tests.models import spec
@@ -34,10 +34,10 @@ class _Copies(TorchDispatchMode):
         return out
 
 
-def _episode() -> EpisodePixels:
+def _episode() -> EpisodeClips:
     labels = torch.arange(3)
     pixels = torch.zeros(9, 4, 32, 32, 3, dtype=torch.uint8)
-    return EpisodePixels(pixels, labels, labels.repeat_interleave(2), labels)
+    return EpisodeClips(pixels, labels, labels.repeat_interleave(2), labels)
 
 
 @pytest.mark.parametrize("together", [1, 2])
@@ -46,7 +46,7 @@ def test_a_forward_pass_waits_for_nothing(together):
         with CUDA:
             model = build_model(spec(learn_lambda3=True)).train()
         copies.blocking.clear()
-        episodes = EpisodePixels.stack(_episode().to(CUDA) for _ in range(together))
+        episodes = EpisodeClips.stack(_episode().to(CUDA) for _ in range(together))
         losses = episode_losses(model, episodes, torch.zeros(5, 16, device=CUDA))
         objective, rows = _objective(losses, _config()), _rows(losses, episodes)
     assert objective.device == rows.device == CUDA

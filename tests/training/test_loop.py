@@ -6,6 +6,7 @@ import torch
 
 from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
+from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import TrainingEpisodes
 from spm.methods.base import Losses
@@ -39,7 +40,8 @@ def _config(**changes) -> TrainConfig:
 
 def _inputs(store, model, *, validate=lambda model: 50.0, flip=False) -> TrainingInputs:
     sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
-    episodes = TrainingEpisodes(store, sampler, size=model.image_size, flip=flip, seed=0)
+    clips = AugmentedClips(store, size=model.image_size, flip=flip)
+    episodes = TrainingEpisodes(clips, sampler, seed=0)
     text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
     return TrainingInputs(episodes, text.to(next(model.parameters())), validate)
 

@@ -9,8 +9,9 @@ import pytest
 from pipeline.decoding.decode import fill_store
 from pipeline.decoding.frames_folder import write_folder
 from pipeline.decoding.shard_plan import plan_shards
+from spm.frames.clip_index import INDEX
 from spm.frames.integrity import INTEGRITY
-from spm.frames.store import INDEX, FrameStore
+from spm.frames.store import FrameStore
 from spm.video.reading import read_frames
 from spm.video.sampling import segment_frames
 from tests.import_closure import ROOT

@@ -4,18 +4,20 @@ import json
 import os
 import shutil
 import subprocess
+from functools import partial
 
 import h5py
 import pytest
 
 from bench.simulated import write_tiny_shard
-from pipeline.decoding import checked_shards
-from pipeline.decoding.checked_shards import CHECKED, sound_shards
+from pipeline.shards import checked_shards
+from pipeline.shards.checked_shards import CHECKED
 from spm.base.errors import DataError, TransientError
 from spm.frames.shard_writer import write_shard
 from spm.frames.shards import Shard
 
 NAMES = ["a.h5", "b.h5", "c.h5"]
+sound_shards = partial(checked_shards.sound_shards, opened=Shard)
 
 
 @pytest.fixture
@@ -84,10 +86,10 @@ def test_other_shards_of_the_store_are_remembered_until_they_are_gone(store, rea
 def test_what_another_project_has_checked_meanwhile_is_kept(store, monkeypatch):
     check = checked_shards._is_sound
 
-    def meanwhile(path):
+    def meanwhile(path, opened):
         if path.name == "a.h5":
             sound_shards(["b.h5"], store=store)
-        return check(path)
+        return check(path, opened)
 
     monkeypatch.setattr(checked_shards, "_is_sound", meanwhile)
     sound_shards(["a.h5"], store=store)

@@ -1,7 +1,7 @@
-"""Notes in the store on the shards that unfinished decodings need, for `make gc`.
+"""Notes in a store on the shards that unfinished work needs, for `make gc`.
 
-shards/unfinished/<key>.json   {"recipe": "…", "shards": ["….h5", …]}, locked while decoding runs
-shards/unfinished/lock         locked while a decoding begins or ends, or gc removes shards
+unfinished/<key>.json   {"recipe": "…", "shards": ["….h5", …]}, locked while the stage works
+unfinished/lock         locked while a stage begins or ends to work, or gc removes shards
 """
 
 import json
@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.decoding.shard_plan import PlannedShard
 from spm.base.atomic import atomic_path
 from spm.base.hashing import value_hash
 from spm.base.lock import is_sole, locked, share
@@ -20,25 +19,24 @@ from spm.base.lock import is_sole, locked, share
 class Note:
     path: Path
     recipe: str
-    """`recipe_hash` of the shards."""
+    """A hash of what decides the shards' bytes besides their clips."""
     shards: frozenset[str]
     runs: bool
-    """False if the decoding was killed, or ended with an error."""
+    """False if the stage was killed, or ended with an error."""
 
 
 @contextmanager
-def noted(shards: Sequence[PlannedShard], *, store: Path, recipe: str) -> Iterator[None]:
-    """Notes `shards` while the block runs. If the block fails or is killed, the note stays.
+def noted(names: Sequence[str], *, store: Path, recipe: str) -> Iterator[None]:
+    """Notes shards by their names while the block runs. If it fails or is killed, the note stays.
 
-    Of several processes that decode the same shards, the last one removes the note.
+    Of several processes that make the same shards, the last one removes the note.
     """
-    names = [shard.name for shard in shards]
-    note = store / "unfinished" / f"{value_hash(names)[:16]}.json"
+    note = store / "unfinished" / f"{value_hash(list(names))[:16]}.json"
     with ExitStack() as running:
         with _turn(store):
             if not note.is_file():
                 with atomic_path(note) as path:
-                    text = json.dumps({"recipe": recipe, "shards": names})
+                    text = json.dumps({"recipe": recipe, "shards": list(names)})
                     path.write_text(text, encoding="utf-8")
             file = running.enter_context(open(note, "r+", encoding="utf-8"))
             share(file)
@@ -50,9 +48,9 @@ def noted(shards: Sequence[PlannedShard], *, store: Path, recipe: str) -> Iterat
 
 @contextmanager
 def notes(store: Path) -> Iterator[list[Note]]:
-    """The notes of all unfinished decodings, by whatever process.
+    """The notes of all unfinished work, by whatever process.
 
-    Other decodings wait with their beginning or end until the block has ended.
+    Others wait with their beginning or end until the block has ended.
     """
     with _turn(store):
         yield [_read(path) for path in sorted((store / "unfinished").glob("*.json"))]
