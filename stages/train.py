@@ -1,6 +1,7 @@
 """Stage `train`: trains the model end to end on episodes of the training split.
 
-Keeps the weights with the highest accuracy on the split that `train.selection` names.
+Keeps the weights with the highest accuracy on the split that `train.selection` names, and fits the
+temperatures of their probabilities on the validation split.
 """
 
 import json
@@ -29,20 +30,23 @@ from spm.config.runtime import RuntimeConfig
 from spm.config.train import TrainConfig
 from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.device import place
-from spm.episodes.feasibility import check_feasible
+from spm.episodes.feasibility import VALIDATION_SPLITS, check_feasible
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import StoredViews, TrainingClips, TrainingEpisodes
 from spm.features.store import ClipStore, FeatureStore
 from spm.model.activation_checkpointing import checkpoint_activations
 from spm.model.backbone import WEIGHTS_FILE
+from spm.model.calibration import FILE as CALIBRATION_FILE
+from spm.model.calibration import Calibration
 from spm.model.model import FewShotModel, build_model, load_weights, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec, differences, load_start
+from spm.training.calibration import calibrate
 from spm.training.checkpoint import Checkpoint, hold
 from spm.training.history import History
 from spm.training.loop import Execution, TrainingInputs, train
-from spm.training.validation import validation
+from spm.training.validation import ValidationEpisodes, validation
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.launch import count_ranks, launch
@@ -110,18 +114,22 @@ def _train(
             history = train(
                 model, inputs, sections["train"], execution=execution, checkpoint=checkpoint
             )
+        model.calibration = calibrate(
+            model, store, texts, sections["train"], **_rounds(sections, ranks=ranks)
+        )
         if ranks.first:
             _write(model, history)
-            _report(run, history)
+            _report(run, history, model.calibration)
             assert checkpoint is not None
             checkpoint.describe(model=cache_name(paths.MODEL / WEIGHTS_FILE))
 
 
-def _report(run: tracking.Run, history: History) -> None:
-    run.log_metrics(history.summary())
-    for out in (paths.TRAIN_CURVES, paths.MODEL / "config.json"):
+def _report(run: tracking.Run, history: History, calibration: Calibration) -> None:
+    run.log_metrics(history.summary() | calibration.metrics())
+    for out in (paths.TRAIN_CURVES, paths.MODEL / "config.json", paths.MODEL / CALIBRATION_FILE):
         run.log_artifact(out)
     print(f"train: {history.summary()}")
+    print(f"train: probabilities {calibration.in_words(transductive=True)}")
 
 
 @contextmanager
@@ -164,8 +172,8 @@ def _inputs(
 ) -> TrainingInputs:
     """The data of the training. Raises DataError for a class with too few decoded clips."""
     episode, config = sections["episode"], sections["train"]
-    prompts = sections["prompts"]
-    chosen = {"how": prompts.text_ensemble, "control": prompts.control}
+    rounds = _rounds(sections, ranks=ranks)
+    split = VALIDATION_SPLITS[config.selection]
     sampler = EpisodeSampler(
         store.classes("train"), **episode.model_dump(), seed=config.seed, split="train"
     )
@@ -175,11 +183,24 @@ def _inputs(
         clips = AugmentedClips(store, size=size, flip=config.flip)
     return TrainingInputs(
         episodes=TrainingEpisodes(clips, sampler, seed=config.seed),
-        class_text=texts.of(sampler.class_names, **chosen),
+        class_text=texts.of(sampler.class_names, how=rounds["how"], control=rounds["control"]),
         validate=validation(
-            store, texts, config, way=episode.way, shot=episode.shot, ranks=ranks, **chosen
+            ValidationEpisodes(store, texts, config, split=split, **rounds),
+            episodes=config.validate_episodes,
         ),
     )
+
+
+def _rounds(sections: dict[str, Any], *, ranks: Ranks) -> dict[str, Any]:
+    """What the episodes of validation and of calibration have in common."""
+    episode, prompts = sections["episode"], sections["prompts"]
+    return {
+        "way": episode.way,
+        "shot": episode.shot,
+        "how": prompts.text_ensemble,
+        "control": prompts.control,
+        "ranks": ranks,
+    }
 
 
 def _check_test_split(store: ClipStore, *, way: int) -> None:

@@ -13,6 +13,7 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig, method_values
 from spm.config.prompts import PromptsConfig, TextControl
 from spm.methods.base import EpisodeFeatures, Losses
+from spm.model.calibration import Calibration, Fit
 from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 from stages.shared import params
@@ -45,6 +46,15 @@ def spec(
 def build(**changes: Any) -> FewShotModel:
     """A small model in float64, in evaluation mode."""
     return build_model(spec(**changes)).double().eval()
+
+
+def calibrated(*, classify: float, classify_each: float) -> Calibration:
+    """With these temperatures, on 9 episodes."""
+    together, each = (
+        Fit(temperature=value, episodes=9, way=5, shot=1, query=2, nll_before=1.0, nll=0.5)
+        for value in (classify, classify_each)
+    )
+    return Calibration(classify=together, classify_each=each, reason=None)
 
 
 def losses_of(

@@ -7,8 +7,8 @@ Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` qu
 `C` channels.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from spm.methods.base import EpisodeFeatures, Prepared
 from spm.model.model import FewShotModel
 
 Ints = NDArray[np.int64]
+Logits = NDArray[np.float32]
 
 _CLIPS_AT_ONCE = 16
 _PREPARED_AT_ONCE = 64
@@ -108,6 +109,8 @@ class Measurement:
     """[E, Q]"""
     predicted: dict[str, Ints]
     """Classifier's name -> [E, Q]; fewer rows for a classifier that ran the first episodes only."""
+    logits: dict[str, Logits] = field(default_factory=dict)
+    """Classifier's name -> [E, Q, N], for the classifiers whose logits were kept."""
 
 
 def encode_clips(
@@ -146,19 +149,22 @@ def measure(
     class_text: Tensor | None,
     episodes: int,
     batch: int,
+    keep_logits: Collection[str] = (),
     ranks: Ranks = ALONE,
     progress: bool = True,
 ) -> Measurement:
     """Runs episodes 0 … `episodes` - 1 through each classifier, `batch` at a time.
 
     class_text [classes, C], in the order of sampler.class_names; None if the backbone has no text
-    tower. Classifiers never see the labels of queries. Each rank runs its share of the batches;
-    every rank returns the predictions of all episodes.
+    tower. Classifiers never see the labels of queries. keep_logits: names of the classifiers whose
+    logits are returned too. Each rank runs its share of the batches; every rank returns the
+    predictions of all episodes.
     """
     texts = None if class_text is None else class_text.to(encoded.features)
     shape = (episodes, sampler.way * sampler.query)
     actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
     predicted = dict(zip(classifiers, answers, strict=True))
+    kept = {name: np.zeros((*shape, sampler.way), np.float32) for name in keep_logits}
     shown = None if progress and ranks.first else True
     with progress_bar(total=episodes, unit="ep", disable=shown) as bar:
         for number, rows in enumerate(_batches(episodes, batch=batch)):
@@ -169,10 +175,14 @@ def measure(
                 asked = _batch(drawn, encoded, class_text, num_classes=sampler.way)
                 actual[rows] = _named(classes, _stack(drawn, "query_labels"))
                 for name, classify in classifiers.items():
-                    predicted[name][rows] = _named(classes, _answers(classify, asked))
+                    logits = _logits(classify, asked)
+                    predicted[name][rows] = _named(classes, _answers(logits))
+                    if name in kept:
+                        kept[name][rows] = logits.float().cpu().numpy()
             bar.update(rows.stop - rows.start)
     ranks.sum_([torch.from_numpy(each) for each in (actual, *answers)])  # sums in place
-    return Measurement(sampler.class_names, actual, predicted)
+    ranks.sum_([torch.from_numpy(each) for each in kept.values()])
+    return Measurement(sampler.class_names, actual, predicted, kept)
 
 
 def _batches(episodes: int, *, batch: int) -> Iterator[slice]:
@@ -201,10 +211,15 @@ def _batch(
     )
 
 
-def _answers(classify: Classifier, episodes: EpisodeFeatures) -> Ints:
-    """The label with the largest logit of each query, [B, Q]."""
+def _logits(classify: Classifier, episodes: EpisodeFeatures) -> Tensor:
+    """[B, Q, N]"""
     with torch.no_grad():
-        answers: Ints = classify(episodes).argmax(dim=-1).cpu().numpy()
+        return classify(episodes)
+
+
+def _answers(logits: Tensor) -> Ints:
+    """The label with the largest logit of each query, [B, Q]."""
+    answers: Ints = logits.argmax(dim=-1).cpu().numpy()
     return answers
 
 

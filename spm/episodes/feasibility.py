@@ -21,20 +21,42 @@ def check_feasible(
     classes that have too few clips.
     """
     classes = counts.get(split, {})
-    if len(classes) < way:
+    if said := _too_few_classes(classes, way=way, split=split):
         remedy = "lower it, or put more classes" if classes else "put classes"
+        raise DataError(f"{said}: {remedy} into the split{_instead(split)}")
+    if said := _too_few_clips(classes, shot=shot, query=query, split=split):
         raise DataError(
-            f"the {split} split has {len(classes)} classes, but an episode takes {way} "
-            f"(episode.way): {remedy} into the split{_instead(split)}"
+            f"{said}. Lower shot or query, add clips, or take the classes out of the split"
         )
+
+
+def shortfall(
+    classes: Mapping[str, int], *, way: int, shot: int, query: int, split: str
+) -> str | None:
+    """What a split lacks for its episodes, in words; None: nothing. classes: name -> usable clips.
+
+    For a caller that can do without the episodes.
+    """
+    return _too_few_classes(classes, way=way, split=split) or _too_few_clips(
+        classes, shot=shot, query=query, split=split
+    )
+
+
+def _too_few_classes(classes: Mapping[str, int], *, way: int, split: str) -> str | None:
+    if len(classes) >= way:
+        return None
+    return f"the {split} split has {len(classes)} classes, but an episode takes {way} (episode.way)"
+
+
+def _too_few_clips(classes: Mapping[str, int], *, shot: int, query: int, split: str) -> str | None:
     needed = shot + query
     small = [f"{name} ({count})" for name, count in sorted(classes.items()) if count < needed]
-    if small:
-        raise DataError(
-            f"an episode takes {needed} clips of a class (shot {shot} + query {query}), but in the "
-            f"{split} split these have fewer usable ones: {', '.join(small)}. Lower shot or query, "
-            f"add clips, or take the classes out of the split"
-        )
+    if not small:
+        return None
+    return (
+        f"an episode takes {needed} clips of a class (shot {shot} + query {query}), but in the "
+        f"{split} split these have fewer usable ones: {', '.join(small)}"
+    )
 
 
 def _instead(split: str) -> str:

@@ -16,6 +16,7 @@ from spm.base.errors import DataError
 from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.registry import build_method
 from spm.model.backbone import PREFIX, WEIGHTS_FILE, Backbone, build_backbone
+from spm.model.calibration import NOT_CALIBRATED, load_calibration, save_calibration
 from spm.model.spec import ModelSpec, load_spec, save_spec
 
 _METHOD = "method."
@@ -30,6 +31,8 @@ class FewShotModel(nn.Module):
         self.method = method
         self.config = config
         """The specification of the model, and of how clips and texts are prepared for it."""
+        self.calibration = NOT_CALIBRATED
+        """The temperatures of `probabilities`."""
 
     @property
     def image_size(self) -> int:
@@ -102,7 +105,7 @@ class FewShotModel(nn.Module):
         query: Tensor,
         class_text: Tensor | None = None,
     ) -> Tensor:
-        """Logits [..., Q, N] of features; p is their softmax over N.
+        """Logits [..., Q, N] of features; `probabilities` makes p of them.
 
         support [..., S, T, C], support_labels [..., S] int64 in 0..N-1, query [..., Q, T, C],
         class_text [..., N, C], all floats in the model's dtype. Without class_text, N is the
@@ -121,6 +124,14 @@ class FewShotModel(nn.Module):
     ) -> Tensor:
         """Inductive logits [..., Q, N]: `classify` of each query as the only one of its episode."""
         return self.method.classify_each(_episode(support, support_labels, query, class_text))
+
+    def probabilities(self, logits: Tensor, *, transductive: bool) -> Tensor:
+        """p = softmax(logits / T) over N, [..., Q, N]. T changes no class's rank.
+
+        T is `calibration`'s: with `transductive` for logits of `classify`, else of `classify_each`.
+        """
+        temperature = self.calibration.temperature(transductive=transductive)
+        return (logits / temperature).softmax(dim=-1)
 
 
 def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> FewShotModel:
@@ -142,7 +153,10 @@ def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> Few
 
 
 def save_model(model: FewShotModel, folder: Path) -> None:
-    """Writes model.safetensors and config.json, the files that `load_model` reads."""
+    """Writes model.safetensors, config.json and, if the model is calibrated, calibration.json.
+
+    `load_model` reads them.
+    """
     from safetensors.torch import save_file
 
     from spm.base.atomic import atomic_path
@@ -152,6 +166,7 @@ def save_model(model: FewShotModel, folder: Path) -> None:
         # No metadata: safetensors writes several keys in random order, and bytes would differ.
         save_file({name: value.contiguous() for name, value in stored(model).items()}, path)
     save_spec(model.config, folder)
+    save_calibration(model.calibration, folder)
 
 
 def load_model(folder: Path | str) -> FewShotModel:
@@ -162,6 +177,7 @@ def load_model(folder: Path | str) -> FewShotModel:
     folder = Path(folder)
     model = build_model(load_spec(folder), load_backbone_weights=False)
     load_weights(model, folder)
+    model.calibration = load_calibration(folder)
     return model.eval()
 
 

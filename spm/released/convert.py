@@ -24,6 +24,7 @@ from spm.methods.clip_spm.config import Config
 from spm.methods.clip_spm.released import LAMBDA3_SCALE, SCALE
 from spm.methods.registry import released_layout
 from spm.model.backbone import WEIGHTS_FILE
+from spm.model.calibration import NOT_CALIBRATED, save_calibration
 from spm.model.model import build_model
 from spm.model.spec import ModelSpec, load_spec, save_spec
 from spm.model.torch_file import read_torch_file
@@ -81,6 +82,7 @@ def from_released(
     _save(folder, WEIGHTS_FILE, ours)
     _save(folder, EXTRAS_FILE, {SCALE: state[SCALE]}, backbone=wrapped)
     save_spec(spec, folder)
+    save_calibration(NOT_CALIBRATED, folder)
     return spec
 
 

@@ -1,4 +1,7 @@
-"""Validation: measures the accuracy that selects the weights, during training."""
+"""Validation: episodes of one split, and the accuracy on them that selects the weights.
+
+spm.training.calibration measures on the same kind of episodes.
+"""
 
 from collections.abc import Callable
 from typing import Literal
@@ -7,8 +10,14 @@ import numpy as np
 
 from spm.config.prompts import TextControl
 from spm.config.train import TrainConfig
-from spm.episodes.evaluation import encode_clips, measure, prepare_clips
-from spm.episodes.feasibility import VALIDATION_SPLITS
+from spm.episodes.evaluation import (
+    Classifier,
+    EncodedClips,
+    Measurement,
+    encode_clips,
+    measure,
+    prepare_clips,
+)
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies
@@ -16,54 +25,82 @@ from spm.features.store import ClipStore
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 
+ANSWERS = "model"
+"""The name of the classifier in a measurement."""
 _BATCH = 25
 
 
-def validation(
-    store: ClipStore,
-    texts: PromptFeatures,
-    config: TrainConfig,
-    *,
-    way: int,
-    shot: int,
-    how: Literal["sum", "mean"],
-    control: TextControl,
-    ranks: Ranks,
-) -> Callable[[FewShotModel], float]:
-    """A function model -> accuracy in percent, on the same `train.validate_episodes` episodes.
+class ValidationEpisodes:
+    """The episodes 0, 1, … of one split, the same for every model, with `train.validate_query`
+    queries per class."""
 
-    All ranks encode clips; rank 0 runs the episodes and broadcasts the accuracy. Raises DataError
-    for a class with too few decoded clips.
-    """
-    split = VALIDATION_SPLITS[config.selection]
-    classes = store.classes(split)
-    sampler = EpisodeSampler(
-        classes,
-        way=way,
-        shot=shot,
-        query=config.validate_query,
-        seed=config.seed,
-        split=split,
-    )
-    clips = np.concatenate(list(classes.values()))
-    class_text = texts.of(sampler.class_names, how=how, control=control)
+    def __init__(
+        self,
+        store: ClipStore,
+        texts: PromptFeatures,
+        config: TrainConfig,
+        *,
+        split: str,
+        way: int,
+        shot: int,
+        how: Literal["sum", "mean"],
+        control: TextControl,
+        ranks: Ranks,
+    ) -> None:
+        """Raises DataError for too few classes, or a class with too few decoded clips."""
+        self._store, self.ranks = store, ranks
+        self._classes = store.classes(split)
+        self.sampler = EpisodeSampler(
+            self._classes,
+            way=way,
+            shot=shot,
+            query=config.validate_query,
+            seed=config.seed,
+            split=split,
+        )
+        self._class_text = texts.of(self.sampler.class_names, how=how, control=control)
 
-    def validate(model: FewShotModel) -> float:
+    def encode(self, model: FewShotModel) -> EncodedClips:
+        """The features of all clips of the split. All ranks encode; puts `model` in eval mode."""
         model.eval()
-        encoded = encode_clips(model, store, clips=clips, ranks=ranks, progress=False)
-        if not ranks.first:
-            return ranks.broadcast(0.0)
-        prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
-        measured = measure(
-            {"model": model.method.classify},
-            encoded=prepared,
-            sampler=sampler,
-            class_text=class_text,
-            episodes=config.validate_episodes,
+        clips = np.concatenate(list(self._classes.values()))
+        encoded = encode_clips(model, self._store, clips=clips, ranks=self.ranks, progress=False)
+        return prepare_clips(model, encoded, classes=self._classes, class_text=self._class_text)
+
+    def measure(
+        self,
+        classify: Classifier,
+        encoded: EncodedClips,
+        *,
+        episodes: int,
+        keep_logits: bool = False,
+    ) -> Measurement:
+        """Runs the first `episodes` episodes through `classify`, on this rank alone."""
+        return measure(
+            {ANSWERS: classify},
+            encoded=encoded,
+            sampler=self.sampler,
+            class_text=self._class_text,
+            episodes=episodes,
             batch=_BATCH,
+            keep_logits=(ANSWERS,) if keep_logits else (),
             progress=False,
         )
-        accuracies = episode_accuracies(measured.actual, measured.predicted["model"])
+
+
+def validation(rounds: ValidationEpisodes, *, episodes: int) -> Callable[[FewShotModel], float]:
+    """A function model -> accuracy in percent, on the same `episodes` episodes each time.
+
+    All ranks encode clips; rank 0 runs the episodes and broadcasts the accuracy.
+    """
+    ranks = rounds.ranks
+
+    def validate(model: FewShotModel) -> float:
+        encoded = rounds.encode(model)
+        if not ranks.first:
+            return ranks.broadcast(0.0)
+        measured = rounds.measure(model.method.classify, encoded, episodes=episodes)
+        accuracies = episode_accuracies(measured.actual, measured.predicted[ANSWERS])
         return ranks.broadcast(float(accuracies.mean()))
 
     return validate

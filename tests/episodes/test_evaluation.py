@@ -108,6 +108,32 @@ def test_batches_change_nothing(batch: int) -> None:
     assert (measured.actual == expected.actual).all()
 
 
+@pytest.mark.parametrize("batch", [5, 100])
+def test_logits_are_kept_of_the_classifiers_that_are_named(batch: int) -> None:
+    encoded = EncodedClips(
+        torch.randn(NUM_CLIPS, 4, 6, generator=torch.Generator().manual_seed(0)),
+        np.arange(NUM_CLIPS),
+    )
+    classify = method("otam")
+    measured = measure(
+        {"kept": classify, "not": classify},
+        encoded=encoded,
+        sampler=sampler(),
+        class_text=None,
+        episodes=23,
+        batch=batch,
+        keep_logits=("kept",),
+        progress=False,
+    )
+    assert set(measured.logits) == {"kept"}
+    logits = measured.logits["kept"]
+    assert (logits.shape, logits.dtype) == ((23, WAY * QUERY, WAY), np.float32)
+    classes = np.stack([sampler().episode(index).classes for index in range(23)])
+    named = np.take_along_axis(classes, logits.argmax(axis=-1), axis=1)
+    assert (named == measured.predicted["kept"]).all()
+    assert run(classify).logits == {}
+
+
 def test_the_classifier_gets_the_episodes_clips_and_texts() -> None:
     seen: list[EpisodeFeatures] = []
 

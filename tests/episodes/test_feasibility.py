@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spm.base.errors import DataError
-from spm.episodes.feasibility import check_feasible
+from spm.episodes.feasibility import check_feasible, shortfall
 
 
 def test_exactly_enough_is_enough():
@@ -43,9 +43,12 @@ def test_an_absent_split_has_no_classes():
     query=st.integers(1, 3),
 )
 def test_passes_exactly_where_every_draw_works(counts, way, shot, query):
+    size = {"way": way, "shot": shot, "query": query, "split": "test"}
     works = len(counts) >= way and all(count >= shot + query for count in counts.values())
     if works:
-        check_feasible({"test": counts}, way=way, shot=shot, query=query, split="test")
+        check_feasible({"test": counts}, **size)
+        assert shortfall(counts, **size) is None
     else:
-        with pytest.raises(DataError):
-            check_feasible({"test": counts}, way=way, shot=shot, query=query, split="test")
+        with pytest.raises(DataError) as error:
+            check_feasible({"test": counts}, **size)
+        assert str(error.value).startswith(shortfall(counts, **size))

@@ -160,6 +160,7 @@ def _measured(ranks: Ranks, folder: Path) -> Measurement:
         class_text=torch.ones(len(classes), model.channels),
         episodes=25,
         batch=4,
+        keep_logits=("model",),
         ranks=ranks,
         progress=False,
     )
@@ -170,6 +171,7 @@ def _evaluates(ranks: Ranks, device: torch.device, *, store: Path) -> None:
     alone, together = _measured(ALONE, store), _measured(ranks, store)
     assert (together.actual == alone.actual).all()
     assert (together.predicted["model"] == alone.predicted["model"]).all()
+    np.testing.assert_allclose(together.logits["model"], alone.logits["model"], atol=1e-4)
 
 
 def test_all_ranks_know_what_every_episode_came_to(tmp_path):

@@ -18,6 +18,7 @@ from spm.base.errors import ConfigError, DataError
 from spm.base.yaml_file import read_yaml
 from spm.convert import main as convert
 from spm.model.backbone import WEIGHTS_FILE
+from spm.model.calibration import NOT_CALIBRATED, save_calibration
 from spm.model.model import build_model, load_weights
 from spm.released.convert import EXTRAS_FILE, from_released, to_released
 from stages.shared import params
@@ -126,6 +127,13 @@ def test_ours_there_and_back_is_exact(tmp_path: Path) -> None:
     from_released(tmp_path / "there.pt", tmp_path / "second", backbone=tiny_clip.NAME)
     first, second = (tmp_path / which / "model.safetensors" for which in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_converted_model_is_not_calibrated_whatever_the_folder_held(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "best.pt")
+    save_calibration(models.calibrated(classify=2.0, classify_each=2.0), tmp_path / "model")
+    from_released(tmp_path / "best.pt", tmp_path / "model", backbone=tiny_clip.NAME)
+    assert spm.load_model(tmp_path / "model").calibration == NOT_CALIBRATED
 
 
 def test_a_fixed_weight_is_written_as_the_scalar_one(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS, TextControl
 from spm.model.activation_checkpointing import checkpoint_activations
 from spm.model.backbone import WEIGHTS_FILE
-from spm.model.model import save_model
+from spm.model.model import load_model, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import load_spec
 from spm.model.text_controls import controlled
@@ -74,14 +75,18 @@ def change(section: str, **values: object) -> None:
 
 
 @pytest.fixture
-def validated_on(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The splits of the clips that the stage has validated on so far."""
-    splits: set[str] = set()
+def validated_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The splits of the clips that the stage has validated on so far, in order.
+
+    After the training, the last is what it calibrated on.
+    """
+    splits: list[str] = []
     encode = validation.encode_clips
 
     def recorded(*args, clips: np.ndarray, **options):
         index = pq.read_table(paths.FRAMES / "index.parquet")
-        splits.update(index["split"].to_numpy()[clips])
+        (split,) = set(index["split"].to_numpy()[clips])
+        splits.append(split)
         return encode(*args, clips=clips, **options)
 
     monkeypatch.setattr(validation, "encode_clips", recorded)
@@ -90,11 +95,11 @@ def validated_on(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 @pytest.mark.usefixtures("workspace")
 def test_selection_on_test_takes_the_episodes_of_the_final_number_and_results_say_so(
-    validated_on: set[str],
+    validated_on: list[str],
 ) -> None:
     change("train", selection="test")
     train.main()
-    assert validated_on == {"test"}
+    assert validated_on == ["test", "test", "val"]
     evaluate.main()
     assert json.loads(paths.EVALUATION.read_text())["selection"] == "test"
     final = pq.read_table(paths.EPISODES)["accuracy"].to_numpy()
@@ -141,10 +146,46 @@ def check(found: torch.Tensor, true: PromptFeatures, *, split: str, control: Tex
 
 
 @pytest.mark.usefixtures("workspace")
-def test_selection_on_validation_reads_no_test_clip(validated_on: set[str]) -> None:
+def test_selection_on_validation_reads_no_test_clip(validated_on: list[str]) -> None:
     train.main()
-    assert validated_on == {"val"}
+    assert validated_on == ["val"] * 3
     assert load_spec(paths.MODEL).selection == "validation"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_model_is_calibrated_with_its_final_weights_the_same_each_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: dict[str, float] = {}
+    monkeypatch.setattr(tracking.Run, "log_metrics", lambda self, values: told.update(values))
+    train.main()
+    written = (paths.MODEL / "calibration.json").read_bytes()
+    found = load_model(paths.MODEL).calibration
+    assert (found.classify.episodes, found.classify.way, found.classify.query) == (6, 3, 1)
+    assert found.classify != found.classify_each
+    assert found.classify.nll <= found.classify.nll_before
+    assert f"train: probabilities {found.in_words(transductive=True)}" in capsys.readouterr().out
+    assert told["temperature"] == found.classify.temperature
+    train.main()  # nothing is left to train
+    assert (paths.MODEL / "calibration.json").read_bytes() == written
+    shutil.copytree(paths.MODEL, "models/start")
+    change("model", init_from="models/start")
+    change("train", episodes=0)
+    train.main()
+    assert (paths.MODEL / "calibration.json").read_bytes() == written
+
+
+@pytest.mark.usefixtures("workspace")
+def test_without_a_validation_split_the_model_says_that_it_is_not_calibrated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.rmtree(paths.FRAMES)
+    make_store(paths.FRAMES, classes={"train": 3, "test": 4})
+    change("train", selection="test")
+    train.main()
+    found = load_model(paths.MODEL).calibration
+    assert found.reason == "the val split has 0 classes, but an episode takes 3 (episode.way)"
+    assert f"train: probabilities not calibrated, since {found.reason}" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("workspace")
