@@ -5,6 +5,7 @@
     features = model.encode_video(pixels)                               # [..., T, C]
     class_text = spm.encode_classes(["pouring tea", ...], model=model)  # [N, C]
     logits = model.classify_each(support, labels, query, class_text)    # [Q, N]
+    probabilities = model.probabilities(logits, transductive=False)
 
     model = spm.model_from_tower("builtin-clip", method="otam")         # nothing is trained
     answers = spm.classify_clips(["clip.mp4"], model=model, support="examples")

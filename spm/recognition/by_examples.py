@@ -78,6 +78,7 @@ def print_answers(
     rows = classify(model, examples, queries, transductive=transductive)
     how = _how(model, transductive=transductive)
     print(_conditions(examples, how=how, control=model.config.prompts.control))
+    print(_percentages(model, transductive=transductive))
     for path, row in zip(readable, rows, strict=True):
         print(f"\n{printable(path)}\n{_ranking(examples.classes, row)}")
     for path, problem in problems.items():
@@ -90,6 +91,7 @@ def classify_clips(
 ) -> dict[Path, dict[str, float]]:
     """Clip -> class -> probability, each clip on its own, by the examples in the folder `support`.
 
+    The probabilities are calibrated if the model is (`model.calibration`).
     `support` holds one folder of clips for each class (spm.dataset.support_folder). Raises
     DataError for another folder, and with the names of all clips that cannot be read.
     """
@@ -136,7 +138,8 @@ def classify(
         logits = ask(
             support.features, support.labels, torch.stack(list(queries)), support.class_text
         )
-    percent: list[list[float]] = (100 * logits.softmax(dim=-1)).tolist()
+    probabilities = model.probabilities(logits, transductive=transductive)
+    percent: list[list[float]] = (100 * probabilities).tolist()
     return percent
 
 
@@ -191,6 +194,15 @@ def _conditions(support: Support, *, how: str, control: str) -> str:
         f"{len(support.classes)} classes, {len(support.labels)} support clips; {how}; "
         f"text: {text_state(text, control=control)}"
     )
+
+
+def _percentages(model: FewShotModel, *, transductive: bool) -> str:
+    """Whether the percentages say how often such an answer is right, in words."""
+    calibration = model.calibration
+    words = f"percentages: {calibration.in_words(transductive=transductive)}"
+    if calibration.fit(transductive=transductive) is not None:
+        return words
+    return f"{words}: they rank the classes, and say no more"
 
 
 def _ranking(classes: list[str], percent: list[float]) -> str:

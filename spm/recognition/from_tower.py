@@ -33,7 +33,6 @@ from spm.results.start import start_in_words
 _VALUES = Path(__file__).with_suffix(".yaml")
 _RESIZED, _CROPPED = 8, 7
 """Frames are resized to 256 pixels for a crop of 224, as in the presets, and so for other sizes."""
-_PERCENTAGES = "percentages: a softmax of untrained logits; they rank the classes, and say no more"
 
 
 def model_from_tower(
@@ -69,15 +68,15 @@ def print_classification(
 ) -> int:
     """As by_examples.print_predictions, with a model from a tower.
 
-    The first lines say which weights the tower has, and what the percentages are. Raises
-    ConfigError as `model_from_tower`, before any clip is read.
+    The first line says which weights the tower has. Nothing is trained, so there is no validation
+    split to calibrate on. Raises ConfigError as `model_from_tower`, before any clip is read.
     """
     paths = find_support_with_notes(support)
     model = model_from_tower(tower, method=method, num_frames=num_frames)
     if said := table.doubt(model.config.backbone):
         print(f"warning: {said}", file=sys.stderr)
     title = model.config.model.full_title
-    print(f"{title}, not trained, on {start_in_words(model.config)}\n{_PERCENTAGES}")
+    print(f"{title}, not trained, on {start_in_words(model.config)}")
     return print_answers(clips, model=model, support=paths, transductive=False)
 
 

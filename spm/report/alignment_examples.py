@@ -34,7 +34,7 @@ class AlignmentExample:
     """Text of the predicted class."""
     right: bool
     probability: float
-    """Probability of the predicted class, in percent."""
+    """Probability of the predicted class, calibrated if the model is, in percent."""
     query_frames: NDArray[np.uint8]
     """[T, H, W, 3], the query's frames as the model takes them."""
     support_frames: NDArray[np.uint8]
@@ -105,7 +105,8 @@ def _examples(
     texts = None if words.features is None else words.features.to(support)[classes]
     features = EpisodeFeatures(support, labels, query, texts, num_classes=len(classes))
     with torch.no_grad():
-        probabilities = model.method.classify(features).softmax(dim=-1)
+        logits = model.method.classify(features)
+        probabilities = model.probabilities(logits, transductive=True)
         found = model.method.explain(features)
     if found is None:
         return

@@ -1,5 +1,6 @@
 """Predicting from files: the support folder, unreadable clips, one by one and together."""
 
+import copy
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ import torch
 from spm.base.errors import DataError
 from spm.config.prompts import CONTROLS, TextControl
 from spm.dataset.support_folder import find_support
+from spm.model.calibration import NOT_CALIBRATED
 from spm.model.model import FewShotModel, load_model, save_model
 from spm.model.text_controls import controlled
 from spm.motion.mp4 import write_mp4
@@ -83,14 +85,68 @@ def test_it_prints_each_clips_classes_with_probabilities(
 ) -> None:
     options = ["--model", folder / "model", "--support", folder / "support"]
     assert run(monkeypatch, *options, folder / "q1.mp4", folder / "q2.mp4") == 0
-    first, _, *blocks = capsys.readouterr().out.splitlines()
+    first, second, _, *blocks = capsys.readouterr().out.splitlines()
     assert first == "2 classes, 3 support clips; each clip on its own; text: untrained"
+    assert second == "percentages: not calibrated: they rank the classes, and say no more"
     assert blocks[0] == str(folder / "q1.mp4")
     rows = [line.split() for line in blocks[1:3]]
     assert {row[0] for row in rows} == {"Turning_Up", "fading"}
     percents = [float(row[1]) for row in rows]
     assert sum(percents) == pytest.approx(100, abs=0.02)
     assert percents == sorted(percents, reverse=True)
+
+
+@pytest.mark.parametrize(("option", "temperature"), [((), 1e-6), (("--transductive",), 1e6)])
+def test_the_percentages_are_calibrated_by_the_temperature_of_what_was_asked(
+    folder: Path,
+    tmp_path: Path,
+    option: tuple[str, ...],
+    temperature: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = load_model(folder / "model")
+    model.calibration = models.calibrated(classify=1e6, classify_each=1e-6)
+    save_model(model, tmp_path / "model")
+    options = ["--support", folder / "support", *option, folder / "q1.mp4", folder / "q2.mp4"]
+    assert run(monkeypatch, "--model", folder / "model", *options) == 0
+    plain = capsys.readouterr().out.splitlines()
+    assert run(monkeypatch, "--model", tmp_path / "model", *options) == 0
+    _, second, *said = capsys.readouterr().out.splitlines()
+    assert second == (
+        f"percentages: calibrated on 9 validation episodes, 5-way 1-shot "
+        f"(temperature {temperature:.3g})"
+    )
+    percents = [float(line.split()[1]) for line in said if line.endswith(" %")]
+    assert percents == ([100, 0] * 2 if temperature < 1 else [50] * 4)
+    best = [line.split()[0] for line in plain[4::4]]
+    assert temperature > 1 or [line.split()[0] for line in said[2::4]] == best
+
+
+def test_python_answers_with_calibrated_probabilities(model: FewShotModel, folder: Path) -> None:
+    sharp = copy.copy(model)
+    sharp.calibration = models.calibrated(classify=1e6, classify_each=1e-6)
+    given = {"clips": [folder / "q1.mp4"], "support": folder / "support"}
+    (plain,), (answer,) = (
+        by_examples.classify_clips(model=each, **given).values() for each in (model, sharp)
+    )
+    assert sorted(answer.values()) == [0, 1]
+    assert max(answer, key=answer.get) == max(plain, key=plain.get)
+
+
+def test_of_a_model_without_a_validation_split_the_percentages_say_so(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = load_model(folder / "model")
+    model.calibration = NOT_CALIBRATED.model_copy(update={"reason": "the val split has 0 classes"})
+    save_model(model, tmp_path / "model")
+    options = ["--model", tmp_path / "model", "--support", folder / "support"]
+    assert run(monkeypatch, *options, folder / "q1.mp4") == 0
+    said = "percentages: not calibrated, since the val split has 0 classes: they rank the classes"
+    assert said in capsys.readouterr().out
 
 
 def test_a_clip_that_cannot_be_read_does_not_stop_the_others(
