@@ -29,6 +29,7 @@ from spm.model.model import FewShotModel, load_model
 from spm.model.prompts import PromptFeatures
 from spm.results.accuracy_table import accuracy_table
 from spm.results.document import (
+    MODEL,
     TEXT,
     Conditions,
     class_rows,
@@ -156,6 +157,7 @@ def _conditions(
         selection=model.config.selection,
         text=prompts.text if model.config.model.needs.text else "not used",
         text_control=model.config.prompts.control,
+        calibration=model.calibration,
         coverage=measured_on(paths.FRAMES),
         hashes={
             "data": ClipIndex(paths.FRAMES).identity,
@@ -208,6 +210,10 @@ def _metrics(results: dict[str, Any]) -> dict[str, float]:
         metrics[f"accuracy_{shot}shot"] = summary["accuracy"]
         if summary["inductive"]:
             metrics[f"inductive_{shot}shot"] = summary["inductive"]["accuracy"]
+        for kind, measured in (summary["confidence"] or {}).items():
+            ece = "ece" if kind == MODEL else f"{kind}_ece"
+            metrics[f"{ece}_{shot}shot"] = measured["after"]["ece"]
+            metrics[f"{ece}_before_{shot}shot"] = measured["before"]["ece"]
         if controls := summary["text_controls"]:
             metrics[f"text_worth_{shot}shot"] = worth(controls)[0]
             metrics |= {f"{TEXT[name]}_{shot}shot": controls[name]["accuracy"] for name in TEXT}

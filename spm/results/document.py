@@ -18,7 +18,9 @@ from spm.episodes.scores import (
     episode_accuracies,
     mean_and_interval,
 )
+from spm.model.calibration import Calibration
 from spm.results.paper_results import paper_accuracy
+from spm.results.reliability import confidences, reliability
 from spm.results.text_words import worth
 
 MODEL = "model"
@@ -56,6 +58,8 @@ class Conditions:
     texts."""
     text_control: str
     """prompts.control of the model: the texts that it had in training and has at test."""
+    calibration: Calibration
+    """The temperatures of the model's probabilities."""
     coverage: dict[str, Any]
     """The data, as spm.frames.integrity.measured_on describes it."""
     hashes: dict[str, str]
@@ -97,11 +101,14 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
     """The content of metrics.json: the numbers of evaluate.json by which experiments are compared.
 
     Names are short, so that a terminal shows experiments side by side. Shots other than the
-    headline have their accuracy only. text_worth: points over all-zero text at test.
+    headline have their accuracy only. text_worth: points over all-zero text at test; ece: of the
+    calibrated confidence.
 
-    {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "inductive": 81.77, "text_worth": 0.4}
+    {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "ece": 2.1, "inductive": 81.77, …}
     """
     numbers = {"accuracy": results["accuracy"], "ci95": results["ci95"]}
+    if results["confidence"]:
+        numbers["ece"] = results["confidence"][MODEL]["after"]["ece"]
     if results["inductive"]:
         numbers["inductive"] = results["inductive"]["accuracy"]
     if results["text_controls"]:
@@ -171,8 +178,39 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
     return model | {
         "inductive": inductive,
         "text_controls": _text_controls(measurement),
+        "confidence": _confidence(measurement, conditions.calibration),
         "paper": paper,
         "baselines": scores,
+    }
+
+
+def _confidence(measurement: Measurement, calibration: Calibration) -> dict[str, Any] | None:
+    """Of the model's answers, and of its inductive ones: how far confidence is from accuracy,
+    before (T = 1) and after calibration; None if no logits were kept."""
+    found = {
+        name: _before_and_after(measurement, name, calibration)
+        for name in (MODEL, INDUCTIVE)
+        if name in measurement.logits
+    }
+    return found or None
+
+
+def _before_and_after(
+    measurement: Measurement, name: str, calibration: Calibration
+) -> dict[str, Any]:
+    logits, predicted = measurement.logits[name], measurement.predicted[name]
+    right = predicted == measurement.actual[: len(predicted)]
+    transductive = name == MODEL
+    temperature = calibration.temperature(transductive=transductive)
+    before, after = (
+        reliability(confidences(logits, temperature=each), right) for each in (1.0, temperature)
+    )
+    fitted = calibration.fit(transductive=transductive) is not None
+    return {
+        "calibration": calibration.in_words(transductive=transductive),
+        "temperature": temperature if fitted else None,
+        "before": before,
+        "after": after,
     }
 
 

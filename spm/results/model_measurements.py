@@ -34,7 +34,8 @@ def measure_model(
     evaluate: EvaluateConfig,
     ranks: Ranks,
 ) -> dict[int, Measurement]:
-    """Shot -> predictions of the model, also with other texts, and of the baselines.
+    """Shot -> predictions of the model, also with other texts, and of the baselines; the model's
+    logits with its own texts.
 
     samplers: one for each shot, all of the split's classes.
     """
@@ -86,13 +87,17 @@ def _measure_shots(
     alone = min(evaluate.inductive_episodes, evaluate.episodes)
     measurements = {}
     for sampler in samplers:
-        measured = run(classifiers, sampler=sampler, episodes=evaluate.episodes)
+        measured = run(
+            classifiers, sampler=sampler, episodes=evaluate.episodes, keep_logits=(MODEL,)
+        )
         if not model.method.transductive:  # `classify` is inductive already
             measured.predicted[INDUCTIVE] = measured.predicted[MODEL]
+            measured.logits[INDUCTIVE] = measured.logits[MODEL]
         elif alone:
             one_by_one: dict[str, Classifier] = {INDUCTIVE: model.method.classify_each}
-            each = run(one_by_one, sampler=sampler, episodes=alone)
+            each = run(one_by_one, sampler=sampler, episodes=alone, keep_logits=(INDUCTIVE,))
             measured.predicted.update(each.predicted)
+            measured.logits.update(each.logits)
         measurements[sampler.shot] = measured
     return measurements
 

@@ -20,11 +20,26 @@ COVERAGE = {
 }
 
 
+def confidence(*, before: float, after: float, temperature: float | None) -> dict[str, Any]:
+    return {
+        "calibration": "not calibrated, since so" if temperature is None else "calibrated on so",
+        "temperature": temperature,
+        "before": {"ece": before},
+        "after": {"ece": after},
+    }
+
+
+CONFIDENCE = {
+    "model": confidence(before=6.34, after=2.07, temperature=1.8304),
+    "inductive": confidence(before=4.0, after=3.0, temperature=0.01234),
+}
+
+
 def results(**changes: Any) -> dict[str, Any]:
     baseline = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
     shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "baselines": baseline}
     shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12, "episodes": 2000}
-    shot["text_controls"] = None
+    shot["text_controls"], shot["confidence"] = None, None
     return {
         "dataset": "motion",
         "method": "clip_spm",
@@ -42,6 +57,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "text_controls": shot["text_controls"],
         "coverage": COVERAGE,
         "inductive": shot["inductive"],
+        "confidence": shot["confidence"],
         "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0, "inductive": None}},
     } | changes
 
@@ -113,6 +129,43 @@ def test_a_model_that_was_trained_under_a_control_is_said_to_be(control: str, sa
     assert "worth" not in table
 
 
+def with_confidence(found: dict[str, Any], confidence: dict[str, Any]) -> dict[str, Any]:
+    one_shot = found["shots"]["1"] | {"confidence": confidence}
+    return found | {"shots": {"1": one_shot}, "confidence": confidence}
+
+
+def test_it_says_how_far_confidence_is_from_accuracy_before_and_after() -> None:
+    lines = accuracy_table(with_confidence(results(), CONFIDENCE)).splitlines()
+    there = lines.index("inductive: each query alone, over the first 2000 episodes") + 1
+    assert lines[there : there + 3] == [
+        "confidence: off by 2.1 points on average (ECE), 6.3 before calibration (temperature 1.83)",
+        "confidence, inductive: off by 3.0 points on average (ECE), 4.0 before calibration "
+        "(temperature 0.0123)",
+        "started from: random weights",
+    ]
+
+
+def test_of_several_shots_each_has_its_line_of_confidence() -> None:
+    found = results()
+    for summary in found["shots"].values():
+        summary["confidence"] = {"model": CONFIDENCE["model"]}
+    table = accuracy_table(found)
+    assert "\nconfidence, 1-shot: off by 2.1 points" in table
+    assert "\nconfidence, 5-shot: off by 2.1 points" in table
+
+
+def test_the_confidence_of_a_model_that_is_not_calibrated_says_why() -> None:
+    as_it_is = confidence(before=6.34, after=6.34, temperature=None)
+    table = accuracy_table(with_confidence(results(), {"model": as_it_is}))
+    said = "\nconfidence: off by 6.3 points on average (ECE), not calibrated, since so\n"
+    assert said in table
+
+
+def test_a_method_that_is_not_transductive_has_one_confidence() -> None:
+    table = accuracy_table(with_confidence(results(transductive=False), CONFIDENCE))
+    assert table.count("\nconfidence") == 1
+
+
 @pytest.mark.parametrize("title", ["CLIP-SPM", "a method with a very long title"])
 def test_columns_line_up(title: str) -> None:
     rows = accuracy_table(results(title=title)).splitlines()[2:8]
@@ -173,8 +226,8 @@ def test_a_file_without_one_of_the_keys_is_an_error(tmp_path: Path, key: str) ->
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{}", "not an evaluate.json of this version, it lacks backbone, coverage, "),
-        ("[1]", "not an evaluate.json of this version, it lacks backbone, coverage, "),
+        ("{}", "not an evaluate.json of this version, it lacks backbone, confidence, coverage, "),
+        ("[1]", "not an evaluate.json of this version, it lacks backbone, confidence, coverage, "),
         ("", "is not valid JSON: "),
         (b"\xff", "is not valid JSON: "),
         (None, r"cannot be read \(No such file or directory\): "),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spm.episodes.evaluation import Measurement
+from spm.model.calibration import NOT_CALIBRATED
 from spm.results.accuracy_table import KEYS
 from spm.results.document import (
     Conditions,
@@ -15,6 +16,7 @@ from spm.results.document import (
     episode_table,
     headline,
 )
+from tests import models
 
 ACTUAL = np.array([[0, 0, 1, 1], [2, 2, 0, 0]])
 NAMES = ["a", "b", "c", "d"]
@@ -44,6 +46,7 @@ def conditions(**changes: Any) -> Conditions:
         "selection": "validation",
         "text": "untrained",
         "text_control": "none",
+        "calibration": NOT_CALIBRATED,
         "hashes": {"data": "d", "model": "m", "parameters": "p"},
     }
     return Conditions(**values | changes)
@@ -127,6 +130,64 @@ def test_a_model_without_controls_has_none() -> None:
     assert results["text_controls"] is None
     assert results["text_control"] == "zero"
     assert "text_worth" not in headline(results)
+
+
+CALIBRATED = models.calibrated(classify=0.5, classify_each=2.0)
+
+
+def with_logits() -> Measurement:
+    """Each answer has a confidence of 3/4 at T = 1; of the model's 4 of 8 are right, of the
+    inductive ones 6."""
+    measured = measurement()
+    logits = np.log(np.tile(np.float32([0.75, 0.25]), (2, 4, 1)))
+    measured.predicted["inductive"] = np.array([[0, 0, 1, 1], [2, 2, 1, 1]])
+    measured.logits.update({"model": logits, "inductive": logits})
+    return measured
+
+
+def test_confidence_is_compared_with_accuracy_before_and_after_calibration() -> None:
+    results = document({1: with_logits()}, conditions=conditions(calibration=CALIBRATED))
+    found = results["confidence"]
+    assert found == results["shots"]["1"]["confidence"]
+    together, each = found["model"], found["inductive"]
+    assert together["temperature"] == 0.5
+    assert together["before"]["ece"] == 25
+    assert together["after"]["ece"] == pytest.approx(90 - 50, abs=1e-4)  # 9 : 1 at T = 1/2
+    assert each["temperature"] == 2.0
+    assert each["before"]["ece"] == 0
+    assert each["after"]["ece"] == pytest.approx(75 - 100 * 3**0.5 / (1 + 3**0.5), abs=1e-4)
+    assert sum(together["after"]["bins"]["answers"]) == 8
+    assert sum(each["after"]["bins"]["answers"]) == 8
+    assert together["calibration"].startswith("calibrated on 9 validation episodes")
+    assert headline(results)["ece"] == together["after"]["ece"]
+
+
+def test_the_confidence_of_a_model_that_is_not_calibrated_is_as_it_is() -> None:
+    reason = NOT_CALIBRATED.model_copy(update={"reason": "so"})
+    results = document({1: with_logits()}, conditions=conditions(calibration=reason))
+    found = results["confidence"]["model"]
+    assert found["before"] == found["after"]
+    assert found["temperature"] is None
+    assert found["calibration"] == "not calibrated, since so"
+
+
+def test_without_logits_there_is_no_confidence() -> None:
+    results = document({1: measurement()}, conditions=conditions())
+    assert results["confidence"] is None
+    assert "ece" not in headline(results)
+
+
+def test_no_list_of_evaluate_json_is_one_that_dvc_would_draw() -> None:
+    """It draws lists of mappings, of any file that it lists as a plot."""
+    results = document({1: with_logits()}, conditions=conditions(calibration=CALIBRATED))
+    lists = [found for found in _values(results) if isinstance(found, list)]
+    assert lists
+    assert all(found and not any(isinstance(each, dict) for each in found) for found in lists)
+
+
+def _values(value: Any) -> list[Any]:
+    below = value.values() if isinstance(value, dict) else []
+    return [value, *(found for each in below for found in _values(each))]
 
 
 def test_episode_table_has_a_row_for_each_shot_and_episode() -> None:

@@ -118,6 +118,7 @@ def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
         "ci95": results["ci95"],
         "inductive": results["inductive"]["accuracy"],
         "cosine": results["baselines"]["mean_pooled_cosine"]["accuracy"],
+        "ece": results["confidence"]["model"]["after"]["ece"],
         "text_worth": 0 - results["text_controls"]["zero"]["difference"],
         "zero_shot": results["baselines"]["zero_shot_text"]["accuracy"],
         "2shot": results["shots"]["2"]["accuracy"],
@@ -229,6 +230,40 @@ def test_beside_a_model_with_a_control_zero_shot_text_is_not_measured(workspace:
     save_model(models.build(control="permuted").float(), paths.MODEL)
     evaluate.main()
     assert set(json.loads(paths.EVALUATION.read_text())["baselines"]) == {"mean_pooled_cosine"}
+
+
+def test_confidence_is_measured_of_both_kinds_of_answers_at_their_temperatures(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("evaluate", inductive_episodes=7)
+    evaluate.main()
+    plain = json.loads(paths.EVALUATION.read_text())
+    assert "not calibrated" in capsys.readouterr().out
+    model = models.build().float()
+    model.calibration = models.calibrated(classify=1e6, classify_each=1e-6)
+    save_model(model, paths.MODEL)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert (results["accuracy"], results["inductive"]) == (plain["accuracy"], plain["inductive"])
+    together, each = results["confidence"]["model"], results["confidence"]["inductive"]
+    assert together["before"] == plain["confidence"]["model"]["before"]
+    assert together["after"]["ece"] == pytest.approx(abs(results["accuracy"] - 20), abs=1e-3)
+    wrong = 100 - results["inductive"]["accuracy"]
+    assert each["after"]["ece"] == pytest.approx(wrong, abs=1e-2)
+    assert sum(together["after"]["bins"]["answers"]) == 12 * 5 * 2
+    assert sum(each["after"]["bins"]["answers"]) == 7 * 5 * 2
+    said = f"off by {together['after']['ece']:.1f} points on average (ECE), "
+    assert f"confidence, 1-shot: {said}" in capsys.readouterr().out
+    metrics = evaluate._metrics(results)
+    assert metrics["ece_1shot"] == together["after"]["ece"]
+    assert metrics["ece_before_1shot"] == together["before"]["ece"]
+    assert metrics["inductive_ece_1shot"] == each["after"]["ece"]
+    assert "ece_2shot" in metrics
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert f"- CLIP-SPM: {said}" in page
+    assert "- CLIP-SPM, inductive: off by " in page
+    assert "![reliability](reliability.png)" in page
 
 
 def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
