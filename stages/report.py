@@ -17,8 +17,9 @@ from spm.model.model import load_model
 from spm.model.prompts import PromptFeatures
 from spm.report.alignment_examples import AlignmentExample, find_examples
 from spm.report.alignment_figure import alignment_figure
-from spm.report.figures import class_bars, confusion, learning_curve, save
+from spm.report.figures import class_bars, confusion, learning_curve, reliability, save
 from spm.report.page import report_page
+from spm.results.confidence_words import by_title
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.single_instance import single_instance
@@ -49,6 +50,7 @@ def main() -> None:
             curve = _draw_learning_curve(folder)
             _draw_classes(results, folder)
             _draw_confusion(folder)
+            _draw_reliability(results, folder)
             examples = _examples(results, report, runtime)
             for number, example in enumerate(examples, start=1):
                 save(alignment_figure(example), folder / f"alignment_{number}.png")
@@ -77,6 +79,11 @@ def _draw_confusion(folder: Path) -> None:
     classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
     percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
     save(confusion(classes, percent), folder / "confusion.png")
+
+
+def _draw_reliability(results: dict[str, Any], folder: Path) -> None:
+    if kinds := by_title(results):
+        save(reliability(kinds), folder / "reliability.png")
 
 
 def _examples(

@@ -5,6 +5,7 @@ With the same version of matplotlib, the same numbers give the same PNG bytes.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -84,6 +85,43 @@ def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
     _write_numbers(axes, percent)
     figure.colorbar(image, ax=axes, label="% of the class's queries", shrink=0.8)
     return figure
+
+
+def reliability(kinds: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Accuracy against confidence, and the number of answers, of each bin of the confidence.
+
+    kinds: title -> a value of `confidence` in evaluate.json, a column of the figure each. The
+    diagonal is a model whose confidence is its accuracy.
+    """
+    figure = new_figure(5 * len(kinds), 5.4)
+    columns = figure.subplots(2, len(kinds), squeeze=False, height_ratios=[3, 1], sharex=True)
+    for (curve, counts), (title, measured) in zip(columns.T, kinds.items(), strict=True):
+        curve.plot([0, 100], [0, 100], color="0.6", linestyle=":", linewidth=1)
+        for number, (label, bins) in enumerate(_series(measured).items()):
+            _draw_bins(curve, counts, bins, label=label, color=f"C{number}")
+        curve.set(title=title, xlim=(0, 100), ylim=(0, 100), ylabel="accuracy (%)")
+        curve.legend(loc="upper left")
+        counts.set(xlabel="confidence (%)", ylabel="answers")
+    return figure
+
+
+def _series(measured: Mapping[str, Any]) -> dict[str, Mapping[str, list[Any]]]:
+    """Label -> bins; one series if the model is not calibrated."""
+    before = measured["before"]["bins"]
+    if measured["temperature"] is None:
+        return {"not calibrated": before}
+    return {"before calibration": before, "calibrated": measured["after"]["bins"]}
+
+
+def _draw_bins(
+    curve: Axes, counts: Axes, bins: Mapping[str, list[Any]], *, label: str, color: str
+) -> None:
+    """A point for each bin that has answers; a step for each bin's number of answers."""
+    filled = [number for number, answers in enumerate(bins["answers"]) if answers]
+    x, y = ([bins[column][number] for number in filled] for column in ("confidence", "accuracy"))
+    curve.plot(x, y, "o-", label=label, color=color, markersize=4)
+    edges = np.linspace(0, 100, len(bins["answers"]) + 1)
+    counts.stairs(bins["answers"], edges, color=color)
 
 
 def _points(rows: Rows, column: str) -> tuple[list[int], list[float]]:

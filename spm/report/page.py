@@ -5,6 +5,7 @@ from typing import Any
 
 from spm.report.alignment_examples import AlignmentExample
 from spm.results.accuracy_table import accuracy_table
+from spm.results.confidence_words import by_title, off_by
 from spm.results.text_words import CONTROLS, text_state, worth
 
 
@@ -22,11 +23,28 @@ def report_page(
         _picture("accuracy per class", "per_class.png"),
         _picture("confusion matrix", "confusion.png"),
         "An episode offers only some of the classes, so a class is confused with those it met.",
+        *_confidence(results),
         *_alignments(examples),
         "## What was measured",
         _hashes(results["hashes"]),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _confidence(results: dict[str, Any]) -> list[str]:
+    """The section on confidence; empty if none was measured."""
+    kinds = by_title(results)
+    if not kinds:
+        return []
+    return [
+        "## Confidence",
+        _picture("reliability", "reliability.png"),
+        "Each point is the answers whose most probable class has about the same probability: on "
+        "the dotted line as many of them are right as it says. Below, the number of answers.",
+        "\n".join(f"- {title}: {off_by(measured)}." for title, measured in kinds.items()),
+        "A temperature is fitted on episodes of the validation split, and measured here on other "
+        "classes. It promises nothing for another number of classes or of supports.",
+    ]
 
 
 def _alignments(examples: Sequence[AlignmentExample]) -> list[str]:

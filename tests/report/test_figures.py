@@ -13,7 +13,7 @@ from spm.model.prompts import PromptFeatures
 from spm.nn.otam import alignment
 from spm.report.alignment_examples import AlignmentExample, find_examples
 from spm.report.alignment_figure import alignment_figure
-from spm.report.figures import class_bars, confusion, learning_curve, save
+from spm.report.figures import class_bars, confusion, learning_curve, reliability, save
 from tests import models
 from tests.stores import T, make_store
 
@@ -56,6 +56,27 @@ def test_confusion_numbers_its_classes() -> None:
     axes = confusion(["up", "down"], np.array([[99.6, 0.4], [25.0, 75.0]])).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["up  1", "down  2"]
     assert [text.get_text() for text in axes.texts] == ["100", "25", "75"]
+
+
+BINS = {"answers": [0, 30, 70], "confidence": [None, 50.0, 90.0], "accuracy": [None, 40.0, 95.0]}
+MEASURED = {"temperature": 1.8, "before": {"bins": BINS}, "after": {"bins": BINS}}
+
+
+def test_reliability_has_a_point_for_each_bin_with_answers_and_a_column_for_each_kind() -> None:
+    axes = reliability({"CLIP-SPM": MEASURED, "CLIP-SPM, inductive": MEASURED}).axes
+    curves = [each for each in axes if each.get_title()]
+    assert [each.get_title() for each in curves] == ["CLIP-SPM", "CLIP-SPM, inductive"]
+    diagonal, before, after = curves[0].lines
+    assert diagonal.get_xdata().tolist() == diagonal.get_ydata().tolist() == [0, 100]
+    assert (before.get_xdata().tolist(), before.get_ydata().tolist()) == ([50, 90], [40, 95])
+    assert [line.get_label() for line in (before, after)] == ["before calibration", "calibrated"]
+    counts = next(each for each in axes if each.get_xlabel() == "confidence (%)")
+    assert [patch.get_data().values.tolist() for patch in counts.patches] == [[0, 30, 70]] * 2
+
+
+def test_the_reliability_of_a_model_that_is_not_calibrated_is_one_line() -> None:
+    curve, _ = reliability({"OTAM": MEASURED | {"temperature": None}}).axes
+    assert [line.get_label() for line in curve.lines[1:]] == ["not calibrated"]
 
 
 def test_the_same_numbers_are_the_same_bytes(tmp_path: Path) -> None:
