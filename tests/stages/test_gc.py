@@ -1,11 +1,13 @@
 """`make gc` removes what nobody needs, says so, and keeps whatever would be gone on with."""
 
+import json
 import os
 import shutil
 import time
 from pathlib import Path
 from threading import Thread
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +16,9 @@ from pipeline.machine.git_and_dvc import cache_name
 from pipeline.shards.unfinished import noted
 from spm.base.errors import InputError
 from spm.base.lock import locked
+from spm.base.yaml_file import read_yaml
 from spm.config.frames import FramesConfig
+from spm.frames.clip_index import INDEX
 from spm.training.checkpoint import hold
 from stages.commands import garbage, gc
 from stages.shared import params, paths
@@ -286,3 +290,48 @@ def test_while_a_grid_or_another_gc_runs_nothing_is_removed(state, collect):
     assert shards(state) == {"shard.h5", "old.h5"}
     assert trainings(state) == {"finished"}
     assert not collect("--dry-run").startswith("gc: 0 MB")
+
+
+def features_of(*names: str) -> Path:
+    """Shards of features in the store; data/features names the first."""
+    paths.FEATURES.mkdir(parents=True, exist_ok=True)
+    table = pq.read_table(paths.FRAMES / INDEX)
+    place = table.column_names.index("shard")
+    named = pa.array([names[0]] * len(table))
+    pq.write_table(table.set_column(place, "shard", named), paths.FEATURES / INDEX)
+    store = paths.state_dir() / "features"
+    for name in names:
+        write(store / name)
+    return store
+
+
+def test_features_that_nothing_names_go_with_any_parameters(state, collect):
+    store = features_of("named.h5", "old.h5")
+    assert "2 × shard: 4 MB" in collect()
+    assert {path.name for path in store.glob("*.h5")} == {"named.h5"}
+
+
+def test_features_that_dvc_repro_would_look_for_stay(state, collect):
+    document = read_yaml(params.PARAMS)
+    document["backbone"]["frozen"] = True
+    params.PARAMS.write_text(json.dumps(document))
+    paths.WEIGHTS.write_text("{}")
+    planned = garbage._features_store(state).planned
+    assert len(planned) == 1
+    store = features_of("named.h5", *planned, "old.h5")
+    collect()
+    assert {path.name for path in store.glob("*.h5")} == {"named.h5", *planned}
+
+
+@pytest.mark.parametrize("options", [(), ("--abandoned",)])
+def test_an_encoding_that_was_killed_stays_until_it_is_given_up(state, collect, options):
+    """No tower is frozen any more."""
+    store = features_of("named.h5", "killed.h5")
+    with pytest.raises(RuntimeError), noted(["killed.h5"], store=store, recipe=""):
+        raise RuntimeError
+    said = collect(*options)
+    if options:
+        assert "1 × note of an abandoned encoding" in said
+    else:
+        assert "kept: the shards of an encoding that has not ended, of other clips or par" in said
+    assert (store / "killed.h5").exists() == (not options)
