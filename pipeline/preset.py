@@ -4,6 +4,7 @@ python -m pipeline.preset release
 python -m pipeline.preset ssv2_small --shot 5 --backbone RN50
 python -m pipeline.preset motion
 python -m pipeline.preset otam
+python -m pipeline.preset hmdb51 --method otam --frozen
 """
 
 from typing import Annotated
@@ -26,11 +27,17 @@ def preset(
     backbone: Annotated[
         BackboneName | None, Option(help=f"of a benchmark (default: {BACKBONE})")
     ] = None,
+    method: Annotated[
+        str | None, Option(help="the method, where NAME is none (default: that of params.yaml)")
+    ] = None,
+    frozen: Annotated[
+        bool, Option("--frozen", help="freeze the tower; train a method that has parameters")
+    ] = False,
 ) -> None:
     """Sets params.yaml to a preset of values, and prints what changed."""
     from pipeline.presets.set_preset import set_preset
 
-    difference = set_preset(name, shot=shot, backbone=backbone)
+    difference = set_preset(name, shot=shot, backbone=backbone, method=method, frozen=frozen)
     print(difference or f"params.yaml: is {name} already")
 
 

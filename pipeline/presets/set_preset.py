@@ -1,12 +1,13 @@
 """Setting params.yaml to a preset of values, and showing what changed.
 
 The preset's values are set; everything else stays as it is, comments and layout included. The
-preset `motion` has every key of the other presets, so it undoes them. A method's preset replaces
-the section `model`.
+preset `motion` has every key of the other presets, so it undoes them. A method's preset, and the
+option `method`, replace the section `model`.
 """
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 from pipeline.presets.load_preset import PRESETS, load_preset
 from pipeline.presets.parameters import apply, dataset_of, method_of
@@ -14,7 +15,9 @@ from pipeline.presets.yaml_text import with_values
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import parse_yaml, read_yaml
-from spm.config.model import method_names
+from spm.config.base import validate
+from spm.config.dotted import flatten
+from spm.config.model import ModelConfig, method_names, method_values
 from spm.config.sections import check_all, check_earlier
 
 PARAMS = Path("params.yaml")
@@ -25,25 +28,33 @@ def set_preset(
     *,
     shot: int | None = None,
     backbone: str | None = None,
+    method: str | None = None,
+    frozen: bool = False,
     path: Path = PARAMS,
     presets: Path = PRESETS,
 ) -> str:
     """Sets `path` to the preset; returns the difference, "" if there is none.
 
-    Writes nothing and raises ConfigError for an unknown preset, for a preset with a key that is no
-    parameter, and if the result would not be valid.
+    method: the method to set too, where the preset is none; frozen: freeze the tower, and train
+    nothing where the method has no parameters. Writes nothing and raises ConfigError for an unknown
+    preset, for a preset with a key that is no parameter, and if the result would not be valid.
     """
     document = read_yaml(path)
     check_earlier(document)
     values = load_preset(
         name,
-        method=name if name in method_names() else method_of(document),
+        method=_method(name, method) or method_of(document),
         dataset=dataset_of(document),
         shot=shot,
         backbone=backbone,
         presets=presets,
     )
+    if method is not None:
+        values = flatten({"model": method_values(method)}) | values
     expected = apply(document, values)
+    if frozen:
+        values |= _of_a_frozen_tower(expected)
+        expected = apply(document, values)
     check_all(expected)
     before = path.read_text(encoding="utf-8")
     after = with_values(before, values)
@@ -58,3 +69,26 @@ def set_preset(
     old, new = (text.splitlines(keepends=True) for text in (before, after))
     named = f"{path} ({name})"
     return "".join(difflib.unified_diff(old, new, fromfile=str(path), tofile=named, n=0))
+
+
+def _method(preset: str, method: str | None) -> str | None:
+    """The method that the preset or the option names; None: neither does."""
+    if method is None:
+        return preset if preset in method_names() else None
+    if method not in method_names():
+        raise ConfigError(f"there is no method {method!r}; methods: {', '.join(method_names())}")
+    if preset in method_names():
+        raise ConfigError(f"{preset} is a method's preset: give one without --method {method}")
+    return method
+
+
+def _of_a_frozen_tower(document: dict[str, Any]) -> dict[str, Any]:
+    """Dotted name -> value, for params.yaml's content otherwise complete."""
+    from spm.methods.registry import has_parameters
+
+    model = validate(ModelConfig, document["model"], name="model")
+    values: dict[str, Any] = {"backbone.frozen": True, "backbone.train_last": None}
+    values["features.kind"] = "maps" if model.needs.features == "maps" else "vectors"
+    if not has_parameters(model):
+        values["train.episodes"] = 0
+    return values
