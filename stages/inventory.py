@@ -39,10 +39,15 @@ _SHOWN = 5
 
 def main() -> None:
     dataset, runtime = params.load(dataset=DatasetConfig, runtime=RuntimeConfig)
-    frames, backbone, features, model = params.load(
-        frames=FramesConfig, backbone=BackboneConfig, features=FeaturesConfig, model=ModelConfig
+    frames, backbone, features, model, train = params.load(
+        frames=FramesConfig,
+        backbone=BackboneConfig,
+        features=FeaturesConfig,
+        model=ModelConfig,
+        train=TrainConfig,
     )
     preflight.check_fit(frames, backbone, features, model)
+    preflight.check_trains(backbone, model, train)
     split = split_lists.load(dataset, folder=paths.SPLITS)
     outside = outside_files(model, backbone=backbone)
     check_weights(backbone)

@@ -116,15 +116,43 @@ def _unknown(name: str) -> str:
 
 
 def _without_effect(document: dict[str, Any]) -> list[str]:
-    """The control of texts, where the method takes none. All sections are valid."""
-    model = validate(ModelConfig, document["model"], name="model")
-    prompts = validate(PromptsConfig, document["prompts"], name="prompts")
+    """Values that change nothing beside those of another section. All sections are valid."""
+    sections: dict[str, Any] = {
+        name: validate(section, document[name], name=name) for name, section in SECTIONS.items()
+    }
+    return [
+        *_control_without_effect(sections["prompts"], sections["model"]),
+        *_execution_without_effect(sections["backbone"], sections["train"], sections["runtime"]),
+    ]
+
+
+def _control_without_effect(prompts: PromptsConfig, model: ModelConfig) -> list[str]:
+    """The control of texts, where the method takes none."""
     if prompts.control == "none" or model.needs.text:
         return []
     return [
         f"prompts.control = {prompts.control!r} changes nothing: {model.method} with these values "
         "takes no class texts. Set prompts.control to none"
     ]
+
+
+def _execution_without_effect(
+    backbone: BackboneConfig, train: TrainConfig, runtime: RuntimeConfig
+) -> list[str]:
+    """What concerns the training of the tower, where the tower, or a part of it, is not trained."""
+    problems = []
+    if train.compile and (backbone.frozen or backbone.train_last is not None):
+        value = "frozen: true" if backbone.frozen else f"train_last: {backbone.train_last}"
+        problems.append(
+            "train.compile compiles a visual tower that is trained whole, and this one is not "
+            f"(backbone.{value}): set train.compile to false"
+        )
+    if runtime.activation_checkpointing and backbone.frozen:
+        problems.append(
+            "runtime.activation_checkpointing changes nothing: the training of a frozen tower "
+            "(backbone.frozen: true) keeps no activations of it. Set it to false"
+        )
+    return problems
 
 
 def _moved(old: str, new: str) -> str:

@@ -73,6 +73,18 @@ def build_method(
     return method
 
 
+def has_parameters(config: ModelConfig) -> bool:
+    """Whether the method with these values has parameters to train. Some have them by a switch.
+
+    It is built without numbers, so sizes do not matter.
+    """
+    import torch
+
+    with torch.device("meta"):
+        method = build_method(config, channels=8, num_frames=8, train_classes=2, map_size=7)
+    return any(True for _ in method.parameters())
+
+
 def baselines() -> list[ModelConfig]:
     """The sections of the baselines, the methods that `evaluate` measures beside every model."""
     return [read_values(name) for name in method_names() if method_config(name).baseline]

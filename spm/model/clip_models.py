@@ -54,6 +54,15 @@ def image_size(config: BackboneConfig) -> int:
     return own
 
 
+def num_blocks(config: BackboneConfig) -> int | None:
+    """The number of blocks of the visual tower; None for a tower that open_clip takes from timm."""
+    vision = describe(config.name)["vision_cfg"]
+    if "timm_model_name" in vision:
+        return None
+    layers = vision["layers"]
+    return layers if isinstance(layers, int) else len(layers)
+
+
 def _folders() -> list[Path]:
     found = importlib.util.find_spec("open_clip")
     assert found is not None

@@ -79,8 +79,12 @@ class FewShotModel(nn.Module):
     @property
     def frozen_shape(self) -> tuple[int, ...]:
         """The shape of one frame's output of the frozen part; of a tower that is frozen whole,
-        `feature_shape`."""
-        return self.feature_shape
+        `feature_shape`. Raises ValueError if no part is frozen."""
+        return self.backbone.frozen_shape(maps=self.takes_maps)
+
+    def is_frozen(self, name: str) -> bool:
+        """Whether the tensor `name` of `state_dict` is of the frozen part: training keeps it."""
+        return name.startswith(_TOWER) and self.backbone.is_frozen(name.removeprefix(_TOWER))
 
     @property
     def channels(self) -> int:

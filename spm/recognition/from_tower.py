@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
@@ -22,7 +20,7 @@ from spm.config.base import validate
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig, method_names, read_values
 from spm.config.prompts import PromptsConfig
-from spm.methods.registry import build_method
+from spm.methods.registry import has_parameters
 from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
 from spm.model.towers import table
@@ -134,21 +132,5 @@ def _methods_without_parameters(model: FewShotModel) -> list[str]:
         name
         for name in method_names()
         if (gives_text or not read_values(name).needs.text)
-        and not _num_parameters(read_values(name), model=model)
+        and not has_parameters(read_values(name))
     ]
-
-
-def _num_parameters(section: ModelConfig, *, model: FewShotModel) -> int:
-    """The number of learnable tensors of a method on features as the model's.
-
-    It is built without numbers, so its other sizes do not matter.
-    """
-    with torch.device("meta"):
-        method = build_method(
-            section,
-            channels=model.channels,
-            num_frames=model.config.frames.num_segments,
-            train_classes=2,
-            map_size=7,
-        )
-    return len(list(method.parameters()))

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from spm.base.errors import ConfigError
 from spm.config.train import TrainConfig
 
 
@@ -12,8 +13,13 @@ def build_optimizer(
     model: nn.Module, config: TrainConfig, *, device: torch.device
 ) -> torch.optim.Optimizer:
     """The optimizer that `config` names: on a GPU fused into one kernel; on a CPU torch's
-    reference implementation."""
+    reference implementation. Raises ConfigError for a model without a parameter to train."""
     groups = parameter_groups(model, config)
+    if not groups:
+        raise ConfigError(
+            "the model has no parameter to train: its tower is frozen, and its method has none. "
+            "Set train.episodes: 0, or backbone.frozen: false"
+        )
     fused = True if device.type == "cuda" else None
     if config.optimizer == "sgd":
         return torch.optim.SGD(

@@ -11,6 +11,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from spm.model.model import FewShotModel
 from spm.training.history import ACCURACY, History
 
+Weights = dict[str, Tensor]
+
 _MOMENTS = {"exp_avg", "exp_avg_sq", "momentum_buffer"}
 """What Adam, AdamW and SGD keep of each parameter, beside a count of steps."""
 
@@ -27,7 +29,8 @@ class TrainingState:
     ) -> None:
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.history = History(model.method.terms)
-        self.best: dict[str, Tensor] | None = None
+        self.best: Weights | None = None
+        """All weights with the best validation; those of the frozen part are the model's own."""
 
     def record(self, rows: list[list[float]]) -> None:
         """Appends rows of `History.columns`, one for each episode.
@@ -49,23 +52,27 @@ class TrainingState:
         before = self.history.best()
         self.history.validations.append((done, accuracy))
         if before is None or accuracy > before[1]:
-            self.best = copy.deepcopy(self.model.state_dict())
+            weights = self.model.state_dict()
+            self.best = self._frozen(weights) | copy.deepcopy(self._trained(weights))
 
     def state(self) -> dict[str, Any]:
+        """What `restore` takes. It has no weights of the tower's frozen part: a model that is built
+        again has the same."""
         return {
-            "model": self.model.state_dict(),
+            "model": self._trained(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "episodes": self.history.episodes,
             "validations": self.history.validations,
             "rates": self.history.rates,
-            "best": self.best,
+            "best": None if self.best is None else self._trained(self.best),
         }
 
     def restore(self, state: dict[str, Any] | None) -> None:
         if state is None:
             return
-        self.model.load_state_dict(state["model"])
+        frozen = self._frozen(self.model.state_dict())
+        self.model.load_state_dict(frozen | state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for parameter, moments in self.optimizer.state.items():
             for name in _MOMENTS & moments.keys():  # with the parameter's device and memory layout
@@ -74,4 +81,10 @@ class TrainingState:
         self.history = History(
             self.history.terms, state["episodes"], state["validations"], state["rates"]
         )
-        self.best = state["best"]
+        self.best = None if state["best"] is None else frozen | state["best"]
+
+    def _frozen(self, weights: Weights) -> Weights:
+        return {name: value for name, value in weights.items() if self.model.is_frozen(name)}
+
+    def _trained(self, weights: Weights) -> Weights:
+        return {name: value for name, value in weights.items() if not self.model.is_frozen(name)}

@@ -100,6 +100,52 @@ def test_a_control_of_texts_that_nothing_takes_is_refused(tmp_path, model):
     _load(tmp_path, lambda document: document["prompts"].update(control="permuted"))
 
 
+PART = {"frozen": {"frozen": True}, "train_last": {"train_last": 2}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"backbone": {"frozen": True, "train_last": 2}},
+            r"^backbone: frozen trains no block of the tower, and train_last = 2 trains the last",
+        ),
+        (
+            {"backbone": {"train_last": 0}},
+            r"^backbone\.train_last = 0: .*greater than or equal to 1",
+        ),
+        (
+            {"backbone": PART["frozen"], "train": {"compile": True}},
+            r"^train\.compile .* is not \(backbone\.frozen: true\): set train\.compile to false$",
+        ),
+        (
+            {"backbone": PART["train_last"], "train": {"compile": True}},
+            r"^train\.compile .* is not \(backbone\.train_last: 2\): set train\.compile to false$",
+        ),
+        (
+            {"backbone": PART["frozen"], "runtime": {"activation_checkpointing": True}},
+            r"^runtime\.activation_checkpointing changes nothing: .* Set it to false$",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_frozen_part_is_refused(tmp_path, changes, message):
+    def change(document):
+        for section, values in changes.items():
+            document[section] |= values
+
+    with pytest.raises(ConfigError, match=message):
+        _load(tmp_path, change)
+
+
+@pytest.mark.parametrize("part", PART.values())
+def test_a_part_of_the_tower_may_be_frozen(tmp_path, part):
+    def change(document):
+        document["backbone"] |= part
+        document["runtime"]["activation_checkpointing"] = "train_last" in part
+
+    _load(tmp_path, change)
+
+
 def test_no_inductive_episode_is_allowed(tmp_path):
     _load(tmp_path, lambda document: document["evaluate"].update(inductive_episodes=0))
 

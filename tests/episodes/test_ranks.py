@@ -41,7 +41,12 @@ LONG = {"episodes": 149, "accumulate": 3, "validate_every": 50, "lr": 0.001}  # 
 SCHEDULE = {"warmup": 6, "schedule": "steps", "milestones": [21], "factors": [0.5]}
 SHORT = LONG | {"episodes": 29, "validate_every": 15} | SCHEDULE
 HALF = SHORT | {"episodes": 15, "schedule": "constant", "milestones": [], "factors": []}
-KINDS = ("running", "batch")
+KINDS = {
+    "running": {"batch_norm": "running"},
+    "batch": {"batch_norm": "batch"},
+    "part": {"batch_norm": "batch", "train_last": 2},
+}
+"""What is trained of a tower."""
 
 
 def _runtime(**changes) -> RuntimeConfig:
@@ -50,12 +55,12 @@ def _runtime(**changes) -> RuntimeConfig:
 
 
 def _train(
-    folder: Path, ranks: Ranks, *, batch_norm: str, loop: dict, into: Path, text: float = 1.0
+    folder: Path, ranks: Ranks, *, kind: str, loop: dict, into: Path, text: float = 1.0
 ) -> None:
     """In float64; the first rank leaves weights and history in `into`."""
     store = FrameStore(folder)
     config = TrainConfig(**read_yaml(params.PARAMS)["train"] | loop)
-    model = build_model(spec(attention_dropout=0.2, backbone={"batch_norm": batch_norm})).double()
+    model = build_model(spec(attention_dropout=0.2, backbone=KINDS[kind])).double()
     sampler = EpisodeSampler(store.classes("train"), way=3, shot=1, query=2, seed=0, split="train")
     clips = AugmentedClips(store, size=model.image_size, flip=False)
     episodes = TrainingEpisodes(clips, sampler, seed=0)
@@ -84,9 +89,9 @@ def _end(folder: Path) -> tuple[dict[str, torch.Tensor], History]:
 
 
 def _two_ranks(ranks: Ranks, device: torch.device, *, store: Path, runs: Path) -> None:
-    _train(store, ranks, batch_norm="running", loop=LONG, into=runs / "long-two")
+    _train(store, ranks, kind="running", loop=LONG, into=runs / "long-two")
     for kind in KINDS:
-        training = partial(_train, store, ranks, batch_norm=kind)
+        training = partial(_train, store, ranks, kind=kind)
         training(loop=SHORT, into=runs / f"{kind}-two")
         training(loop=HALF, into=runs / f"{kind}-two-one")
         training(loop=SHORT, into=runs / f"{kind}-one-two")
@@ -97,14 +102,14 @@ def runs(tmp_path_factory) -> Path:
     """Folders …-one, …-two, and …-two-one, …-one-two, which changed over in the middle."""
     runs, store = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("store")
     make_store(store, classes={"train": 5})
-    _train(store, ALONE, batch_norm="running", loop=LONG, into=runs / "long-one")
+    _train(store, ALONE, kind="running", loop=LONG, into=runs / "long-one")
     for kind in KINDS:
-        alone = partial(_train, store, ALONE, batch_norm=kind)
+        alone = partial(_train, store, ALONE, kind=kind)
         alone(loop=SHORT, into=runs / f"{kind}-one")
         alone(loop=HALF, into=runs / f"{kind}-one-two")
     launch(partial(_two_ranks, store=store, runs=runs), _runtime())
     for kind in KINDS:
-        _train(store, ALONE, batch_norm=kind, loop=SHORT, into=runs / f"{kind}-two-one")
+        _train(store, ALONE, kind=kind, loop=SHORT, into=runs / f"{kind}-two-one")
     return runs
 
 
@@ -206,7 +211,7 @@ def test_a_rank_that_is_killed_ends_the_others_and_is_named():
 def _has_no_text(ranks: Ranks, device: torch.device, *, store: Path, into: Path) -> None:
     """The second rank alone, whose first episode is number 1."""
     text = 1.0 if ranks.first else float("nan")
-    _train(store, ranks, batch_norm="running", loop=SHORT, into=into, text=text)
+    _train(store, ranks, kind="running", loop=SHORT, into=into, text=text)
 
 
 def test_a_loss_that_is_not_finite_stops_all_and_names_the_episode(tmp_path):

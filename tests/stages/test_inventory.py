@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from spm.base.errors import ConfigError, DataError
 from spm.base.hashing import file_hash
+from spm.config.model import method_values
 from spm.dataset.benchmarks import load_benchmark
 from spm.model.spec import save_spec
 from stages import inventory, manifest
@@ -70,12 +71,18 @@ def write(path, content):
 
 
 def params(**changes):
-    """params.yaml of the repository on this data set, with `section__key=value` changed."""
+    """params.yaml of the repository on this data set, with `section__key=value` changed.
+
+    A name without a key is a whole section.
+    """
     document = YAML(typ="safe").load(ROOT / "params.yaml")
     changes = {"dataset__name": "mine", "dataset__split": str(LISTS_FILE)} | changes
     for name, value in ({"runtime__tracking": False} | changes).items():
-        section, key = name.split("__")
-        document[section][key] = value
+        section, _, key = name.partition("__")
+        if key:
+            document[section][key] = value
+        else:
+            document[section] = value
     YAML().dump(document, Path("params.yaml"))
 
 
@@ -343,6 +350,33 @@ def test_a_method_that_needs_what_the_tower_lacks_is_found_before_decoding():
     params(**RN50 | {"backbone__name": "timm/resnet50.tv_in1k"})
     with pytest.raises(ConfigError, match=told("a tower without text under CLIP-SPM").pattern):
         inventory.main()
+
+
+@pytest.mark.parametrize(("name", "last"), [("ViT-B-16-quickgelu", 13), ("builtin-clip", 4)])
+def test_more_blocks_than_the_tower_has_are_found_before_decoding(name, last):
+    params(**RN50 | {"backbone__name": name, "backbone__train_last": last})
+    with pytest.raises(ConfigError) as error:
+        inventory.main()
+    assert told("more blocks to train than there are").fullmatch(str(error.value))
+
+
+def test_a_tower_that_cannot_be_cut_is_found_before_decoding():
+    params(**RN50 | {"backbone__name": "EVA02-B-16", "backbone__train_last": 1})
+    with pytest.raises(ConfigError) as error:
+        inventory.main()
+    assert told("a tower that cannot be cut between blocks").fullmatch(str(error.value))
+
+
+def test_a_training_without_a_parameter_is_found_before_decoding():
+    frozen = {"backbone__frozen": True, "backbone__weights": None}
+    params(**frozen, model=method_values("otam"))
+    with pytest.raises(ConfigError) as error:
+        inventory.main()
+    assert told("a frozen tower under a method without parameters").fullmatch(str(error.value))
+    params(**frozen, model=method_values("otam"), train__episodes=0)
+    inventory.main()
+    params(**frozen)
+    inventory.main()
 
 
 def test_a_reader_that_is_not_there_is_found_before_decoding(monkeypatch):

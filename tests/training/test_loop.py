@@ -82,6 +82,8 @@ ADAMW_STEPS = {"optimizer": "adamw", "weight_decay": 0.1, "decay_biases": False}
 ADAMW_STEPS |= {"schedule": "steps", "milestones": [4, 8], "factors": [0.5, 0.1]}
 PLAIN_SGD = {"optimizer": "sgd", "warmup": 3}
 
+FROZEN = ({"backbone": {"frozen": True}}, {"backbone": {"train_last": 2}})
+
 
 @pytest.mark.parametrize(
     ("killed_at", "resumes_at", "loop", "model"),
@@ -95,6 +97,7 @@ PLAIN_SGD = {"optimizer": "sgd", "warmup": 3}
         *((at, at // 2 * 2, ADAMW_STEPS, {}) for at in (3, 7, 9)),
         (5, 4, PLAIN_SGD, {}),
         (7, 7, MOMENTUM_COSINE | RELEASED_LOOP, RELEASED_MODEL),
+        *((7, 6, ADAMW_STEPS, model) for model in FROZEN),
     ],
 )
 def test_a_killed_run_resumes_bit_for_bit(
@@ -151,6 +154,34 @@ def test_the_best_validated_weights_are_kept(store, tmp_path):
     assert not torch.equal(
         validated[1][f"{FIRST_LAYER}.conv.weight"], validated[2][f"{FIRST_LAYER}.conv.weight"]
     )
+
+
+@pytest.mark.parametrize("changes", FROZEN)
+def test_frozen_weights_stay_and_no_checkpoint_holds_them(store, tmp_path, changes):
+    """Under weight decay, and with batch statistics."""
+    config = _config(weight_decay=0.5, optimizer="adamw")
+    model, _ = _train(store, tmp_path, config=config, **changes)
+    before = build_model(spec(attention_dropout=0.2, **changes)).state_dict()
+    frozen = {name for name in before if model.is_frozen(name)}
+    assert f"{FIRST_LAYER}.norm.running_mean" in frozen
+    changed = {name for name, value in model.state_dict().items() if (value != before[name]).any()}
+    assert changed.isdisjoint(frozen)
+    assert any(name.startswith("backbone.") for name in changed) == ("train_last" in str(changes))
+    with hold(tmp_path) as checkpoint:
+        state = checkpoint.load()
+    assert state["model"].keys() == state["best"].keys() == before.keys() - frozen
+    trained = [each for each in model.parameters() if each.requires_grad]
+    assert len(state["optimizer"]["state"]) <= len(trained) < len([*model.parameters()])
+
+
+def test_the_best_weights_of_a_tower_with_a_frozen_part_are_whole_after_a_restart(store, tmp_path):
+    accuracies, changes = iter([70.0, 40.0, 40.0]), FROZEN[1]
+    first, _ = _train(
+        store, tmp_path, config=_config(), validate=lambda model: next(accuracies), **changes
+    )
+    again, _ = _train(store, tmp_path, config=_config(), **changes)
+    for name, value in first.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
 
 
 def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):

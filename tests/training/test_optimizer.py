@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from spm.base.errors import ConfigError
 from spm.model.model import build_model
 from spm.training.learning_rate import build_scheduler
 from spm.training.optimizer import build_optimizer, parameter_groups
@@ -69,6 +70,20 @@ def test_a_shared_parameter_is_in_one_group():
     norm.bias = linear.bias
     groups = parameter_groups(nn.Sequential(linear, norm), _config(decay_norms=False))
     assert [len(group["params"]) for group in groups] == [2, 1]
+
+
+def test_frozen_parameters_are_in_no_group():
+    model = build_model(spec(backbone={"train_last": 1}))
+    held = [each for group in parameter_groups(model, _config()) for each in group["params"]]
+    trained = [value for name, value in model.named_parameters() if not model.is_frozen(name)]
+    assert 0 < len(trained) < len([*model.parameters()])
+    assert {id(value) for value in held} == {id(value) for value in trained}
+
+
+def test_a_model_with_nothing_to_train_says_so():
+    model = build_model(spec(method="otam", backbone={"frozen": True}))
+    with pytest.raises(ConfigError, match=r"no parameter to train: .* Set train\.episodes: 0, or"):
+        build_optimizer(model, _config(), device=CPU)
 
 
 @pytest.mark.parametrize(

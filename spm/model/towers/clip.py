@@ -15,6 +15,7 @@ def build(config: BackboneConfig) -> Tower:
     # open_clip's public API builds whole models only; this private function builds a visual tower
     # alone. tests/model/test_backbone.py compares it with the tower of create_model.
     from spm.builtin_clip.model.registered import open_clip
+    from spm.model.towers import clip_blocks
 
     channels = description["embed_dim"]
     quick_gelu = description.get("quick_gelu", False)
@@ -22,6 +23,7 @@ def build(config: BackboneConfig) -> Tower:
     return Tower(
         visual,
         maps=maps,
+        blocks=clip_blocks.blocks_of(visual),
         channels=channels,
         image_size=image_size(config),
         mean=CLIP_MEAN,

@@ -3,9 +3,9 @@
     timm/NAME       a model of timm with its tag, as timm/resnet50.tv_in1k: visual only
     NAME            a model of open_clip, as RN50-quickgelu, or builtin-clip: visual and text
 
-A row says which features a tower has and how large its frames are. The modules that build towers
-import torch, so a row imports them on the first call. All other code asks this table about a tower
-and never looks at its name.
+A row says which features a tower has, how large its frames are and how many blocks it is made of.
+The modules that build towers import torch, so a row imports them on the first call. All other code
+asks this table about a tower and never looks at its name.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from spm.base.errors import ConfigError
 from spm.config.backbone import BackboneConfig, Kind
 from spm.model import clip_models
+from spm.model.towers.check_last import check_last
 
 if TYPE_CHECKING:
     from spm.model.towers.tower import TextTowers, VisualTowers, Weights
@@ -26,6 +27,7 @@ class Row:
 
     image_size: Callable[[BackboneConfig], int]
     maps: Callable[[BackboneConfig], bool]
+    num_blocks: Callable[[BackboneConfig], int | None]
     visual: "Callable[[], VisualTowers]"
     weights: "Callable[[], Weights]"
     text: "Callable[[], TextTowers] | None"
@@ -53,6 +55,15 @@ def image_size(backbone: BackboneConfig) -> int:
     cannot take.
     """
     return row(backbone).image_size(backbone)
+
+
+def check_train_last(backbone: BackboneConfig) -> None:
+    """Raises ConfigError for a tower that cannot be cut at `backbone.train_last`.
+
+    Builds the towers of timm, without numbers, to count their blocks; also those in open_clip.
+    """
+    if backbone.train_last is not None:
+        check_last(backbone, num_blocks=row(backbone).num_blocks(backbone))
 
 
 def check_gives(
@@ -109,6 +120,18 @@ def _timm_maps(backbone: BackboneConfig) -> bool:
     return timm_tower.gives_maps(backbone)
 
 
+def _clip_blocks(backbone: BackboneConfig) -> int | None:
+    return clip_models.num_blocks(backbone) or _built_blocks(backbone)
+
+
+def _built_blocks(backbone: BackboneConfig) -> int | None:
+    import torch
+
+    with torch.device("meta"):
+        blocks = row(backbone).visual().build(backbone).blocks
+    return None if blocks is None else len(blocks.names)
+
+
 def _clip() -> "VisualTowers":
     from spm.model.towers import clip
 
@@ -143,6 +166,7 @@ _ROWS: dict[Kind, Row] = {
     "timm": Row(
         image_size=_timm_size,
         maps=_timm_maps,
+        num_blocks=_built_blocks,
         visual=_timm,
         weights=_timm_weights,
         text=None,
@@ -150,6 +174,7 @@ _ROWS: dict[Kind, Row] = {
     "open_clip": Row(
         image_size=clip_models.image_size,
         maps=_always,
+        num_blocks=_clip_blocks,
         visual=_clip,
         weights=_clip_weights,
         text=_clip_text,

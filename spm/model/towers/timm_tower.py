@@ -3,17 +3,17 @@
 Shapes: `B` frames, `C` channels, `H`, `W` positions of a map.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from spm.base.errors import ConfigError
 from spm.config.backbone import BackboneConfig
+from spm.model.towers.timm_blocks import blocks_of
+from spm.model.towers.timm_maps import at_places, maps_of
 from spm.model.towers.timm_models import describe, model_of, stated_size
 from spm.model.towers.tower import Tower
 
@@ -29,6 +29,7 @@ def build(config: BackboneConfig) -> Tower:
     return Tower(
         visual,
         maps=maps,
+        blocks=blocks_of(visual),
         channels=visual.head_hidden_size,
         image_size=image_size(config),
         mean=tuple(about.mean),
@@ -54,7 +55,7 @@ def gives_maps(config: BackboneConfig) -> bool:
     """Whether the model has feature maps. Raises as `build`."""
     visual, image = _without_numbers(config)
     with torch.no_grad(), _refusing(config, describe(config.name)):
-        return _at_places(visual, visual.forward_features(image)) is not None
+        return at_places(visual, visual.forward_features(image)) is not None
 
 
 def maps(visual: nn.Module, images: Tensor) -> Tensor:
@@ -62,35 +63,7 @@ def maps(visual: nn.Module, images: Tensor) -> Tensor:
 
     Raises ConfigError for a model without feature maps.
     """
-    found = _at_places(visual, visual.forward_features(images))  # type: ignore[operator]
-    if found is None:
-        raise ConfigError(
-            f"backbone.name: {type(visual).__name__} of timm gives no feature maps: take another "
-            "model, or a method that needs frames alone"
-        )
-    return found
-
-
-def _at_places(visual: nn.Module, features: Any) -> Tensor | None:
-    """The features as a map [B, C, H, W]; None if they are not spatial.
-
-    Spatial features: [B, C, H, W], [B, H, W, C], or tokens [B, prefix + H·W, C] with H = W > 1.
-    """
-    ndim = features.ndim if isinstance(features, Tensor) else 0
-    found: Tensor | None = features if ndim == 4 else None
-    if ndim == 4 and getattr(visual, "output_fmt", "NCHW") == "NHWC":
-        found = rearrange(features, "b h w c -> b c h w")
-    if ndim == 3:
-        patches = features[:, _prefix(visual) :]
-        side = math.isqrt(patches.shape[1])
-        if side > 1 and side * side == patches.shape[1]:
-            found = rearrange(patches, "b (h w) c -> b c h w", h=side)
-    return found
-
-
-def _prefix(visual: nn.Module) -> int:
-    """The number of tokens before the patch tokens: class token and registers."""
-    return cast(int, getattr(visual, "num_prefix_tokens", 0))
+    return maps_of(visual, visual.forward_features(images))  # type: ignore[operator]
 
 
 def _without_numbers(config: BackboneConfig) -> tuple[Any, Tensor]:

@@ -11,6 +11,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from spm.config.backbone import BackboneConfig
+from spm.model.towers.blocks import Blocks
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Tower:
     visual: nn.Module
     maps: Callable[[nn.Module, Tensor], Tensor]
     """(visual, images) -> [B, C', H, W], the features before pooling; C' may differ from C."""
+    blocks: Blocks | None
+    """Where the tower can be cut; None for a kind whose blocks are not known."""
     channels: int
     """C"""
     image_size: int
