@@ -70,8 +70,7 @@ class _Encoder:
         clips = AugmentedClips(frames, size=backbone.image_size, flip=flip)
         self.views = Views(clips, features.seed)
         self._backbone, self._maps = backbone, features.kind == "maps"
-        black = np.zeros(clips.shape, np.uint8)
-        self.shape = self._encoded(black[None]).shape[1:]
+        self.shape = (frames.num_frames, *backbone.frozen_shape(maps=self._maps))
         """(T, ...), of one view of a clip."""
 
     def batches(self, shard: PlannedFeatures, bar: "tqdm[object]") -> Iterator[Floats]:

@@ -84,7 +84,7 @@ class FewShotModel(nn.Module):
 
     def is_frozen(self, name: str) -> bool:
         """Whether the tensor `name` of `state_dict` is of the frozen part: training keeps it."""
-        return name.startswith(_TOWER) and self.backbone.is_frozen(name.removeprefix(_TOWER))
+        return name.startswith(PREFIX) and self.backbone.is_frozen(name.removeprefix(PREFIX))
 
     @property
     def channels(self) -> int:

@@ -144,6 +144,42 @@ def test_a_preset_trains_the_whole_tower_again(
     assert {key: values[key] for key in WHOLE_TOWER} == WHOLE_TOWER
 
 
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [
+        ("otam", {"train.episodes": 0, "model.method": "otam", "model.otam_lambda": 0.1}),
+        ("clip_spm", {"train.episodes": 20000, "model.method": "clip_spm", "model.heads": 8}),
+    ],
+)
+def test_a_frozen_tower_and_a_method_with_the_preset_of_a_benchmark(
+    params: Path, method: str, values: dict[str, Any]
+) -> None:
+    set_preset("hmdb51", path=params, method=method, frozen=True)
+    found = flatten(read_yaml(params))
+    values = values | {
+        "backbone.frozen": True,
+        "dataset.name": "hmdb51",
+        "features.kind": "vectors",
+    }
+    assert {key: found[key] for key in values} == values
+    set_preset("motion", path=params, method="clip_spm")
+    assert read_yaml(params) == read_yaml(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "said"),
+    [
+        ("hmdb51", "otma", r"no method 'otma'; methods: clip_spm, "),
+        ("otam", "protonet", r"otam is a method's preset: give one without --method protonet"),
+    ],
+)
+def test_a_method_that_is_none_or_one_too_many(
+    params: Path, name: str, method: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        set_preset(name, path=params, method=method)
+
+
 @pytest.mark.parametrize(("first", "other"), [("paper", "release"), ("release", "paper")])
 def test_there_and_back_is_the_same_file(params: Path, first: str, other: str) -> None:
     set_preset(first, path=params)

@@ -55,6 +55,16 @@ def refuse(*_: object, **__: object) -> None:
     raise AssertionError("a frame was encoded")
 
 
+_ENCODE = Backbone.encode_frozen
+
+
+def of_black_alone(backbone: Backbone, pixels: torch.Tensor, **maps: bool) -> torch.Tensor:
+    """The shape of its output is measured on a black frame."""
+    if pixels.any():
+        refuse()
+    return _ENCODE(backbone, pixels, **maps)
+
+
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(
     ("section", "values", "said"),
@@ -129,7 +139,7 @@ def test_random_views_do_not_depend_on_other_clips_or_on_how_many_views_there_ar
 def test_train_evaluate_and_report_encode_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     features.main()
     with monkeypatch.context() as patched:
-        patched.setattr(Backbone, "_of_each_frame", refuse)
+        patched.setattr(Backbone, "_images", refuse)
         train.main()
         evaluate.main()
         report.main()
@@ -257,6 +267,33 @@ def test_a_tower_that_a_model_folder_holds_is_the_one_that_encodes(tmp_path: Pat
         expected = other.encode_video(frames)
     torch.testing.assert_close(stored().read_clips(np.array([2])), expected)
     train.main()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_of_a_tower_that_is_frozen_in_part_what_its_first_blocks_give_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change("backbone", train_last=1)
+    change("features", views=1)
+    features.main()
+    backbone = build_backbone(load_backbone()).eval()
+    assert stored().shape == (4, *backbone.frozen_shape())
+    clips = np.array([0, 7])
+    frames = read_clips(FrameStore(paths.FRAMES), clips, size=backbone.image_size)
+    torch.testing.assert_close(stored().read_clips(clips), backbone.encode_frozen(frames))
+    with monkeypatch.context() as patched:
+        patched.setattr(Backbone, "encode_frozen", of_black_alone)
+        train.main()
+        evaluate.main()
+        report.main()
+    trained = load_model(paths.MODEL).backbone
+    changed = {
+        name
+        for name, value in trained.state_dict().items()
+        if not torch.equal(value, backbone.state_dict()[name])
+    }
+    assert changed
+    assert not any(trained.is_frozen(name) for name in changed)
 
 
 @pytest.mark.usefixtures("frozen")
