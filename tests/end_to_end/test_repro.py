@@ -9,7 +9,10 @@ import pytest
 from spm.base.yaml_file import read_yaml
 from tests.project import Project, stages_run
 
-ALL = ["clips", "inventory", "manifest", "frames", "prompts", "train", "evaluate", "report"]
+ALL = [
+    *("clips", "inventory", "manifest", "frames", "features"),
+    *("prompts", "train", "evaluate", "report"),
+]
 
 
 @pytest.fixture(scope="module")

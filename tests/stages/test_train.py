@@ -61,8 +61,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths.WEIGHTS.write_text("{}")
 
 
-def _write_frames_and_prompts(*, side: int, channels: int) -> None:
-    store = make_store(paths.FRAMES, classes={"train": 3, "val": 3, "test": 4}, side=side)
+def _write_frames_and_prompts(*, side: int, channels: int, clips: int = 6) -> None:
+    splits = {"train": 3, "val": 3, "test": 4}
+    store = make_store(paths.FRAMES, classes=splits, side=side, clips=clips)
     classes = sorted(set(store.clips["class"].to_pylist()))
     features = np.random.default_rng(0).normal(size=(2, len(classes), channels)).astype(np.float32)
     PromptFeatures(features, classes, classes, False).save(paths.PROMPTS)

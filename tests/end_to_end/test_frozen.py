@@ -1,0 +1,84 @@
+"""A frozen tower in the real pipeline: what reruns, and towers of real size."""
+
+import json
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from spm.config.model import method_values
+from stages import evaluate, features, report, train
+from stages.shared import paths
+from tests.project import Project, stages_run
+from tests.stages import test_train
+from tests.stages.test_train import change
+
+workspace = test_train.workspace
+
+
+@pytest.mark.slow
+def test_another_method_reruns_train_and_another_tower_features(tmp_path):
+    project = Project(tmp_path, parameters={"backbone.frozen": True, "runtime.tracking": False})
+    assert "features" in stages_run(project.dvc("repro").stdout)
+    before = project.out_hashes()["data/features"]
+    set_method(project, "otam", **{"train.episodes": 0})
+    assert stages_run(project.dvc("repro").stdout) == ["inventory", "train", "evaluate", "report"]
+    assert results(project)["shots"]["1"]["accuracy"] > 20
+    project.change({"backbone.normalize": False})
+    ran = stages_run(project.dvc("repro").stdout)
+    assert ran == ["inventory", "features", "prompts", "train", "evaluate", "report"]
+    assert project.out_hashes()["data/features"] != before
+    project.change({"backbone.normalize": True})
+    assert stages_run(project.dvc("repro").stdout) == ["inventory"]
+    assert project.out_hashes()["data/features"] == before
+
+
+def set_method(project: Project, name: str, **parameters: object) -> None:
+    yaml, path = YAML(), project.folder / "params.yaml"
+    document = yaml.load(path)
+    document["model"] = method_values(name)
+    yaml.dump(document, path)
+    project.change(parameters)
+
+
+def results(project: Project) -> dict:
+    return json.loads((project.folder / "data/results/evaluate.json").read_text())
+
+
+RESNET, VIT = ("timm/resnet50.tv_in1k", 2048), ("ViT-B-16-quickgelu", 512)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tower", "train_last", "method"),
+    [
+        (RESNET, None, "otam"),
+        (RESNET, None, "clip_spm"),
+        (RESNET, 1, "clip_spm"),
+        (VIT, None, "otam"),
+        (VIT, None, "clip_spm"),
+        (VIT, 2, "clip_spm"),
+    ],
+)
+def test_large_towers_with_random_weights(
+    workspace: None, tower: tuple[str, int], train_last: int | None, method: str
+) -> None:
+    """From features to the report: a method that is trained, and one that has nothing to train."""
+    name, channels = tower
+    for path in paths.FRAMES.iterdir():
+        path.unlink()
+    test_train._write_frames_and_prompts(side=224, channels=channels, clips=3)
+    change("backbone", name=name, frozen=train_last is None, train_last=train_last)
+    change("features", views=1, storage="float16")
+    if method != "clip_spm":
+        document = json.loads(Path("params.yaml").read_text())
+        document["model"] = dict(method_values(method))
+        Path("params.yaml").write_text(json.dumps(document))
+        change("train", episodes=0)
+    else:
+        change("model", spm=channels == 512)  # a ResNet of ImageNet has no texts
+        change("train", episodes=2)
+    for stage in (features, train, evaluate, report):
+        stage.main()
+    assert json.loads(paths.EVALUATION.read_text())["episodes"] == 8
+    assert (paths.REPORT / "report.md").is_file()
