@@ -15,6 +15,7 @@ from spm.methods.base import Method
 from spm.model.activation_checkpointing import checkpoint_activations
 from spm.model.backbone import build_backbone
 from spm.model.model import FewShotModel, build_model, load_model, save_model
+from spm.model.spec import differences
 from tests import tiny_clip
 from tests.models import spec
 from tests.towers import TINY_RESNET, VIT, pixels
@@ -219,6 +220,12 @@ def test_a_saved_model_is_whole_and_frozen_where_it_was(tmp_path):
     assert loaded.config.backbone.train_last == 2
     with torch.no_grad():
         assert torch.equal(loaded.encode_video(frames), model.eval().encode_video(frames))
+
+
+def test_what_is_frozen_changes_nothing_that_given_weights_compute():
+    whole = _model().config
+    for frozen in FROZEN:
+        assert differences(whole, _model(**frozen).config) == []
 
 
 def test_without_a_frozen_part_there_is_no_output_of_it():

@@ -334,6 +334,27 @@ def test_activation_checkpointing_changes_no_bit_of_the_model(
 
 
 @pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("part", [{"frozen": True}, {"train_last": 1}])
+def test_the_model_folder_holds_the_frozen_part_as_it_was(part: dict[str, object]) -> None:
+    change("backbone", **part)
+    change("train", episodes=0)
+    train.main()
+    before = load_model(paths.MODEL)
+    change("train", episodes=4)
+    train.main()
+    after = load_model(paths.MODEL)
+    assert after.has_frozen_part
+    moved = {
+        name
+        for name, value in after.state_dict().items()
+        if not torch.equal(value, before.state_dict()[name])
+    }
+    assert not any(after.is_frozen(name) for name in moved)
+    assert any(name.startswith("method.") for name in moved)
+    assert any(name.startswith("backbone.") for name in moved) == ("train_last" in part)
+
+
+@pytest.mark.usefixtures("workspace")
 def test_what_alters_rounding_is_told_to_mlflow_and_stands_in_no_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
