@@ -48,7 +48,7 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     if _nll(over, best) < floor:
         best = _root(lambda beta: floor - _nll(over, beta), 1.0, best)
     # The minimum is found to rounding: T = 1 stays where nothing is better.
-    return 1 / min((1.0, best), key=lambda beta: max(_nll(over, beta), floor))
+    return min((1.0, 1 / best), key=lambda each: max(_nll(over, 1 / each), floor))
 
 
 def nll(logits: Floats, labels: Ints, *, temperature: float) -> float:

@@ -41,6 +41,16 @@ def test_a_value_by_hand(scale: float) -> None:
     assert fit_temperature(logits, labels) == pytest.approx(scale / math.log(3))
 
 
+@pytest.mark.parametrize("odds", range(2, 40))
+def test_calibrated_logits_stay_to_the_last_bit_or_get_better(odds: int) -> None:
+    """One answer of 1 + odds is wrong: T = 1 is the best, to rounding."""
+    logits, labels = np.tile([math.log(odds), 0.0], (1 + odds, 1)), np.eye(1 + odds, dtype=int)[0]
+    temperature = fit_temperature(logits, labels)
+    assert temperature == pytest.approx(1)
+    found, as_it_was = (nll(logits, labels, temperature=each) for each in (temperature, 1.0))
+    assert found <= as_it_was
+
+
 def test_nll_by_hand() -> None:
     logits = np.log([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
     expected = -(math.log(0.3) + math.log(0.8)) / 2
