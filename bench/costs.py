@@ -6,6 +6,8 @@ decoding  clips × CPU time of read_clip, measured here on synthetic files of th
 GPU       floating-point operations of the visual tower (counted by torch) × frames: × 3 in
           training, × 1 in validation and test; divided by the assumed rate of an A100. Computed,
           not measured, without the head and the text tower
+
+Below it, the table of bench.frozen_costs: the same for a frozen tower.
 """
 
 import statistics
@@ -17,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench import counted
+from bench import counted, frozen_costs
 from bench.counted import Cost as EpisodeCost
 from bench.episode import Episode
 from bench.models import build
@@ -80,6 +82,8 @@ def main() -> None:
             gpu = [f"{operations / rate / 3600:.1f}" for rate in SUSTAINED.values()]
             print(f"  {backbone} K={shot}: {' | '.join(gpu)}", end="")
         print(flush=True)
+    print()
+    frozen_costs.main()
 
 
 def cost_of(name: str, *, episodes: Mapping[tuple[str, int], EpisodeCost]) -> Cost:

@@ -50,3 +50,17 @@ def interleaved(
             if number:
                 seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def least_cpu_seconds(call: Callable[[], Any], *, repeats: int = 5) -> float:
+    """CPU seconds of the fastest of `repeats` runs, after one to warm up.
+
+    For machines with other work, which only ever makes a run slower. With several threads, the sum
+    of their seconds.
+    """
+    seconds = []
+    for _ in range(repeats + 1):
+        started = time.process_time()
+        call()
+        seconds.append(time.process_time() - started)
+    return min(seconds[1:])

@@ -7,7 +7,7 @@ import torch
 
 from bench.__main__ import as_json, is_missed, row
 from bench.otam import cell_by_cell
-from bench.timing import Line, interleaved
+from bench.timing import Line, interleaved, least_cpu_seconds
 from spm.nn.otam import otam
 
 
@@ -23,6 +23,18 @@ def test_variants_take_turns_and_the_first_round_does_not_count():
     )
     assert calls == ["a", "b"] * 3
     assert set(seconds) == {"a", "b"}
+
+
+def test_the_fastest_run_counts_but_never_the_first(monkeypatch):
+    durations = iter([1.0, 5.0, 2.0, 3.0])
+    now = 0.0
+    monkeypatch.setattr("time.process_time", lambda: now)
+
+    def run() -> None:
+        nonlocal now
+        now += next(durations)
+
+    assert least_cpu_seconds(run, repeats=3) == 2.0
 
 
 @pytest.mark.parametrize(("target", "missed"), [(2.0, False), (4.0, True), (None, False)])
