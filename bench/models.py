@@ -22,6 +22,7 @@ def build(
     backbone: str | None = None,
     *,
     precision: str = "float32",
+    frozen: bool = False,
     channels: int | None = None,
     **model: object,
 ) -> FewShotModel:
@@ -33,7 +34,7 @@ def build(
     if backbone is not None:
         values["backbone"] |= CLIP | {"name": backbone}
         values["model"] |= CLIP_HEAD
-    values["backbone"] |= {"weights": None, "precision": precision}
+    values["backbone"] |= {"weights": None, "precision": precision, "frozen": frozen}
     values["model"] |= model
     names = ("backbone", "model", "frames", "prompts")
     sections = {name: values[name] for name in names}
