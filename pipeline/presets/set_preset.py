@@ -21,6 +21,8 @@ from spm.config.model import ModelConfig, method_names, method_values
 from spm.config.sections import check_all, check_earlier
 
 PARAMS = Path("params.yaml")
+_VIEWS = 4
+"""Random views of training clips, for a method that is trained on a frozen tower."""
 
 
 def set_preset(
@@ -89,6 +91,6 @@ def _of_a_frozen_tower(document: dict[str, Any]) -> dict[str, Any]:
     model = validate(ModelConfig, document["model"], name="model")
     values: dict[str, Any] = {"backbone.frozen": True, "backbone.train_last": None}
     values["features.kind"] = "maps" if model.needs.features == "maps" else "vectors"
-    if not has_parameters(model):
-        values["train.episodes"] = 0
-    return values
+    if has_parameters(model):
+        return values | {"features.views": _VIEWS}
+    return values | {"features.views": 0, "train.episodes": 0}

@@ -147,13 +147,14 @@ def test_a_preset_trains_the_whole_tower_again(
 @pytest.mark.parametrize(
     ("method", "values"),
     [
-        ("otam", {"train.episodes": 0, "model.method": "otam", "model.otam_lambda": 0.1}),
-        ("clip_spm", {"train.episodes": 20000, "model.method": "clip_spm", "model.heads": 8}),
+        ("otam", {"train.episodes": 0, "features.views": 0, "model.otam_lambda": 0.1}),
+        ("clip_spm", {"train.episodes": 20000, "features.views": 4, "model.heads": 8}),
     ],
 )
 def test_a_frozen_tower_and_a_method_with_the_preset_of_a_benchmark(
     params: Path, method: str, values: dict[str, Any]
 ) -> None:
+    set_preset("hmdb51", path=params, method="otam", frozen=True)
     set_preset("hmdb51", path=params, method=method, frozen=True)
     found = flatten(read_yaml(params))
     values = values | {
