@@ -74,7 +74,8 @@ class TrainConfig(Augmentation):
     validate_every: int = Field(ge=1)
     """Episodes between two validations."""
     validate_episodes: int = Field(ge=1)
-    """Episodes of one validation, the same each time."""
+    """Episodes of one validation, the same each time; probabilities are calibrated on as many, of
+    the validation split (spm.training.calibration)."""
     validate_query: int = Field(ge=1)
     """M, query clips per class, in a validation."""
     compile: bool
