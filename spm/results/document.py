@@ -101,7 +101,7 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
     """The content of metrics.json: the numbers of evaluate.json by which experiments are compared.
 
     Names are short, so that a terminal shows experiments side by side. Shots other than the
-    headline have their accuracy only. text_worth: points over all-zero text at test; ece: of the
+    headline have their accuracy only. text: points over all-zero text at test; ece: of the
     calibrated confidence.
 
     {"accuracy": 88.859, "ci95": 0.1924, "cosine": 60.602, "ece": 2.1, "inductive": 81.77, …}
@@ -112,7 +112,7 @@ def headline(results: dict[str, Any]) -> dict[str, float]:
     if results["inductive"]:
         numbers["inductive"] = results["inductive"]["accuracy"]
     if results["text_controls"]:
-        numbers["text_worth"], _ = worth(results["text_controls"])
+        numbers["text"], _ = worth(results["text_controls"])
     for name, baseline in results["baselines"].items():
         numbers[method_config(name).short] = baseline["accuracy"]
     others = {shot: each for shot, each in results["shots"].items() if shot != str(results["shot"])}

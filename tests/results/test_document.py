@@ -107,7 +107,7 @@ def test_other_texts_at_test_are_paired_with_the_models_own_episodes() -> None:
     assert controls["permuted"]["difference"] == 50
     assert controls["episodes"] == 2
     assert set(results["baselines"]) == {"mean_pooled_cosine"}
-    assert headline(results)["text_worth"] == -25
+    assert headline(results)["text"] == -25
 
 
 def test_a_control_over_the_first_episodes_is_compared_with_the_model_in_those() -> None:
@@ -129,7 +129,7 @@ def test_a_model_without_controls_has_none() -> None:
     results = document({1: measurement()}, conditions=conditions(text_control="zero"))
     assert results["text_controls"] is None
     assert results["text_control"] == "zero"
-    assert "text_worth" not in headline(results)
+    assert "text" not in headline(results)
 
 
 CALIBRATED = models.calibrated(classify=0.5, classify_each=2.0)

@@ -119,7 +119,7 @@ def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
         "inductive": results["inductive"]["accuracy"],
         "cosine": results["baselines"]["mean_pooled_cosine"]["accuracy"],
         "ece": results["confidence"]["model"]["after"]["ece"],
-        "text_worth": 0 - results["text_controls"]["zero"]["difference"],
+        "text": 0 - results["text_controls"]["zero"]["difference"],
         "zero_shot": results["baselines"]["zero_shot_text"]["accuracy"],
         "2shot": results["shots"]["2"]["accuracy"],
     }
@@ -164,7 +164,7 @@ def test_text_controls_are_measured_on_the_first_episodes_of_each_shot(
             assert controls[control]["difference"] == pytest.approx(paired.mean(), abs=1e-3)
             assert controls[control]["accuracy"] == pytest.approx(np.mean(column[:8]), abs=1e-3)
     worth = 0 - results["text_controls"]["zero"]["difference"]
-    assert json.loads(paths.METRICS.read_text())["text_worth"] == worth
+    assert json.loads(paths.METRICS.read_text())["text"] == worth
     said = f"\n  1-shot: {worth:+.2f} ± "
     assert said in capsys.readouterr().out
     report.main()
@@ -195,7 +195,7 @@ def test_no_control_is_measured_where_none_says_anything(
     evaluate.main()
     assert json.loads(paths.EVALUATION.read_text())["text_controls"] is None
     assert not [name for name in pq.read_table(paths.EPISODES).column_names if "text" in name]
-    assert "text_worth" not in json.loads(paths.METRICS.read_text())
+    assert "text" not in json.loads(paths.METRICS.read_text())
     assert "worth" not in capsys.readouterr().out
     report.main()
     assert "worth" not in (paths.REPORT / "report.md").read_text()
