@@ -229,7 +229,7 @@ def test_shared_memory_of_a_container(tmp_path, monkeypatch):
     """64 MB are Docker's default; too little ends a process by SIGBUS, in mid-training."""
 
     class Episodes:
-        shape = (6, 8, 224, 224, 3)
+        num_bytes = 6 * 8 * 224 * 224 * 3
 
     with disk(tmp_path / "shm", options="size=4m") as folder:
         monkeypatch.setattr("spm.episodes.training_data._SHARED", Path(folder))

@@ -140,4 +140,4 @@ def test_a_folder_that_was_not_built(tmp_path):
     with pytest.raises(
         DataError, match=r"index\.parquet is missing: build it with dvc repro frames"
     ):
-        FrameStore(tmp_path)
+        FrameStore(tmp_path / "frames")
