@@ -4,8 +4,7 @@ Without a frozen part, or with `features.stored: false`, the folder is empty, an
 stages read data/frames.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from pipeline.encoding.features_folder import write_features_folder
 from spm.base.atomic import atomic_folder
 from spm.base.hashing import file_hash
 from spm.config.backbone import BackboneConfig
-from spm.config.base import Section
 from spm.config.features import FeaturesConfig
 from spm.config.model import Start
 from spm.config.runtime import RuntimeConfig
@@ -77,7 +75,15 @@ def _encode(
         weights=file_hash(paths.WEIGHTS),
     )
     sections = {"backbone": backbone, "features": features, "model": start, "train": train}
-    with _record(ranks, device, sections) as run:
+    record = partial(
+        tracking.stage_run,
+        "features",
+        params=sections,
+        deps=[paths.FRAMES, paths.WEIGHTS],
+        outs=[paths.FEATURES],
+        tags=machine_tags(device, ranks=ranks.count),
+    )
+    with record() if ranks.first else nullcontext(tracking.Run()) as run:
         num_encoded = fill_store(
             shards,
             store=store,
@@ -103,24 +109,6 @@ def _tower(config: BackboneConfig, start: Start, device: torch.device) -> Backbo
     if start.init_from is not None:
         load_tower(backbone, Path(start.init_from))
     return place(backbone, device).eval()
-
-
-@contextmanager
-def _record(
-    ranks: Ranks, device: torch.device, sections: dict[str, Section]
-) -> Iterator[tracking.Run]:
-    """The MLflow run. Only rank 0 has one; others get an empty run."""
-    if not ranks.first:
-        yield tracking.Run()
-        return
-    with tracking.stage_run(
-        "features",
-        params=sections,
-        deps=[paths.FRAMES, paths.WEIGHTS],
-        outs=[paths.FEATURES],
-        tags=machine_tags(device, ranks=ranks.count),
-    ) as run:
-        yield run
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ A clip's view 0 is what a test sees; the others are random. `data` is one contig
 mapped and not read whole. The same features give the same bytes.
 """
 
-import mmap
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,34 +22,19 @@ from spm.base.errors import DataError
 from spm.base.new_hdf5 import new_hdf5
 from spm.base.unwritable import make_writable, writing
 from spm.config.features import FeatureStorage
+from spm.frames.checked_file import CheckedFile
 
 Floats = npt.NDArray[np.floating[Any]]
 
-REBUILD = "dvc repro -f -s features"
-REBUILD_DAMAGED = "touch {path} && chmod u+w {path} && " + REBUILD
-"""As for shards of frames: without touch and chmod, the stage and DVC trust the damaged file."""
 
+class FeatureShard(CheckedFile):
+    """A shard of features opened for reading; each view of a clip has a checksum."""
 
-class FeatureShard:
-    """A shard opened for reading.
-
-    The first time that a view is read, its checksum is compared. Raises DataError, with the command
-    that rebuilds it, for a damaged shard.
-    """
-
+    stage, part = "features", "view"
     is_final = True
     """Encoding the same clips again gives the same shard."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._open()
-        except FileNotFoundError:
-            raise DataError(f"shard {self.path} is missing. Rebuild it: {REBUILD}") from None
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
-            raise self._damaged(str(error)) from error
-
-    def _open(self) -> None:
+    def _open(self) -> npt.NDArray[np.uint32]:
         with h5py.File(self.path, "r") as file:
             tables = {name: file[name][()] for name in ("views", "clips")}
             if _crc32_of(tables) != file.attrs["tables_crc32"]:
@@ -58,12 +42,10 @@ class FeatureShard:
             data = file["data"]
             shape, dtype, start = data.shape, data.dtype, data.id.get_offset() or 0
         self.clips = tables["clips"]
-        self._crc32 = tables["views"]
-        self._checked = np.zeros(len(self._crc32), dtype=bool)
-        with open(self.path, "rb") as opened:
-            self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         count = int(np.prod(shape))
-        self._data: Floats = np.frombuffer(self._map, dtype, count, start).reshape(shape)
+        self._data: Floats = np.frombuffer(self._mapped(), dtype, count, start).reshape(shape)
+        checksums: npt.NDArray[np.uint32] = tables["views"]
+        return checksums
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,22 +63,10 @@ class FeatureShard:
             raise ValueError(f"clip {row} has views 0 to {clip['views'] - 1}; got {view}")
         return self._stored(int(clip["first"]) + view)
 
-    def check(self) -> None:
-        """Reads all views. Raises DataError where one is damaged."""
-        for place in range(len(self._crc32)):
-            self._stored(place)
-
     def _stored(self, place: int) -> Floats:
         found: Floats = self._data[place]
-        if not self._checked[place]:
-            if zlib.crc32(found.data) != self._crc32[place]:
-                raise self._damaged(f"checksum of view {place}")
-            self._checked[place] = True
+        self._verify(place, found)
         return found
-
-    def _damaged(self, what: str) -> DataError:
-        command = REBUILD_DAMAGED.format(path=self.path)
-        return DataError(f"shard {self.path} is damaged ({what}). Rebuild it: {command}")
 
 
 def write_feature_shard(

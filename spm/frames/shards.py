@@ -15,7 +15,6 @@ import mmap
 import zlib
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
 import h5py
@@ -23,15 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spm.base.arrays import Frames
-from spm.base.errors import DataError
+from spm.frames.checked_file import CheckedFile
 
 Storage = Literal["raw", "jpeg"]
-
-REBUILD = "dvc repro -f -s frames"
-"""Reruns the stage `frames` alone: `-f` without `-s` would also render the built-in clips again."""
-REBUILD_DAMAGED = "touch {path} && chmod u+w {path} && " + REBUILD
-"""The store and DVC's cache share the damaged file, and would restore it. The stage `frames` trusts
-a file whose time is unchanged (hence touch), and DVC trusts a read-only file (hence chmod)."""
 
 FRAME = np.dtype([("end", "<i8"), ("crc32", "<u4")])
 TABLES = ("frames", "clips", "rejected")
@@ -42,25 +35,12 @@ def new_array(shape: tuple[int, ...]) -> Frames:
     return np.empty(shape, np.uint8)
 
 
-class Shard:
-    """A shard opened for reading.
+class Shard(CheckedFile):
+    """A shard of frames opened for reading; each frame has a checksum."""
 
-    Frames are read from the mapped file at the position where HDF5 keeps them, without HDF5, which
-    serves one thread at a time and does not survive a fork. The first time that a frame is read,
-    its checksum is compared. Raises DataError, with the command that rebuilds it, for a damaged
-    shard.
-    """
+    stage, part = "frames", "frame"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._open()
-        except FileNotFoundError:
-            raise DataError(f"shard {self.path} is missing. Rebuild it: {REBUILD}") from None
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
-            raise self._damaged(str(error)) from error
-
-    def _open(self) -> None:
+    def _open(self) -> npt.NDArray[np.uint32]:
         with h5py.File(self.path, "r") as file:
             tables = {name: file[name][()] for name in TABLES}
             if tables_crc32(tables) != file.attrs["tables_crc32"]:
@@ -71,13 +51,12 @@ class Shard:
         self.clips = tables["clips"]
         self.rejected = tables["rejected"]
         self._ends = np.concatenate([[0], tables["frames"]["end"]]) + self._start
-        self._crc32 = tables["frames"]["crc32"]
-        self._checked = np.zeros(len(self._crc32), dtype=bool)
-        with open(self.path, "rb") as opened:
-            self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        self._map = self._mapped()
         self._data = np.frombuffer(self._map, np.uint8)
         if self._ends[-1] > len(self._data):
             raise ValueError("it is too short")
+        checksums: npt.NDArray[np.uint32] = tables["frames"]["crc32"]
+        return checksums
 
     @property
     def is_final(self) -> bool:
@@ -110,11 +89,6 @@ class Shard:
             _decode_jpeg(self._stored(place), out=frame)
         return out
 
-    def check(self) -> None:
-        """Reads all frames. Raises DataError where one is damaged."""
-        for place in range(len(self._crc32)):
-            self._stored(place)
-
     def _raw_run(self, places: npt.NDArray[np.int64], shape: tuple[int, ...]) -> Frames:
         stored = [self._stored(place) for place in places.tolist()]
         run = self._data[self._ends[places[0]] : self._ends[places[-1] + 1]]
@@ -133,17 +107,6 @@ class Shard:
         """Asks the system for all bytes of a clip at once: from a disk, page by page is slow."""
         start = int(self._ends[first]) // mmap.PAGESIZE * mmap.PAGESIZE
         self._map.madvise(mmap.MADV_WILLNEED, start, int(self._ends[last + 1]) - start)
-
-    def _verify(self, number: int, data: npt.NDArray[np.uint8]) -> None:
-        if self._checked[number]:
-            return
-        if zlib.crc32(data.data) != self._crc32[number]:
-            raise self._damaged(f"checksum of frame {number}")
-        self._checked[number] = True
-
-    def _damaged(self, what: str) -> DataError:
-        command = REBUILD_DAMAGED.format(path=self.path)
-        return DataError(f"shard {self.path} is damaged ({what}). Rebuild it: {command}")
 
 
 def tables_crc32(tables: dict[str, Any]) -> int:

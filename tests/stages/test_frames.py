@@ -16,7 +16,7 @@ from bench.burnt import write_clip
 from pipeline.decoding import decode
 from spm.base.errors import DataError, StorageError
 from spm.dataset.rejections import check_rejected
-from spm.frames.shards import REBUILD
+from spm.frames.checked_file import REBUILD
 from spm.frames.store import FrameStore
 from stages import frames
 from stages.shared import paths
@@ -188,7 +188,11 @@ def test_a_damaged_shard_is_rebuilt(project, prefect_home, store_is_shared):
     shard.chmod(0o444)
     with pytest.raises(DataError, match="is damaged") as error:
         read_all()
-    shell(REBUILD if store_is_shared else str(error.value).split("Rebuild it: ")[1])
+    shell(
+        REBUILD.format(stage="frames")
+        if store_is_shared
+        else str(error.value).split("Rebuild it: ")[1]
+    )
     read_all()
     shell("rm -r data/frames && dvc checkout")
     read_all()
