@@ -338,7 +338,7 @@ EDITS = {
     "spm/episodes/sampler.py": TRAINED,
     "spm/methods/clip_spm/padm.py": TRAINED,
     "spm/methods/base.py": TRAINED,
-    "spm/methods/zero_shot_text/method.py": {"evaluate", "report"},
+    "spm/methods/zero_shot/method.py": {"evaluate", "report"},
     "spm/episodes/transforms.py": {"features", *TRAINED},
     "spm/features/shards.py": {"features", *TRAINED},
     "spm/model/weights.py": {"features", "prompts", *TRAINED},

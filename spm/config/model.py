@@ -35,6 +35,8 @@ class Needs(NamedTuple):
     """One vector a frame, [C]; or the last stage's map, [C, H, W]."""
     text: bool = False
     """Whether the method uses the classes' texts."""
+    pixels: bool = False
+    """Whether its training losses use the clips themselves."""
 
 
 class Start(Section):

@@ -122,6 +122,7 @@ def _without_effect(document: dict[str, Any]) -> list[str]:
     }
     return [
         *_control_without_effect(sections["prompts"], sections["model"]),
+        *_pixels_without_clips(sections["backbone"], sections["features"], sections["model"]),
         *_execution_without_effect(sections["backbone"], sections["train"], sections["runtime"]),
     ]
 
@@ -133,6 +134,19 @@ def _control_without_effect(prompts: PromptsConfig, model: ModelConfig) -> list[
     return [
         f"prompts.control = {prompts.control!r} changes nothing: {model.method} with these values "
         "takes no class texts. Set prompts.control to none"
+    ]
+
+
+def _pixels_without_clips(
+    backbone: BackboneConfig, features: FeaturesConfig, model: ModelConfig
+) -> list[str]:
+    """A loss on the clips' pixels, where training reads stored features in place of clips."""
+    frozen = backbone.frozen or backbone.train_last is not None
+    if not (model.needs.pixels and features.is_used_by(has_frozen_part=frozen)):
+        return []
+    return [
+        f"{model.method} with these values learns from the clips' pixels, and with features.stored "
+        "training reads none: set features.stored to false, or the weight of that loss to 0"
     ]
 
 

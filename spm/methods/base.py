@@ -49,13 +49,24 @@ class Prepared(NamedTuple):
     """The clip used as a query: [..., Q, …] in an episode, [clips, …] before."""
 
 
+class EpisodePixels(NamedTuple):
+    """The clips of an episode as the tower takes them: float, normalised by the tower's mean and
+    standard deviation."""
+
+    support: Tensor
+    """[..., S, T, 3, H, W]"""
+    query: Tensor
+    """[..., Q, T, 3, H, W]"""
+
+
 class Losses(NamedTuple):
     """The losses of each episode: one value per episode [...], except `logits`."""
 
     total: Tensor
     """L, the loss that training minimises."""
     regularizers: Tensor
-    """L − L_CE: the weighted sum of the other terms."""
+    """The part of L that is no mean over queries. `train.loss: sum` multiplies the rest of L by Q
+    and divides it by train.accumulate, and adds this part as it is."""
     terms: dict[str, Tensor]
     """Each of `Method.terms` by name, not weighted: columns of the learning curves."""
     logits: Tensor
@@ -75,11 +86,13 @@ class Method(nn.Module):
     """A few-shot classifier over the features of an episode."""
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE",)
-    """Names of the loss terms. L_CE, the mean cross entropy over queries, is always one of them."""
+    """Names of the loss terms. L_CE, the mean cross entropy of the logits, is always the first."""
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.",)
     """Name prefixes of the tensors in the public release that belong to the tower or to nothing."""
     transductive: bool = False
     """Whether a query's logits depend on the episode's other queries."""
+    ordered_support: ClassVar[bool] = False
+    """Whether the order of a class's supports matters."""
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]: the closer query and class, the larger. p is their softmax over N."""
@@ -114,12 +127,14 @@ class Method(nn.Module):
         *,
         classes: Tensor | None = None,
         all_text: Tensor | None = None,
+        pixels: EpisodePixels | None = None,
     ) -> Losses:
         """The loss of each episode. The default is L_CE alone.
 
         Only this method sees query_labels [..., Q]. classes [..., N] are positions among the
         training classes, all_text [training classes, C] holds the texts of the training classes;
-        both serve methods that learn parameters for each training class.
+        both serve methods that classify among the training classes. pixels are the clips
+        themselves, None where the tower's features were stored.
         """
         logits = self.classify(episode)
         loss = cross_entropy(logits, query_labels)

@@ -80,6 +80,14 @@ class Backbone(nn.Module):
         """
         return self._features(pixels, maps=True)
 
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """pixels [..., H, W, 3] uint8 -> [..., 3, H, W], by the tower's mean and deviation.
+
+        Raises ValueError as `forward`.
+        """
+        images = self._images(pixels)
+        return images.reshape(*pixels.shape[:-3], *images.shape[1:])
+
     def encode_frozen(self, pixels: Tensor, *, maps: bool = False) -> Tensor:
         """pixels [..., H, W, 3] uint8 -> the output of the frozen part, [..., *frozen shape].
 

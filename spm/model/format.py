@@ -6,6 +6,7 @@
     format 3    `prompts` names the control of the texts; the tower `conv` is gone, and with it
                 `backbone.embed_dim`, which was its own
     format 4    `backbone` names the part of the tower that training leaves as it is
+    format 5    the method `zero_shot_text` is called `zero_shot`
 
 A new parameter in a section of config.json (backbone, model, frames, prompts) needs a row in ADDED:
 the next format number, and the value that reproduces the behaviour before the parameter existed.
@@ -37,7 +38,11 @@ MOVED: dict[int, dict[str, str]] = {2: {"model.text_ensemble": "prompts.text_ens
 """Format -> the keys that it moved: old place -> new place."""
 REMOVED: dict[int, tuple[str, ...]] = {3: ("backbone.embed_dim",)}
 """Format -> the keys that it removed. They were null for every tower that there still is."""
-FORMAT = max(*ADDED, *MOVED, *REMOVED)
+RENAMED: dict[int, dict[str, dict[str, str]]] = {
+    5: {"model.method": {"zero_shot_text": "zero_shot"}},
+}
+"""Format -> key -> the values that it calls otherwise: old -> new."""
+FORMAT = max(*ADDED, *MOVED, *REMOVED, *RENAMED)
 """The format that this version writes."""
 KEY = "format"
 
@@ -51,7 +56,7 @@ def as_today(values: dict[str, Any], *, name: str) -> dict[str, Any]:
     values = copy.deepcopy(values)
     found = _known(values.pop(KEY, 0), name=name)
     _check_tower(values, name=name)
-    for number in sorted({*ADDED, *MOVED, *REMOVED}):
+    for number in sorted({*ADDED, *MOVED, *REMOVED, *RENAMED}):
         if number > found:
             for key, value in ADDED.get(number, {}).items():
                 _fill(values, key, value)
@@ -59,6 +64,8 @@ def as_today(values: dict[str, Any], *, name: str) -> dict[str, Any]:
                 _move(values, before, now)
             for key in REMOVED.get(number, ()):
                 _remove(values, key)
+            for key, names in RENAMED.get(number, {}).items():
+                _rename(values, key, names)
     return values
 
 
@@ -101,6 +108,12 @@ def _remove(values: dict[str, Any], dotted: str) -> None:
     section, key = _section(values, dotted)
     if section is not None and section.get(key, "") is None:
         del section[key]
+
+
+def _rename(values: dict[str, Any], dotted: str, names: dict[str, str]) -> None:
+    section, key = _section(values, dotted)
+    if section is not None and isinstance(section.get(key), str):
+        section[key] = names.get(section[key], section[key])
 
 
 def _section(values: dict[str, Any], dotted: str) -> tuple[dict[str, Any] | None, str]:

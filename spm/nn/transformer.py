@@ -1,10 +1,10 @@
-"""The Transformer encoder of SF and PADM: one layer, no positional encoding.
+"""The Transformer layer of the field's systems: no positional encoding.
 
     x ─┬─ norm ─ attention ─ + ─┬─ feed forward ─ + ─ out
        └─────────────────────┘  └───────────────┘
 
-The paper does not specify the layer; this is the layer of the public release. LayerNorm precedes
-the attention only, q, k and v have no bias, and `heads` and `head_dim` do not depend on C.
+CLIP-SPM's paper does not specify its layer; this is the layer of the public releases. LayerNorm
+precedes the attention only, q, k and v have no bias, and `heads` and `head_dim` do not depend on C.
 """
 
 from einops import rearrange
@@ -13,7 +13,10 @@ from torch.nn import functional as F
 
 
 class Transformer(nn.Module):
-    """Sequences [..., L, C] -> [..., L, C]; every token attends to every token of its sequence."""
+    """Sequences [..., L, C] -> [..., L, C]; every token attends to every token of its sequence.
+
+    With a second sequence [..., M, C], the tokens attend to that one instead.
+    """
 
     def __init__(
         self,
@@ -31,37 +34,55 @@ class Transformer(nn.Module):
         )
         self.feed_forward = FeedForward(channels, hidden_dim=hidden_dim, dropout=dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(x)
+    def forward(self, x: Tensor, attended: Tensor | None = None) -> Tensor:
+        x = x + self.attention(x, attended)
         out: Tensor = x + self.feed_forward(x)
         return out
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over the second-to-last dimension."""
+    """Multi-head attention over the second-to-last dimension, normalised inputs, no residual.
 
-    def __init__(self, channels: int, *, heads: int, head_dim: int, dropout: float) -> None:
+    joint: one matrix `to_qkv` in place of three, as some releases have it. Only for tokens that
+    attend to their own sequence.
+    """
+
+    def __init__(
+        self, channels: int, *, heads: int, head_dim: int, dropout: float, joint: bool = False
+    ) -> None:
         super().__init__()
         width = heads * head_dim
         self.heads = heads
         self.norm = nn.LayerNorm(channels)
-        self.to_q = nn.Linear(channels, width, bias=False)
-        self.to_k = nn.Linear(channels, width, bias=False)
-        self.to_v = nn.Linear(channels, width, bias=False)
+        if joint:
+            self.to_qkv = nn.Linear(channels, 3 * width, bias=False)
+        else:
+            self.to_q = nn.Linear(channels, width, bias=False)
+            self.to_k = nn.Linear(channels, width, bias=False)
+            self.to_v = nn.Linear(channels, width, bias=False)
+        self.joint = joint
         self.to_out = nn.Linear(width, channels)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        normed = self.norm(x)
+    def forward(self, x: Tensor, attended: Tensor | None = None) -> Tensor:
+        """x [..., L, C], attended [..., M, C] or None: x itself -> [..., L, C]."""
         # Four dimensions: torch has no fused kernel for more.
         q, k, v = (
-            rearrange(project(normed), "... l (h d) -> (...) h l d", h=self.heads)
-            for project in (self.to_q, self.to_k, self.to_v)
+            rearrange(part, "... l (h d) -> (...) h l d", h=self.heads)
+            for part in self._project(x, attended)
         )
         attended = F.scaled_dot_product_attention(q, k, v)
         joined = rearrange(attended, "b h l d -> b l (h d)").reshape(*x.shape[:-1], -1)
         out: Tensor = self.dropout(self.to_out(joined))
         return out
+
+    def _project(self, x: Tensor, attended: Tensor | None) -> tuple[Tensor, ...]:
+        normed = self.norm(x)
+        if self.joint:
+            assert attended is None
+            return self.to_qkv(normed).chunk(3, dim=-1)  # type: ignore[no-any-return]
+        other = normed if attended is None else self.norm(attended)
+        return self.to_q(normed), self.to_k(other), self.to_v(other)
 
 
 class FeedForward(nn.Sequential):

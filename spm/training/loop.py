@@ -22,7 +22,7 @@ from spm.base.progress import progress_bar
 from spm.config.train import TrainConfig
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.training_data import EpisodeClips, TrainingEpisodes, load_episodes
-from spm.methods.base import EpisodeFeatures, Losses
+from spm.methods.base import EpisodeFeatures, EpisodePixels, Losses
 from spm.model.model import FewShotModel
 from spm.training.batch_statistics import RunningStatistics
 from spm.training.checkpoint import Checkpoint
@@ -139,17 +139,26 @@ def episode_losses(
 
     class_text [training classes, C]. `episodes` and class_text are on the model's device.
     """
-    features = model.encode(episodes.clips)
-    num_support = episodes.support_labels.shape[-1]
+    sides = [episodes.support_labels.shape[-1], episodes.query_labels.shape[-1]]
+    clip_axis = episodes.support_labels.dim() - 1
+    support, query = torch.split(model.encode(episodes.clips), sides, dim=clip_axis)
+    pixels = None
+    if model.config.model.needs.pixels:
+        images = model.backbone.normalized(episodes.clips)
+        pixels = EpisodePixels(*torch.split(images, sides, dim=clip_axis))
     episode = EpisodeFeatures(
-        features[..., :num_support, :, :],
+        support,
         episodes.support_labels,
-        features[..., num_support:, :, :],
+        query,
         None if class_text is None else class_text[episodes.classes],
         num_classes=episodes.classes.shape[-1],
     )
     return model.method.losses(
-        episode, episodes.query_labels, classes=episodes.classes, all_text=class_text
+        episode,
+        episodes.query_labels,
+        classes=episodes.classes,
+        all_text=class_text,
+        pixels=pixels,
     )
 
 
@@ -177,7 +186,7 @@ def _objective(losses: Losses, config: TrainConfig) -> Tensor:
     if config.loss == "mean":
         return losses.total.sum() / config.accumulate
     num_queries = losses.logits.shape[-2]
-    task = losses.terms["L_CE"] * num_queries / config.accumulate
+    task = (losses.total - losses.regularizers) * num_queries / config.accumulate
     return (task + losses.regularizers).sum()
 
 

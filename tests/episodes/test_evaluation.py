@@ -78,7 +78,7 @@ def test_rows_go_by_clip_number() -> None:
     assert encoded.features[rows].squeeze().tolist() == [[30, 10], [20, 20]]
 
 
-@pytest.mark.parametrize("name", ["mean_pooled_cosine", "zero_shot_text", "protonet", "otam"])
+@pytest.mark.parametrize("name", ["mean_pooled_cosine", "zero_shot", "protonet", "otam"])
 def test_what_can_be_told_apart_is(name: str) -> None:
     measured = run(method(name))
     assert (episode_accuracies(measured.actual, measured.predicted["it"]) == 100).all()

@@ -112,7 +112,7 @@ def test_a_method_that_ignores_texts_answers_the_same_to_the_last_query() -> Non
 
 
 def test_a_method_of_texts_alone_falls_to_chance() -> None:
-    found = accuracies(methods.build("zero_shot_text", channels=CHANNELS, num_frames=4))
+    found = accuracies(methods.build("zero_shot", channels=CHANNELS, num_frames=4))
     assert (found["none"] == 100).all()
     assert found["zero"] == pytest.approx(np.full(EPISODES, 100 / WAY))
     assert found["permuted"].mean() <= 100 / WAY

@@ -175,3 +175,9 @@ def test_what_is_saved_has_the_number(tmp_path: Path) -> None:
     saved = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert saved["format"] == FORMAT
     assert load_spec(tmp_path) == models.spec()
+
+
+@pytest.mark.parametrize(("found", "method"), [(4, "zero_shot"), (5, "zero_shot_text")])
+def test_a_method_that_was_renamed_is_found_in_older_folders(found, method):
+    values = {"format": found, "model": {"method": "zero_shot_text"}}
+    assert as_today(values, name="config.json")["model"]["method"] == method

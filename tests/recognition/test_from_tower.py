@@ -30,7 +30,7 @@ from tests.recognition.test_by_examples import video
 from tests.towers import RESNET
 
 BUILT_IN = "builtin-clip"
-UNTRAINED = {"mean_pooled_cosine", "otam", "protonet", "zero_shot_text"}
+UNTRAINED = {"mean_pooled_cosine", "otam", "protonet", "zero_shot"}
 CLIPS = ROOT.parent / "shared/clips"
 """Real clips in a folder per class, where a checkout has them."""
 
@@ -100,12 +100,12 @@ def test_every_method_without_parameters_classifies(
     assert run(monkeypatch, *options, "q1.mp4") == 0
     said = capsys.readouterr().out
     assert said.startswith(f"{read_values(method).full_title}, not trained")
-    assert f"text: {'trained' if method == 'zero_shot_text' else 'not used'}" in said
+    assert f"text: {'trained' if method == 'zero_shot' else 'not used'}" in said
 
 
-def test_zero_shot_texts_are_the_folders_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zero_shots_are_the_folders_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clips in the folders change nothing."""
-    model = model_from_tower(BUILT_IN, method="zero_shot_text")
+    model = model_from_tower(BUILT_IN, method="zero_shot")
     before = classify_clips(["q1.mp4"], model=model, support="support")
     shutil.copy("support/fading/c.mp4", "support/TurningUp/a.mp4")
     assert classify_clips(["q1.mp4"], model=model, support="support") == before
@@ -199,8 +199,8 @@ def test_of_methods_those_without_parameters_are_named() -> None:
 
 @pytest.mark.parametrize("tower", ["timm"], indirect=True)
 def test_a_tower_without_text_is_offered_no_method_that_needs_one(tower: str) -> None:
-    with pytest.raises(ConfigError, match=r"zero_shot_text needs class texts, and timm/\S+ has"):
-        model_from_tower(tower, method="zero_shot_text")
+    with pytest.raises(ConfigError, match=r"zero_shot needs class texts, and timm/\S+ has"):
+        model_from_tower(tower, method="zero_shot")
     off = {"spm": False}
     with pytest.raises(ConfigError, match=r"\(mean_pooled_cosine, otam, protonet\)"):
         model_from_tower(tower, method="clip_spm", **off)
@@ -274,7 +274,7 @@ def test_weights_without_the_text_tower_are_found_before_any_clip_is_read() -> N
     state = open_clip.create_model(tiny_clip.CONV).state_dict()
     visual = {name: value for name, value in state.items() if name.startswith("visual.")}
     torch.save(visual, "visual.pt")
-    model = model_from_tower(f"{tiny_clip.CONV}:visual.pt", method="zero_shot_text")
+    model = model_from_tower(f"{tiny_clip.CONV}:visual.pt", method="zero_shot")
     Path("support/fading/c.mp4").write_text("no video")
     with pytest.raises(ConfigError, match=r"visual\.pt does not hold the model's text tower"):
         classify_clips(["q1.mp4"], model=model, support="support")
@@ -310,7 +310,7 @@ def test_real_clips_as_people_have_them(
     ("name", "method"),
     [
         ("ViT-B-16-quickgelu", "otam"),
-        ("ViT-B-16-quickgelu", "zero_shot_text"),
+        ("ViT-B-16-quickgelu", "zero_shot"),
         ("timm/resnet50.tv_in1k", "protonet"),
     ],
 )

@@ -15,7 +15,7 @@ from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS
 from spm.methods.clip_spm.method import ClipSPM
-from spm.methods.zero_shot_text.method import ZeroShotText
+from spm.methods.zero_shot.method import ZeroShotText
 from spm.model.model import save_model
 from spm.model.prompts import PromptFeatures
 from spm.results import model_measurements
@@ -120,7 +120,7 @@ def test_metrics_are_few_numbers_alone(workspace: Path) -> None:
         "cosine": results["baselines"]["mean_pooled_cosine"]["accuracy"],
         "ece": results["confidence"]["model"]["after"]["ece"],
         "text": 0 - results["text_controls"]["zero"]["difference"],
-        "zero_shot": results["baselines"]["zero_shot_text"]["accuracy"],
+        "zero_shot": results["baselines"]["zero_shot"]["accuracy"],
         "2shot": results["shots"]["2"]["accuracy"],
     }
     assert all(type(value) is float for value in metrics.values())
@@ -138,7 +138,7 @@ def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> Non
     prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())
-    assert set(results["baselines"]) == {"mean_pooled_cosine", "zero_shot_text"}
+    assert set(results["baselines"]) == {"mean_pooled_cosine", "zero_shot"}
     assert results["text"] == "trained"
 
 
@@ -146,7 +146,7 @@ def test_text_controls_are_measured_on_the_first_episodes_of_each_shot(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change("evaluate", text_control_episodes=8)
-    save_model(models.build(method="zero_shot_text").float(), paths.MODEL)
+    save_model(models.build(method="zero_shot").float(), paths.MODEL)
     encodings = counted(monkeypatch, "encode_clips")
     evaluate.main()
     assert len(encodings) == 1
@@ -205,7 +205,7 @@ def test_a_model_with_a_control_is_asked_with_it_and_everything_says_so(
     workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
-    save_model(models.build(method="zero_shot_text", control="zero").float(), paths.MODEL)
+    save_model(models.build(method="zero_shot", control="zero").float(), paths.MODEL)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())
     assert (results["accuracy"], results["ci95"]) == (20, 0)
@@ -225,7 +225,7 @@ def test_a_model_with_a_control_is_asked_with_it_and_everything_says_so(
     assert (paths.REPORT / "report.md").read_text().count(said) == 2
 
 
-def test_beside_a_model_with_a_control_zero_shot_text_is_not_measured(workspace: Path) -> None:
+def test_beside_a_model_with_a_control_zero_shot_is_not_measured(workspace: Path) -> None:
     prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
     save_model(models.build(control="permuted").float(), paths.MODEL)
     evaluate.main()
@@ -369,19 +369,19 @@ def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
 @pytest.mark.parametrize(
     ("values", "title", "baselines"),
     [
-        ({"method": "otam"}, "OTAM", {"mean_pooled_cosine", "zero_shot_text"}),
+        ({"method": "otam"}, "OTAM", {"mean_pooled_cosine", "zero_shot"}),
         (
             {"method": "protonet", "variant": "cosine"},
             "ProtoNet (cosine)",
-            {"mean_pooled_cosine", "zero_shot_text"},
+            {"mean_pooled_cosine", "zero_shot"},
         ),
         (
             {"method": "protonet", "variant": "euclidean"},
             "ProtoNet (euclidean)",
-            {"mean_pooled_cosine", "zero_shot_text"},
+            {"mean_pooled_cosine", "zero_shot"},
         ),
-        ({"method": "mean_pooled_cosine"}, "mean-pooled cosine", {"zero_shot_text"}),
-        ({"method": "zero_shot_text"}, "zero-shot class text", {"mean_pooled_cosine"}),
+        ({"method": "mean_pooled_cosine"}, "mean-pooled cosine", {"zero_shot"}),
+        ({"method": "zero_shot"}, "zero-shot class text", {"mean_pooled_cosine"}),
     ],
 )
 def test_a_method_is_shown_by_its_title_and_not_beside_itself(
@@ -399,7 +399,7 @@ def test_a_method_is_shown_by_its_title_and_not_beside_itself(
     assert set(results["baselines"]) == baselines
     table = capsys.readouterr().out
     assert table.count(f"  {title} ") == 2, "two shots"
-    uses_text = values["method"] == "zero_shot_text"
+    uses_text = values["method"] == "zero_shot"
     assert f"\ntext: {'trained' if uses_text else 'not used'}\n" in table
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from spm.methods.base import (
     Alignment,
     EpisodeFeatures,
+    EpisodePixels,
     Losses,
     Method,
     Prepared,
@@ -89,6 +90,7 @@ class ClipSPM(Method):
         *,
         classes: Tensor | None = None,
         all_text: Tensor | None = None,
+        pixels: EpisodePixels | None = None,
     ) -> Losses:
         """L = L_CE + λ3 L_H + λ4 L_S (Eq. 15). Only L_S uses the texts of the queries' classes."""
         modulated, prompts = self.modulate(episode)

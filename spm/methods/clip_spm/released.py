@@ -10,6 +10,8 @@ mo_alpha1                             the learnable scalar on L_H's weight λ3
 scale                                 nothing: it enters neither logits nor L_H
 """
 
+from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
+
 SCALE = "scale"
 LAMBDA3_SCALE = "mo_alpha1"
 
@@ -23,12 +25,6 @@ _NAMES = {
     "fusion.transformer.": "context2.",
     "padm.transformer.": "context1.",
 }
-_WITHIN_A_TRANSFORMER = {
-    "attention.norm.": "layers.0.0.norm.",
-    "attention.to_out.": "layers.0.0.fn.to_out.0.",
-    "attention.to_": "layers.0.0.fn.to_",
-    "feed_forward.": "layers.0.1.net.",
-}
 
 
 def released_name(name: str) -> str:
@@ -37,12 +33,4 @@ def released_name(name: str) -> str:
     >>> released_name("padm.transformer.attention.to_out.bias")
     'context1.layers.0.0.fn.to_out.0.bias'
     """
-    return _translate(_translate(name, _NAMES), _WITHIN_A_TRANSFORMER)
-
-
-def _translate(name: str, names: dict[str, str]) -> str:
-    """Replaces the first key of `names` that occurs in `name` by its value."""
-    for ours, theirs in names.items():
-        if ours in name:
-            return name.replace(ours, theirs)
-    return name
+    return translated(name, _NAMES, WITHIN_A_TRANSFORMER)

@@ -1,4 +1,4 @@
-"""`model` with `method: zero_shot_text`."""
+"""`model` with `method: zero_shot`."""
 
 from typing import ClassVar
 

@@ -7,10 +7,10 @@ Shapes: `...` episodes, `N` classes, `Q` queries, `T` frames, `C` channels.
 """
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from spm.methods.base import EpisodeFeatures, Method
-from spm.methods.zero_shot_text.config import Config
+from spm.methods.zero_shot.config import Config
+from spm.nn.cosine import exact_cosine
 
 
 class ZeroShotText(Method):
@@ -19,9 +19,8 @@ class ZeroShotText(Method):
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]. Raises ValueError for an episode without texts."""
         if episode.class_text is None:
-            raise ValueError("zero_shot_text takes class texts; the episode has none")
-        query = F.normalize(episode.query.mean(dim=-2), dim=-1)
-        return query @ F.normalize(episode.class_text, dim=-1).transpose(-1, -2)
+            raise ValueError("zero_shot takes class texts; the episode has none")
+        return exact_cosine(episode.query.mean(dim=-2), episode.class_text)
 
 
 def build(config: Config, **_: object) -> ZeroShotText:
