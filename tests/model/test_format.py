@@ -178,6 +178,6 @@ def test_what_is_saved_has_the_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("found", "method"), [(4, "zero_shot"), (5, "zero_shot_text")])
-def test_a_method_that_was_renamed_is_found_in_older_folders(found, method):
+def test_a_method_that_was_renamed_is_found_in_older_folders(found: int, method: str) -> None:
     values = {"format": found, "model": {"method": "zero_shot_text"}}
-    assert as_today(values, name="config.json")["model"]["method"] == method
+    assert model_format.as_today(values, name="config.json")["model"]["method"] == method
