@@ -89,10 +89,15 @@ class Method(nn.Module):
     """Names of the loss terms. L_CE, the mean cross entropy of the logits, is always the first."""
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.",)
     """Name prefixes of the tensors in the public release that belong to the tower or to nothing."""
+    released_unused: ClassVar[tuple[str, ...]] = ()
+    """Patterns (fnmatch: `*.norm_v.*`) of the names of tensors that the public release holds and
+    that enter nothing it computes. The method has no such tensor."""
     transductive: bool = False
     """Whether a query's logits depend on the episode's other queries."""
     ordered_support: ClassVar[bool] = False
     """Whether the order of a class's supports matters."""
+    unequal_shots: ClassVar[bool] = True
+    """Whether the classes of an episode may have different numbers of supports."""
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]: the closer query and class, the larger. p is their softmax over N."""

@@ -4,6 +4,7 @@ The method NAME is the folder spm/methods/NAME; spm.methods.base lists the folde
 """
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +94,9 @@ def baselines() -> list[ModelConfig]:
 def load_released(head: "Method", state: Mapping[str, "Tensor"]) -> None:
     """Fills `head` from the checkpoint of its authors. `state`: tensors by the authors' names.
 
-    Tensors whose names begin with one of `head.released_other_prefixes` are ignored. Raises
-    DataError with the number of tensors that are unknown, missing or of another shape.
+    Tensors whose names begin with one of `head.released_other_prefixes`, or match one of
+    `head.released_unused`, are ignored. Raises DataError with the number of tensors that are
+    unknown, missing or of another shape.
     """
     from spm.base.state_dicts import misfit, unwrapped
 
@@ -102,6 +104,7 @@ def load_released(head: "Method", state: Mapping[str, "Tensor"]) -> None:
         name: value
         for name, value in unwrapped(state).items()
         if not name.startswith(head.released_other_prefixes)
+        and not any(fnmatchcase(name, pattern) for pattern in head.released_unused)
     }
     layout = released_layout(head)
     if said := misfit(given, {theirs: shape for theirs, (_, shape) in layout.items()}):

@@ -1,0 +1,38 @@
+"""Filling a method from a release that holds more than the method has."""
+
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from spm.base.errors import DataError
+from spm.methods.base import Method
+from spm.methods.registry import load_released
+
+
+class Small(Method):
+    released_unused: ClassVar[tuple[str, ...]] = ("*.norm_v.*", "scale")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs = nn.Linear(2, 1, bias=False)
+
+    @staticmethod
+    def released_name(name: str) -> str:
+        return name.replace("pairs.", "0.k_linear.")
+
+
+def test_tensors_that_the_release_does_not_use_are_ignored() -> None:
+    weight = torch.tensor([[3.0, 4.0]])
+    unused = {"0.norm_v.weight": torch.ones(5), "scale": torch.ones(1)}
+    head = Small()
+    load_released(head, {"0.k_linear.weight": weight, "backbone.conv": torch.ones(1)} | unused)
+    assert torch.equal(head.pairs.weight, weight)
+
+
+@pytest.mark.parametrize("name", ["0.norm_k.weight", "0.Norm_v.weight", "scale_motion"])
+def test_a_tensor_that_no_pattern_matches_is_unknown(name: str) -> None:
+    state = {"0.k_linear.weight": torch.ones(1, 2), name: torch.ones(5)}
+    with pytest.raises(DataError, match=rf"does not fit Small: 1 unknown \({name}\)"):
+        load_released(Small(), state)
