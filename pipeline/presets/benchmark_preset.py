@@ -18,7 +18,7 @@ BACKBONES = get_args(BackboneName)
 _CLIPS_IN_A_SHARD = 200
 _MOST_SHARDS = 256
 """A process keeps every shard open that it has read from."""
-_VALIDATIONS = 40
+VALIDATIONS = 40
 
 
 def benchmark_preset(name: str, *, shot: int = SHOT, backbone: str = BACKBONE) -> dict[str, Any]:
@@ -102,6 +102,6 @@ def _train(benchmark: Benchmark) -> dict[str, Any]:
         "train.milestones": [],
         "train.factors": [],
         "train.flip": benchmark.flip,
-        "train.validate_every": train.episodes // _VALIDATIONS,
+        "train.validate_every": train.episodes // VALIDATIONS,
         "train.validate_episodes": 1000,
     }

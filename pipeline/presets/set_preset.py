@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.presets.load_preset import PRESETS, load_preset
 from pipeline.presets.parameters import apply, dataset_of, method_of
+from pipeline.presets.released_training import released_training
 from pipeline.presets.yaml_text import with_values
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError
@@ -32,14 +33,16 @@ def set_preset(
     backbone: str | None = None,
     method: str | None = None,
     frozen: bool = False,
+    as_released: bool = False,
     path: Path = PARAMS,
     presets: Path = PRESETS,
 ) -> str:
     """Sets `path` to the preset; returns the difference, "" if there is none.
 
     method: the method to set too, where the preset is none; frozen: freeze the tower, and train
-    nothing where the method has no parameters. Writes nothing and raises ConfigError for an unknown
-    preset, for a preset with a key that is no parameter, and if the result would not be valid.
+    nothing where the method has no parameters; as_released: train with what the method's public
+    release was trained with. Writes nothing and raises ConfigError for an unknown preset, for a
+    preset with a key that is no parameter, and if the result would not be valid.
     """
     document = read_yaml(path)
     check_earlier(document)
@@ -54,6 +57,14 @@ def set_preset(
     if method is not None:
         values = flatten({"model": method_values(method)}) | values
     expected = apply(document, values)
+    if as_released:
+        values |= released_training(
+            method_of(expected),
+            dataset=dataset_of(expected),
+            shot=expected["episode"]["shot"],
+            backbone=expected["backbone"]["name"].removesuffix("-quickgelu"),
+        )
+        expected = apply(document, values)
     if frozen:
         values |= _of_a_frozen_tower(expected)
         expected = apply(document, values)
