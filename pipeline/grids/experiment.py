@@ -5,12 +5,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.grids.grid import Grid, Point, load_grid, points_of, slug
+from pipeline.grids.grid import Grid, Point, candidates_of, load_grid, points_of, slug
 from pipeline.grids.grid_run import Outcome, Runner, Task, child_environment, interrupts, run_all
 from pipeline.grids.grid_table import Results, markdown, summarize, table
 from pipeline.grids.outside_files import OutsideFiles
@@ -46,52 +47,84 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
     """
     document = read_yaml(root / "params.yaml")
     grid, snapshot = load_grid(name, document=document), take_snapshot(root)
-    points = points_of(grid, document=document)
-    keys = _keys(points, snapshot=snapshot, outside=OutsideFiles(root=root, state=state))
-    records = PointRecords(state / "experiments/points")
-    tasks = _tasks(points, keys=keys, records=records, logs=state / "experiments/logs" / grid.name)
-    print(f"{grid.title}: {len(points)} points, {len(tasks)} to run", flush=True)
-    outcomes: list[Outcome] = []
     jobs = document["runtime"]["workers"] if jobs is None else jobs
-    if tasks and jobs:
-        outcomes = _run(
-            tasks, grid=grid, snapshot=snapshot, state=state, records=records, jobs=jobs
-        )
-    results = {place: records.load(key) for place, key in keys.items() if records.has(key)}
+    measuring = _Measuring(grid, snapshot=snapshot, root=root, state=state, jobs=jobs)
+    chosen: dict[str, Any] = {}
+    if candidates := candidates_of(grid, document=document):
+        points = [point for values in candidates.values() for point in values.values()]
+        measuring.run(points, what=f"{grid.title}, choosing by validation")
+        chosen = {
+            row: best
+            for row, values in candidates.items()
+            if (best := measuring.best(values)) is not None
+        }
+    points = points_of(grid, document=document, chosen=chosen)
+    measuring.run(points, what=grid.title)
     folder = root / _TABLES / grid.name
-    _write_table(grid, results, folder=folder)
-    _report(outcomes, name=name)
-    if outcomes:
+    _write_table(grid, measuring.results(points), chosen=chosen, folder=folder)
+    _report(measuring.outcomes, name=name)
+    if measuring.outcomes:
         _log_table(grid, folder, root=root, state=state)
-    return outcomes
+    return measuring.outcomes
 
 
-def _keys(
-    points: Sequence[Point], *, snapshot: Snapshot, outside: OutsideFiles
-) -> dict[tuple[str, int], str]:
-    return {
-        (point.row, point.seed): point_key(
-            point, code=snapshot.code(point.parameters), outside=outside.of(point.parameters)
-        )
-        for point in points
-    }
+class _Measuring:
+    """Runs points of a grid, and finds their records."""
 
+    def __init__(self, grid: Grid, *, snapshot: Snapshot, root: Path, state: Path, jobs: int):
+        self._grid, self._snapshot, self._state, self._jobs = grid, snapshot, state, jobs
+        self._outside = OutsideFiles(root=root, state=state)
+        self._records = PointRecords(state / "experiments/points")
+        self.outcomes: list[Outcome] = []
 
-def _tasks(
-    points: Sequence[Point],
-    *,
-    keys: dict[tuple[str, int], str],
-    records: PointRecords,
-    logs: Path,
-) -> list[Task]:
-    """One task for each key that has no record: two rows can have the same key."""
-    tasks: dict[str, Task] = {}
-    for point in points:
-        key = keys[point.row, point.seed]
-        name = f"{slug(f'{logs.name}-{point.row}')}-s{point.seed}-{key[:6]}"
-        if not records.has(key):
-            tasks.setdefault(key, Task(key, name, point, logs / f"{name}.log"))
-    return list(tasks.values())
+    def run(self, points: Sequence[Point], *, what: str) -> None:
+        """Runs the points that have no record; adds to `outcomes`."""
+        tasks = self._tasks(points)
+        print(f"{what}: {len(points)} points, {len(tasks)} to run", flush=True)
+        if tasks and self._jobs:
+            self.outcomes += _run(
+                tasks,
+                grid=self._grid,
+                snapshot=self._snapshot,
+                state=self._state,
+                records=self._records,
+                jobs=self._jobs,
+            )
+
+    def results(self, points: Sequence[Point]) -> Results:
+        """The records that there are, by row and seed."""
+        return {
+            (point.row, point.seed): self._records.load(key)
+            for point in points
+            if self._records.has(key := self._key(point))
+        }
+
+    def best(self, candidates: Mapping[Any, Point]) -> Any:
+        """The value whose point validated best, the first of equals; None if one is missing."""
+        found = {}
+        for value, point in candidates.items():
+            if not self._records.has(key := self._key(point)):
+                return None
+            validation = self._records.load(key).validation
+            if validation is None:
+                raise InputError(f"{point.row}: nothing is trained, so there is nothing to choose")
+            found[value] = validation
+        return max(found, key=found.__getitem__)
+
+    def _key(self, point: Point) -> str:
+        code = self._snapshot.code(point.parameters)
+        return point_key(point, code=code, outside=self._outside.of(point.parameters))
+
+    def _tasks(self, points: Sequence[Point]) -> list[Task]:
+        """One task for each key that has no record: two points can have the same key."""
+        logs = self._state / "experiments/logs" / self._grid.name
+        tasks: dict[str, Task] = {}
+        for point in points:
+            key = self._key(point)
+            name = f"{slug(f'{self._grid.name}-{point.row}')}-s{point.seed}-{key[:6]}"
+            if not self._records.has(key):
+                tasks.setdefault(key, Task(key, name, point, logs / f"{name}.log"))
+        return list(tasks.values())
 
 
 def _run(
@@ -152,11 +185,11 @@ def _tracking(grid: Grid, *options: str, root: Path, state: Path) -> str:
     return done.stdout.strip()
 
 
-def _write_table(grid: Grid, results: Results, *, folder: Path) -> None:
+def _write_table(grid: Grid, results: Results, *, chosen: Mapping[str, Any], folder: Path) -> None:
     from pipeline.grids.grid_figure import write_figure
 
     summaries = summarize(grid, results)
-    page = markdown(grid, summaries, results=results)
+    page = markdown(grid, summaries, results=results, chosen=chosen)
     with atomic_path(folder / "table.md") as path:
         path.write_text(page, encoding="utf-8")
     with atomic_path(folder / "table.parquet") as path:

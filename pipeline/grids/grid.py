@@ -5,21 +5,24 @@
     seeds: [0, 1, 2]                      # of training, head and backbone, not of test episodes
     common: {train.episodes: 600}         # for every row
     paper: {table: Table 3, columns: [HMDB51 1-shot]}
+    choose: {train.lr: [0.0003, 0.001]}   # by validation, with the first seed, for each row
     rows:
       full: {paper: [77.4]}
       none: {set: {model.hsmr: false, model.spm: false, model.padm: false}, paper: [64.5]}
 
 A row may also have a `preset`, whose values come first, then `common`, then `set`. The preset is a
 benchmark's, {name: ucf101, shot: 5, backbone: RN50}, or a method's, otam. A row may have its own
-`baseline`. A row without a baseline, its own or the grid's, is compared with nothing. All other
-parameters are params.yaml's. Grids and presets of this project are named without path and suffix.
+`baseline`, and its own `choose` ({}: nothing). A row without a baseline, its own or the grid's, is
+compared with nothing. All other parameters are params.yaml's. Grids and presets of this project are
+named without path and suffix.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -58,6 +61,10 @@ class BenchmarkPreset(Section):
     backbone: str
 
 
+Choose = Annotated[dict[str, Annotated[list[Any], Field(min_length=2)]], Field(max_length=1)]
+"""Dotted name of a parameter -> the values to choose among; or nothing."""
+
+
 class RowFile(Section):
     """A row as the file has it."""
 
@@ -66,6 +73,8 @@ class RowFile(Section):
     """Dotted name -> value."""
     baseline: str | None = None
     """The row to compare this row with, instead of the grid's baseline."""
+    choose: Choose | None = None
+    """Instead of the grid's."""
     paper: list[float | None] | None = None
     """The paper's numbers, one for each of the grid's `paper.columns`."""
 
@@ -77,6 +86,7 @@ class GridFile(Section):
     baseline: str | None = None
     seeds: list[int] = Field(min_length=1)
     common: dict[str, Any] = Field(default_factory=dict)
+    choose: Choose = Field(default_factory=dict)
     paper: PaperColumns | None = None
     rows: dict[str, Any] = Field(min_length=1)
 
@@ -88,6 +98,8 @@ class Row:
     """Dotted name -> value, from preset, grid and row together."""
     baseline: str
     paper: list[float | None]
+    choose: dict[str, list[Any]] = field(default_factory=dict)
+    """Dotted name -> the values to choose among, of one parameter; {} if nothing is chosen."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +144,38 @@ def load_grid(name: str, *, document: dict[str, Any], presets: Path = PRESETS) -
     return grid
 
 
-def points_of(grid: Grid, *, document: dict[str, Any]) -> list[Point]:
-    """All rows with the first seed, then with the next, so that early results can be compared."""
+def candidates_of(grid: Grid, *, document: dict[str, Any]) -> dict[str, dict[Any, Point]]:
+    """Row -> each value to choose among -> its point, with the grid's first seed."""
+    return {
+        row.name: {
+            value: _point(row, grid.seeds[0], {name: value}, document=document)
+            for name, values in row.choose.items()
+            for value in values
+        }
+        for row in grid.rows.values()
+        if row.choose
+    }
+
+
+def points_of(
+    grid: Grid, *, document: dict[str, Any], chosen: Mapping[str, Any] | None = None
+) -> list[Point]:
+    """All rows with the first seed, then with the next, so that early results can be compared.
+
+    chosen: row -> the value that was chosen. A row that chooses, and is not in it, has no points.
+    """
+    chosen = chosen or {}
     return [
-        Point(row.name, seed, overrides, apply(document, overrides))
+        _point(row, seed, dict.fromkeys(row.choose, chosen.get(row.name)), document=document)
         for seed in grid.seeds
         for row in grid.rows.values()
-        for overrides in [row.overrides | dict.fromkeys(SEEDS, seed)]
+        if not row.choose or row.name in chosen
     ]
+
+
+def _point(row: Row, seed: int, values: dict[str, Any], *, document: dict[str, Any]) -> Point:
+    overrides = row.overrides | values | dict.fromkeys(SEEDS, seed)
+    return Point(row.name, seed, overrides, apply(document, overrides))
 
 
 def _path(name: str) -> Path:
@@ -188,7 +224,13 @@ def _row(name: str, *, file: GridFile, path: Path, method: str, dataset: str, pr
     )
     nothing: list[float | None] = [None] * len(columns)
     paper = nothing if row.paper is None else row.paper
-    return Row(name, values | file.common | row.set, row.baseline or file.baseline or name, paper)
+    return Row(
+        name,
+        overrides=values | file.common | row.set,
+        baseline=row.baseline or file.baseline or name,
+        paper=paper,
+        choose=file.choose if row.choose is None else row.choose,
+    )
 
 
 def _preset(
@@ -212,8 +254,11 @@ def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) ->
     seeded = sorted(set(SEEDS) & set(row.overrides))
     if seeded:
         raise ConfigError(f"{where} sets {', '.join(seeded)}: these come from the grid's `seeds`")
+    overrides = row.overrides | dict.fromkeys(SEEDS, grid.seeds[0])
+    candidates = [{name: value} for name, values in row.choose.items() for value in values] or [{}]
     try:
-        check_all(apply(document, row.overrides | dict.fromkeys(SEEDS, grid.seeds[0])))
+        for values in candidates:
+            check_all(apply(document, overrides | values))
         _check_paired(row, baseline=grid.rows[row.baseline], document=document)
     except ConfigError as error:
         raise ConfigError(

@@ -96,10 +96,17 @@ def table(grid: Grid, summaries: Sequence[Summary]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_schema(columns))
 
 
-def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> str:
+def markdown(
+    grid: Grid,
+    summaries: Sequence[Summary],
+    *,
+    results: Results,
+    chosen: Mapping[str, Any] | None = None,
+) -> str:
     """The page: table, conditions, what the interval covers, and the command that reruns the grid.
 
-    If no row is compared with another, the page has no differences.
+    chosen: row -> the value that validation chose. If no row is compared with another, the page has
+    no differences.
     """
     columns = grid.paper.columns if grid.paper else []
     compared = any(each.row.baseline != each.row.name for each in summaries)
@@ -113,6 +120,7 @@ def markdown(grid: Grid, summaries: Sequence[Summary], *, results: Results) -> s
     head += [f"paper: {column}" for column in columns]
     body = [_cells(each, grid=grid, summaries=summaries, shown=shown) for each in summaries]
     lines = [f"## {grid.title}", "", *_aligned(head, body), "", *_conditions(results)]
+    lines += _choices(grid, chosen or {})
     if grid.paper:
         brackets = "; in brackets its own difference from its baseline" if compared else ""
         lines += [f"Paper: {grid.paper.table}{brackets}.", ""]
@@ -268,6 +276,16 @@ def _benchmark(results: Mapping[str, Any]) -> list[str]:
     found = results.get("coverage") or {}  # older records have no coverage
     name = name_data(found)
     return [f"{name}; {describe('test', found['splits']['test'])}"] if name else []
+
+
+def _choices(grid: Grid, chosen: Mapping[str, Any]) -> list[str]:
+    """What validation chose for each row, and among what."""
+    said: dict[str, list[str]] = {}
+    for row in grid.rows.values():
+        for name, values in row.choose.items():
+            among = f"{name}, by validation with seed {grid.seeds[0]}, among {values}"
+            said.setdefault(among, []).append(f"{row.name} {chosen.get(row.name, '-')}")
+    return [line for name, rows in said.items() for line in (f"{name}: {', '.join(rows)}.", "")]
 
 
 def _aligned(head: list[str], body: Sequence[list[str]]) -> list[str]:

@@ -40,6 +40,8 @@ class Measured:
     """Content of evaluate.json."""
     accuracies: NDArray[np.float64]
     """Accuracy of each test episode of the headline shot in percent, [E]."""
+    validation: float | None = None
+    """Accuracy of the chosen weights in the validation episodes; None if there was no training."""
 
 
 def point_key(point: Point, *, code: Mapping[str, str], outside: Mapping[str, str]) -> str:
@@ -69,7 +71,10 @@ class PointRecords:
         results = json.loads((folder / "evaluate.json").read_text(encoding="utf-8"))
         episodes = pq.read_table(folder / "episodes.parquet", columns=["shot", "accuracy"])
         headline = episodes["shot"].to_numpy() == results["shot"]
-        return Measured(results, episodes["accuracy"].to_numpy()[headline])
+        trained = json.loads((folder / "train.json").read_text(encoding="utf-8"))
+        return Measured(
+            results, episodes["accuracy"].to_numpy()[headline], trained.get("best_val_accuracy")
+        )
 
     def keep(self, key: str, *, copy: Path, point: Point) -> None:
         """Copies the results out of a copy of the project. The record is complete or absent."""

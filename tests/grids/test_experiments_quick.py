@@ -1,16 +1,19 @@
 """A grid's beginning and end, with its points stood in for; the real flow: test_experiments."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.grids import experiment as experiments
 from pipeline.grids.grid import Point
-from pipeline.grids.grid_run import Outcome
+from pipeline.grids.grid_run import Outcome, Task
 from pipeline.grids.point_records import PointRecords
 from tests.import_closure import ROOT
 from tests.machines import told
@@ -70,10 +73,89 @@ def test_shared_stages_that_fail_are_a_warning(
         assert bool(told("a grid's shared stages fail").search(said)) == warned
 
 
-def test_points_whose_rows_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
-    points = [Point(row, 0, {}, {}) for row in ("a+b", "a b")]
-    keys = {(point.row, point.seed): f"{place}-key" for place, point in enumerate(points)}
-    tasks = experiments._tasks(
-        points, keys=keys, records=PointRecords(tmp_path), logs=tmp_path / "grid"
+def test_points_whose_rows_look_alike_have_logs_of_their_own(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "rows: {a+b: {}, a b: {set: {model.spm: false}}}"
+    (project / "small.yaml").write_text(
+        f"{{title: Small, baseline: a+b, seeds: [0], rows: {rows}}}"
     )
+    tasks = [outcome.task for outcome in experiment(project)]
     assert len({task.log for task in tasks}) == len({task.name for task in tasks}) == 2
+
+
+CHOOSING = """
+title: Choosing
+baseline: full
+seeds: [0, 1]
+choose: {train.lr: [0.01, 0.001]}
+rows: {full: {}, none: {set: {model.spm: false}}, fixed: {set: {train.lr: 0.5}, choose: {}}}
+"""
+
+
+@pytest.fixture
+def validations(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, float], float]:
+    """(row, rate) -> validation accuracy: a point that is not in it fails."""
+    (project / "small.yaml").write_text(CHOOSING)
+    found: dict[tuple[str, float], float] = {("fixed", 0.5): 1.0}
+
+    def run(tasks: list[Task], *, records: PointRecords, state: Path, **_: Any) -> list[Outcome]:
+        done = []
+        for task in tasks:
+            place = task.point.row, task.point.parameters["train"]["lr"]
+            if place in found:
+                _record(project, task, records, validation=found[place])
+            done.append(Outcome(task, None if place in found else "boom"))
+        return done
+
+    monkeypatch.setattr(experiments, "_run", run)
+    monkeypatch.setattr(experiments, "_tracking", lambda *_, **__: "")
+    return found
+
+
+def test_each_row_is_measured_with_the_rate_that_validated_best(
+    project: Path,
+    validations: dict[tuple[str, float], float],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    validations |= {("full", 0.01): 80.0, ("full", 0.001): 70.0}
+    validations |= {("none", 0.01): 60.0, ("none", 0.001): 61.0}
+    ran = [(o.task.point.row, o.task.point.seed) for o in experiment(project)]
+    # Two rates with the first seed for each row that chooses; then what is still missing.
+    assert ran[:4] == [("full", 0)] * 2 + [("none", 0)] * 2
+    assert ran[4:] == [("fixed", 0), ("full", 1), ("none", 1), ("fixed", 1)]
+    said = capsys.readouterr().out
+    assert "train.lr, by validation with seed 0, among [0.01, 0.001]: full 0.01, none 0.001" in said
+    assert experiment(project) == []
+
+
+def test_a_row_with_a_rate_that_failed_is_not_measured_and_the_others_are(
+    project: Path,
+    validations: dict[tuple[str, float], float],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    validations |= {("full", 0.01): 80.0, ("full", 0.001): 70.0, ("none", 0.01): 60.0}
+    failed = [o.task.point.row for o in experiment(project) if o.failure]
+    assert failed == ["none"]
+    said = capsys.readouterr().out
+    assert "none -" in said
+    assert "| none" in said
+    assert "not measured" in said
+
+
+def _record(project: Path, task: Task, records: PointRecords, *, validation: float) -> None:
+    copy = project / "copy"
+    (copy / "data/results").mkdir(parents=True, exist_ok=True)
+    results = dict.fromkeys(("dataset", "backbone", "text", "protocol"), "x") | {
+        "shot": 1,
+        "way": 5,
+        "query": 1,
+        "episodes": 2,
+        "hashes": {"episodes": "e"},
+    }
+    (copy / "data/results/evaluate.json").write_text(json.dumps(results))
+    (copy / "data/train.json").write_text(json.dumps({"best_val_accuracy": validation}))
+    (copy / "data/train_curves.csv").write_text("")
+    episodes = {"shot": [1, 1], "episode": [0, 1], "accuracy": [validation, validation + 2]}
+    pq.write_table(pa.table(episodes), copy / "data/results/episodes.parquet")
+    records.keep(task.key, copy=copy, point=task.point)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.grids.grid import GRIDS, SEEDS, load_grid, points_of
+from pipeline.grids.grid import GRIDS, SEEDS, candidates_of, load_grid, points_of
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.dotted import flatten
@@ -214,3 +214,26 @@ def test_a_row_of_another_method_by_preset_or_by_name(tmp_path):
         assert found["otam", seed] == method_values("otam") | {"seed": seed}
         assert found["proto", seed] == method_values("protonet") | {"seed": seed}
         assert found["clip", seed] == DOCUMENT["model"] | {"seed": seed}
+
+
+def test_what_is_chosen_among_is_checked_for_every_row(tmp_path):
+    one = GRID.replace("rows:", "choose: {train.lr: [0.1]}\nrows:")
+    with pytest.raises(ConfigError, match=r"choose.train.lr.*at least 2"):
+        load(tmp_path, one)
+    wrong = GRID.replace("rows:", "choose: {train.lr: [0.1, -1]}\nrows:")
+    with pytest.raises(ConfigError, match=r"rows.full: train.lr = -1"):
+        load(tmp_path, wrong)
+
+
+def test_a_row_that_has_not_chosen_has_no_points(tmp_path):
+    grid = load(tmp_path, GRID.replace("{paper: [77.4]}", "{choose: {train.lr: [0.1, 0.2]}}"))
+    candidates = candidates_of(grid, document=DOCUMENT)
+    assert {
+        value: point.parameters["train"]["lr"] for value, point in candidates["full"].items()
+    } == {
+        0.1: 0.1,
+        0.2: 0.2,
+    }
+    assert {point.row for point in points_of(grid, document=DOCUMENT)} == {"none"}
+    chosen = points_of(grid, document=DOCUMENT, chosen={"full": 0.2})
+    assert [p.parameters["train"]["lr"] for p in chosen if p.row == "full"] == [0.2, 0.2]
