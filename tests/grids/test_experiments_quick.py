@@ -76,7 +76,7 @@ def test_shared_stages_that_fail_are_a_warning(
 def test_points_whose_rows_look_alike_have_logs_of_their_own(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = "rows: {a+b: {}, a b: {set: {model.spm: false}}}"
+    rows = "{a+b: {}, a b: {set: {model.spm: false}}}"
     (project / "small.yaml").write_text(
         f"{{title: Small, baseline: a+b, seeds: [0], rows: {rows}}}"
     )

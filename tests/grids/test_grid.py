@@ -228,12 +228,8 @@ def test_what_is_chosen_among_is_checked_for_every_row(tmp_path):
 def test_a_row_that_has_not_chosen_has_no_points(tmp_path):
     grid = load(tmp_path, GRID.replace("{paper: [77.4]}", "{choose: {train.lr: [0.1, 0.2]}}"))
     candidates = candidates_of(grid, document=DOCUMENT)
-    assert {
-        value: point.parameters["train"]["lr"] for value, point in candidates["full"].items()
-    } == {
-        0.1: 0.1,
-        0.2: 0.2,
-    }
+    rates = {value: each.parameters["train"]["lr"] for value, each in candidates["full"].items()}
+    assert rates == {0.1: 0.1, 0.2: 0.2}
     assert {point.row for point in points_of(grid, document=DOCUMENT)} == {"none"}
     chosen = points_of(grid, document=DOCUMENT, chosen={"full": 0.2})
     assert [p.parameters["train"]["lr"] for p in chosen if p.row == "full"] == [0.2, 0.2]
