@@ -1,0 +1,45 @@
+"""CLIP-FSAR against its NumPy reference."""
+
+from typing import Any
+
+import pytest
+
+from tests.methods import agreement
+
+
+def check(shots: list[int], *, known_classes: bool = True, **values: Any) -> None:
+    agreement.check(
+        "clip_fsar",
+        channels=16,
+        num_frames=4,
+        shots=shots,
+        values={"hidden_dim": 24} | values,
+        known_classes=known_classes,
+    )
+
+
+@pytest.mark.parametrize("supports", ["mean", "separate"])
+@pytest.mark.parametrize("shots", [[1, 1], [2, 2, 2], [3, 3], [1, 3, 2]])
+def test_logits_and_losses_are_the_references(shots: list[int], supports: str) -> None:
+    check(shots, supports=supports)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"heads": 4, "depth": 2},
+        {"depth": 2, "supports": "mean"},
+        {"otam_lambda": 0.1},
+        {"text_weight": 3.0},
+        {"test_text": "only"},
+        {"test_text": "product"},
+        {"test_text": "product", "text_coefficient": 0.4},
+    ],
+    ids=str,
+)
+def test_each_value_is_the_references(values: dict[str, Any]) -> None:
+    check([1, 3, 2], **values)
+
+
+def test_classes_outside_training_have_no_text_loss() -> None:
+    check([2, 1], known_classes=False)
