@@ -88,7 +88,8 @@ class Method(nn.Module):
     terms: ClassVar[tuple[str, ...]] = ("L_CE",)
     """Names of the loss terms. L_CE, the mean cross entropy of the logits, is always the first."""
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.",)
-    """Name prefixes of the tensors in the public release that belong to the tower or to nothing."""
+    """Name prefixes of the tensors in the public release that belong to the tower, to nothing, or
+    to a part that the method has with some values only, as a classifier of training classes."""
     released_unused: ClassVar[tuple[str, ...]] = ()
     """Patterns (fnmatch: `*.norm_v.*`) of the names of tensors that the public release holds and
     that enter nothing it computes. The method has no such tensor."""

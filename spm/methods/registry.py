@@ -94,22 +94,27 @@ def baselines() -> list[ModelConfig]:
 def load_released(head: "Method", state: Mapping[str, "Tensor"]) -> None:
     """Fills `head` from the checkpoint of its authors. `state`: tensors by the authors' names.
 
-    Tensors whose names begin with one of `head.released_other_prefixes`, or match one of
-    `head.released_unused`, are ignored. Raises DataError with the number of tensors that are
-    unknown, missing or of another shape.
+    Tensors that `head` does not have are ignored if their names begin with one of
+    `head.released_other_prefixes` or match one of `head.released_unused`. Raises DataError with the
+    number of tensors that are unknown, missing or of another shape.
     """
     from spm.base.state_dicts import misfit, unwrapped
 
+    layout = released_layout(head)
     given = {
         name: value
         for name, value in unwrapped(state).items()
-        if not name.startswith(head.released_other_prefixes)
-        and not any(fnmatchcase(name, pattern) for pattern in head.released_unused)
+        if name in layout or not _is_ignored(name, head)
     }
-    layout = released_layout(head)
     if said := misfit(given, {theirs: shape for theirs, (_, shape) in layout.items()}):
         raise DataError(f"the checkpoint does not fit {type(head).__name__}: {said}")
     head.load_state_dict({ours: given[theirs] for theirs, (ours, _) in layout.items()})
+
+
+def _is_ignored(name: str, head: "Method") -> bool:
+    return name.startswith(head.released_other_prefixes) or any(
+        fnmatchcase(name, pattern) for pattern in head.released_unused
+    )
 
 
 def released_layout(head: "Method") -> dict[str, tuple[str, "Size"]]:

@@ -36,3 +36,15 @@ def test_a_tensor_that_no_pattern_matches_is_unknown(name: str) -> None:
     state = {"0.k_linear.weight": torch.ones(1, 2), name: torch.ones(5)}
     with pytest.raises(DataError, match=rf"does not fit Small: 1 unknown \({name}\)"):
         load_released(Small(), state)
+
+
+def test_a_part_that_a_switch_builds_is_filled_where_it_is() -> None:
+    class Switched(Small):
+        released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.", "classes.")
+
+    state = {"0.k_linear.weight": torch.ones(1, 2), "classes.weight": torch.full((3, 2), 5.0)}
+    without, having = Switched(), Switched()
+    having.classes = nn.Linear(2, 3, bias=False)
+    load_released(without, state)
+    load_released(having, state)
+    assert torch.equal(having.classes.weight, state["classes.weight"])
