@@ -1,4 +1,5 @@
-"""Class prototypes: means of the support clips of a class (Eq. 4)."""
+"""Class prototypes: means of the support clips of a class (Eq. 4), and means of what a query has
+with each support."""
 
 import torch
 from torch import Tensor
@@ -22,6 +23,13 @@ def mean_over_class(values: Tensor, labels: Tensor, *, num_classes: int) -> Tens
     """values [..., Q, S], labels [..., S] -> means over each class's supports [..., Q, N]."""
     membership = F.one_hot(labels, num_classes).to(values.dtype)
     return values @ (membership / membership.sum(dim=-2, keepdim=True))
+
+
+def pairs_over_class(pairs: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
+    """Pairs of frames [..., Q, S, T, T'] -> means over each class's supports [..., Q, N, T, T']."""
+    by_frame = pairs.movedim(-3, -1)  # [..., Q, T, T', S]
+    means = mean_over_class(by_frame.flatten(-4, -2), labels, num_classes=num_classes)
+    return means.reshape(*by_frame.shape[:-1], -1).movedim(-1, -3)
 
 
 def texts_of(class_text: Tensor, labels: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from spm.methods.base import Alignment, EpisodeFeatures, Method
 from spm.methods.otam.config import Config
 from spm.nn.otam import alignment, frame_distance, sequence_distance
-from spm.nn.prototypes import mean_over_class
+from spm.nn.prototypes import mean_over_class, pairs_over_class
 
 
 class Otam(Method):
@@ -33,16 +33,11 @@ class Otam(Method):
         """Alignments of queries with supports [..., Q, S, T, T], averaged over each class."""
         distance = frame_distance(episode.query, episode.support).double()
         weights = alignment(distance, lam=self.otam_lambda)
-        return Alignment(*(_of_classes(each, episode) for each in (distance, weights)))
-
-
-def _of_classes(pairs: Tensor, episode: EpisodeFeatures) -> Tensor:
-    """Means over the supports of each class: [..., Q, S, T, T] -> [..., Q, N, T, T]."""
-    by_frame = pairs.movedim(-3, -1)  # [..., Q, T, T, S]
-    means = mean_over_class(
-        by_frame.flatten(-4, -2), episode.support_labels, num_classes=episode.num_classes
-    )
-    return means.reshape(*by_frame.shape[:-1], -1).movedim(-1, -3)
+        labels, classes = episode.support_labels, episode.num_classes
+        of_classes = (
+            pairs_over_class(pairs, labels, num_classes=classes) for pairs in (distance, weights)
+        )
+        return Alignment(*of_classes)
 
 
 def build(config: Config, **_: object) -> Otam:
