@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Reduction = Literal["sum", "mean"]
@@ -14,3 +15,12 @@ def bi_mhm(distance: Tensor, *, reduction: Reduction) -> Tensor:
         each.sum(dim=-1) if reduction == "sum" else each.mean(dim=-1) for each in nearest
     )
     return first + second
+
+
+def matches(distance: Tensor, *, reduction: Reduction) -> Tensor:
+    """The gradient of `bi_mhm` by D, the weight of each pair of frames: [..., T, T'] both."""
+    with torch.enable_grad():
+        distance = distance.detach().requires_grad_()
+        total = bi_mhm(distance, reduction=reduction).sum()
+        (weights,) = torch.autograd.grad(total, distance)
+    return weights
