@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spm.nn.precision import at_least_float32
+
 
 def class_means(clips: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
     """clips [..., S, T, C], labels [..., S] in 0..N-1 -> prototypes [..., N, T, C]."""
@@ -21,8 +23,9 @@ def class_sums(clips: Tensor, labels: Tensor, *, num_classes: int) -> tuple[Tens
 
 def mean_over_class(values: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
     """values [..., Q, S], labels [..., S] -> means over each class's supports [..., Q, N]."""
-    membership = F.one_hot(labels, num_classes).to(values.dtype)
-    return values @ (membership / membership.sum(dim=-2, keepdim=True))
+    with at_least_float32(values) as (values,):
+        membership = F.one_hot(labels, num_classes).to(values.dtype)
+        return values @ (membership / membership.sum(dim=-2, keepdim=True))
 
 
 def pairs_over_class(pairs: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
