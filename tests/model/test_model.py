@@ -12,9 +12,9 @@ import spm
 from spm.base.errors import DataError
 from spm.config.model import ModelConfig, Needs
 from spm.methods.base import Method
-from spm.methods.clip_spm.consistency import consistency_distance
 from spm.model.backbone import build_backbone
 from spm.model.model import FewShotModel, build_model, load_weights
+from spm.nn.consistency import consistency_distance
 from spm.nn.otam import sequence_distance
 from tests.models import Features, build, features, losses_of, spec
 

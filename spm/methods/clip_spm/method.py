@@ -25,7 +25,6 @@ from spm.methods.base import (
 )
 from spm.methods.clip_spm import released
 from spm.methods.clip_spm.config import Config
-from spm.methods.clip_spm.consistency import reduce_clips
 from spm.methods.clip_spm.modulation import (
     Modulated,
     Prompts,
@@ -33,6 +32,7 @@ from spm.methods.clip_spm.modulation import (
 )
 from spm.methods.clip_spm.motion import HierarchicalMotionRefinement
 from spm.methods.clip_spm.padm import DualModulation
+from spm.nn.consistency import reduce_clips
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.prompt_generator import PromptGenerator
 from spm.nn.prototypes import class_means, texts_of

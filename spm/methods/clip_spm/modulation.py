@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spm.methods.base import EpisodeFeatures
 from spm.methods.clip_spm.config import Consistency
-from spm.methods.clip_spm.consistency import Distance, consistency_distance
+from spm.nn.consistency import Distance, consistency_distance
 from spm.nn.prompt_generator import PromptGenerator
 from spm.nn.semantic_fusion import SemanticFusion
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from spm.methods.clip_spm.consistency import Distance, consistency_distance
+from spm.nn.consistency import Distance, consistency_distance
 from spm.nn.motion_features import MotionFeatureExtraction
 from spm.nn.semantic_fusion import SemanticFusion
 

@@ -12,12 +12,12 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from spm.methods.clip_spm.consistency import consistency_distance
 from spm.methods.registry import build_method
 from spm.model.backbone import Backbone, build_backbone
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec
+from spm.nn.consistency import consistency_distance
 from spm.nn.otam import sequence_distance
 from tests import reference
 from tests.models import losses_of, spec

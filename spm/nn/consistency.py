@@ -1,4 +1,4 @@
-"""ConDis, the consistency distance of HSMR and SPM, and its reduction over clips to a loss."""
+"""ConDis, the distance of a clip's features made in two ways, and its reduction to a loss."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ def consistency_distance(x: Tensor, y: Tensor, *, kind: Distance) -> Tensor:
 def reduce_clips(*distances: Tensor, how: Literal["sum", "mean"]) -> Tensor:
     """The loss [...] of each episode, from distances [..., S] of supports and [..., Q] of queries.
 
-    `sum`: over all clips (Eq. 15). `mean`: mean over supports + mean over queries (the release).
+    `sum`: over all clips (Eq. 15). `mean`: mean over supports + mean over queries (the releases).
     """
     parts = [each.sum(dim=-1) if how == "sum" else each.mean(dim=-1) for each in distances]
     return torch.stack(parts).sum(dim=0)
