@@ -26,11 +26,12 @@ class SemanticFusion(nn.Module):
         *,
         fusion: Fusion,
         alpha: float,
-        gate_visual_ratio: float,
-        gate_prompt_ratio: float,
-        gate_slope: float,
         transformer: Transformer,
+        gate_visual_ratio: float = 1.0,
+        gate_prompt_ratio: float = 1.0,
+        gate_slope: float = 0.0,
     ) -> None:
+        """The ratios and the slope are read only where there are gates."""
         super().__init__()
         self.fusion = fusion
         self.alpha = alpha
