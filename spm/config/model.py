@@ -162,10 +162,9 @@ def _mixed(keys: Collection[str], section: type[ModelConfig], *, method: str) ->
     own = _own(section)
     foreign = sorted(set(keys) - own - ModelConfig.model_fields.keys())
     if foreign and all(map(owners, foreign)):
-        all_owners = [
-            name for name in method_names() if any(name in owners(key) for key in foreign)
-        ]
-        return f"holds values of {' and '.join(all_owners)} ({_first(foreign)})"
+        of_each = [set(owners(key)) for key in foreign]
+        named = sorted(set.intersection(*of_each) or set.union(*of_each))
+        return f"holds values of {' and '.join(named)} ({_first(foreign)})"
     if own and not own & set(keys):
         return f"holds none of {method}'s values ({_first(sorted(own))})"
     return ""

@@ -69,16 +69,16 @@ def _of(name: str, **changed: Any) -> dict[str, Any]:
             r"model.method is otam, and the section holds values of .*clip_spm.* \(alpha, .*…\): "
             r"`clip-spm preset otam` sets the section to otam's values",
         ),
-        (_of("otam", method="protonet"), r"holds values of clip_spm and otam \(otam_lambda\): "),
+        (_of("otam", method="protonet"), r"holds values of .*clip_spm and otam \(otam_lambda\): "),
         (_of("otam", method="clip_spm"), r"holds values|missing"),
         (_of("zero_shot", method="otam"), r"holds none of otam's values \(otam_lambda\): "),
         (_of("clip_spm", variant="cosine"), r"holds values of protonet \(variant\): "),
         (_of("clip_spm", method="clipspm"), r"'clipspm' is not a method.*clip_spm"),
-        (_of("clip_spm", method=None), r"None is not a method. There are: clip_spm, "),
+        (_of("clip_spm", method=None), r"None is not a method. There are: .*clip_spm, "),
         (_of("clip_spm", aplha=1.0), r"model.aplha is not a parameter.*'alpha'"),
         (
             {"init_from": None, "seed": 0},
-            r"model.method is missing; there are: clip_spm, .*`clip-spm preset clip_spm` writes",
+            r"model.method is missing; there are: .*clip_spm, .*`clip-spm preset clip_spm` writes",
         ),
         (
             _of("clip_spm", text_ensemble="mean"),
