@@ -8,6 +8,7 @@ from textwrap import indent
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from pipeline.presets.parameters import is_section_of
@@ -76,10 +77,13 @@ _Representer.add_representer(float, _Representer.represent_float)
 
 
 def _set(section: dict[str, Any], key: str, value: Any) -> None:
-    """Sets a value. A list is filled in place, so that it stays in brackets where it was."""
+    """Sets a value. A list is written in brackets: an empty one has no other form, and its comment
+    would stand in the way of lines."""
     if section[key] == value:
         return
-    if isinstance(value, list) and isinstance(section[key], list):
-        section[key][:] = value
+    if isinstance(value, list):
+        brackets = CommentedSeq(value)
+        brackets.fa.set_flow_style()
+        section[key] = brackets
     else:
         section[key] = value

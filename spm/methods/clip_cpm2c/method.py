@@ -34,11 +34,11 @@ from spm.methods.base import (
     cross_entropy,
 )
 from spm.methods.clip_cpm2c.config import Config
-from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.consistency import consistency_distance, reduce_clips
 from spm.nn.motion_features import MotionFeatureExtraction
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.prototypes import class_means, texts_of
+from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.semantic_fusion import SemanticFusion
 from spm.nn.transformer import Transformer
 from spm.nn.transformer_stack import head_width

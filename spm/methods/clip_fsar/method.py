@@ -31,11 +31,11 @@ from spm.methods.base import (
     cross_entropy,
 )
 from spm.methods.clip_fsar.config import Config, Supports, TestText
-from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.cosine import exact_cosine
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import class_means, texts_of
+from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.transformer_stack import TransformerStack
 from spm.nn.video_text import classes_of, video_text_logits
 

@@ -34,9 +34,9 @@ from spm.methods.clip_m2df.config import Config, Direction, Prompts
 from spm.methods.clip_m2df.distillation import Compared, distillation
 from spm.methods.clip_m2df.prompts import draw, nearest_frames, similarity
 from spm.methods.clip_m2df.views import GlobalContext, LocalContext, View
-from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.prototypes import class_means, texts_of
+from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.transformer import Transformer
 from spm.nn.transformer_stack import head_width
 from spm.nn.video_text import classes_of, video_text_logits

@@ -10,7 +10,7 @@ mo_alpha1                             the learnable scalar on L_H's weight λ3
 scale                                 nothing: it enters neither logits nor L_H
 """
 
-from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
+from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 
 SCALE = "scale"
 LAMBDA3_SCALE = "mo_alpha1"

@@ -7,7 +7,7 @@ layer2.0                    W_f
 classification_layer        W_c, among the training classes
 """
 
-from spm.methods.released_names import translated
+from spm.nn.released_names import translated
 
 CLASSIFIER = "classification_layer."
 

@@ -29,11 +29,11 @@ from spm.methods.base import (
     Prepared,
     cross_entropy,
 )
-from spm.methods.released_names import translated
 from spm.methods.team.config import Config
 from spm.methods.team.patterns import Patterns, Tokens
 from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import class_means
+from spm.nn.released_names import translated
 
 
 class Distances(NamedTuple):
