@@ -10,6 +10,13 @@ WITHIN_A_TRANSFORMER: Mapping[str, str] = {
 }
 """spm.nn.transformer.Transformer in the releases that have the layer."""
 
+WITHIN_A_CROSS_TRANSFORMER: Mapping[str, str] = {
+    ".key.": ".k_linear.",
+    ".value.": ".v_linear.",
+    ".norm.": ".norm_k.",
+}
+"""spm.nn.cross_transformer.CrossTransformer in the releases that have it."""
+
 
 def translated(name: str, *tables: Mapping[str, str]) -> str:
     """`name` with the first key of each table that occurs in it replaced by the key's value."""

@@ -11,8 +11,14 @@ def frame_tuples(frames: Tensor, size: int) -> Tensor:
 
     L = T over `size`, in lexicographic order. Raises ValueError for more than T frames in a tuple.
     """
-    length = frames.shape[-2]
+    return frames[..., increasing(frames.shape[-2], size, device=frames.device), :].flatten(-2)
+
+
+def increasing(length: int, size: int, *, device: torch.device) -> Tensor:
+    """All increasing `size`-subsets of 0..length-1 in lexicographic order, [L, size].
+
+    Raises ValueError where size is below 1 or above length.
+    """
     if not 1 <= size <= length:
         raise ValueError(f"tuples of {size} frames: a clip has {length}")
-    chosen = torch.tensor(list(combinations(range(length), size)), device=frames.device)
-    return frames[..., chosen, :].flatten(-2)
+    return torch.tensor(list(combinations(range(length), size)), device=device)

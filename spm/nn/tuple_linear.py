@@ -1,0 +1,74 @@
+"""A linear layer on tuples of frames, without storing and multiplying the tuples.
+
+    W [x_1, …, x_w] + b = (W_1 x_1 + b/w) + … + (W_w x_w + b/w)
+
+A frame stands in many tuples, but at w places only. So a clip has w T rows W_p x_t + b/w, and each
+of its L tuples is the sum of w rows: tuples = M rows, with M [L, w T] of zeros and ones. Products
+with rows cost less than products with tuples, by w T / L: 3/7 for the 56 triples of 8 frames.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spm.nn.tuples import increasing
+
+
+class TupleLinear(nn.Linear):
+    """Frames [..., T, C] -> [..., L, D]: nn.Linear(size · C, D) of `frame_tuples(frames, size)`."""
+
+    def __init__(self, channels: int, dim: int, *, size: int) -> None:
+        super().__init__(size * channels, dim)
+        self.size = size
+
+    def rows(self, frames: Tensor) -> Tensor:
+        """Each frame at each place of a tuple: [..., T, C] -> [..., size · T, D]."""
+        bias = self.bias / self.size
+        places = self.weight.chunk(self.size, dim=1)
+        return torch.cat([F.linear(frames, weight, bias) for weight in places], dim=-2)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        rows = self.rows(frames)
+        return membership(frames.shape[-2], self.size, like=rows) @ rows
+
+
+def membership(length: int, size: int, *, like: Tensor) -> Tensor:
+    """M [L, size · T], T = `length`: whether a row, a frame at a place, belongs to a tuple."""
+    chosen = increasing(length, size, device=like.device)
+    return F.one_hot(chosen, length).flatten(1).to(like.dtype)
+
+
+class NormedTuples(NamedTuple):
+    """The tuples of K clips after LayerNorm without its affine map: scale_j (M rows)_j."""
+
+    rows: Tensor
+    """[..., K, w T, D], with mean 0 over D."""
+    scale: Tensor
+    """[..., K, L]: 1 / the standard deviation of each tuple."""
+
+    def dot(self, vectors: Tensor, belongs: Tensor) -> Tensor:
+        """Products of vectors [..., X, D] with all tuples, [..., X, K, L]. belongs: M."""
+        by_row = vectors @ self.rows.flatten(-3, -2).transpose(-1, -2)
+        of_clips = by_row.reshape(*by_row.shape[:-1], *self.rows.shape[-3:-1])
+        products: Tensor = of_clips @ belongs.T
+        return products * self.scale[..., None, :, :]
+
+    def sum(self, weights: Tensor, belongs: Tensor) -> Tensor:
+        """Weighted sums over all tuples: weights [..., X, K, L] -> [..., X, D]. belongs: M."""
+        return weighted_sum(weights * self.scale[..., None, :, :], self.rows, belongs)
+
+
+def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:
+    """Σ over the tuples M rows of K clips: weights [..., X, K, L], rows [..., K, w T, D], M ->
+    [..., X, D]."""
+    return (weights @ belongs).flatten(-2) @ rows.flatten(-3, -2)
+
+
+def normed_tuples(linear: TupleLinear, frames: Tensor, *, eps: float) -> NormedTuples:
+    """Frames [..., K, T, C] -> the output of `linear`, normalised. eps: of the LayerNorm."""
+    rows = linear.rows(frames)
+    rows = rows - rows.mean(dim=-1, keepdim=True)
+    tuples = membership(frames.shape[-2], linear.size, like=rows) @ rows
+    return NormedTuples(rows, (tuples.square().mean(dim=-1) + eps).rsqrt())
