@@ -41,23 +41,50 @@ def membership(length: int, size: int, *, like: Tensor) -> Tensor:
 
 
 class NormedTuples(NamedTuple):
-    """The tuples of K clips after LayerNorm without its affine map: scale_j (M rows)_j."""
+    """Tuples after LayerNorm without its affine map: z_j = scale_j (M rows)_j."""
 
     rows: Tensor
-    """[..., K, w T, D], with mean 0 over D."""
+    """[..., w T, D], with mean 0 over D."""
     scale: Tensor
-    """[..., K, L]: 1 / the standard deviation of each tuple."""
+    """[..., L]: 1 / the standard deviation of each tuple."""
 
     def dot(self, vectors: Tensor, belongs: Tensor) -> Tensor:
-        """Products of vectors [..., X, D] with all tuples, [..., X, K, L]. belongs: M."""
-        by_row = vectors @ self.rows.flatten(-3, -2).transpose(-1, -2)
+        """Products of vectors [..., X, D] with the tuples of K clips, [..., X, K, L].
+
+        rows are [..., K, w T, D]. belongs: M.
+        """
+        return self.from_rows(vectors @ self.rows.flatten(-3, -2).mT, belongs)
+
+    def from_rows(self, by_row: Tensor, belongs: Tensor) -> Tensor:
+        """Products with the rows of K clips [..., X, K · w T] -> with the tuples [..., X, K, L]."""
         of_clips = by_row.reshape(*by_row.shape[:-1], *self.rows.shape[-3:-1])
-        products: Tensor = of_clips @ belongs.T
+        products: Tensor = of_clips @ belongs.mT
         return products * self.scale[..., None, :, :]
 
     def sum(self, weights: Tensor, belongs: Tensor) -> Tensor:
-        """Weighted sums over all tuples: weights [..., X, K, L] -> [..., X, D]. belongs: M."""
+        """Weighted sums over the tuples of K clips: weights [..., X, K, L] -> [..., X, D]."""
         return weighted_sum(weights * self.scale[..., None, :, :], self.rows, belongs)
+
+
+def attention_scores(
+    query: NormedTuples, support: NormedTuples, belongs: Tensor, *, norm: nn.LayerNorm
+) -> Tensor:
+    """norm(q)·norm(s) / √D - up to an addend that is the same for all s, which a softmax cancels.
+
+    Both sides share the affine map of the norm, γ z + β:
+
+        (γ z_q + β)·(γ z_s + β) = (γ² z_q + γ β)·z_s + (γ z_q + β)·β
+                                                       the same for all s
+
+    query: [Q, …]; support: [N, K, …]; belongs: M -> [N, Q L, K, L].
+    """
+    rows = support.rows.flatten(-3, -2).mT  # [N, D, K w T]
+    by_row = (query.rows * norm.weight.square()).flatten(0, 1) @ rows
+    of_clips = by_row.reshape(len(rows), len(query.rows), -1, rows.shape[-1])
+    by_tuple = belongs @ of_clips * query.scale[..., None]  # [N, Q, L, K w T]
+    by_tuple = by_tuple + ((norm.weight * norm.bias) @ rows)[:, None, None]
+    scores: Tensor = support.from_rows(by_tuple.flatten(1, 2), belongs)
+    return scores / rows.shape[-2] ** 0.5
 
 
 def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:
@@ -67,7 +94,7 @@ def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:
 
 
 def normed_tuples(linear: TupleLinear, frames: Tensor, *, eps: float) -> NormedTuples:
-    """Frames [..., K, T, C] -> the output of `linear`, normalised. eps: of the LayerNorm."""
+    """Frames [..., T, C] -> the output of `linear`, normalised. eps: of the LayerNorm."""
     rows = linear.rows(frames)
     rows = rows - rows.mean(dim=-1, keepdim=True)
     tuples = membership(frames.shape[-2], linear.size, like=rows) @ rows

@@ -36,7 +36,7 @@ class Trx(Method):
 
         def of_one(support: Tensor, query: Tensor, labels: Tensor) -> Tensor:
             if episode.prepared is None:
-                support, query = self._embed(support, query)
+                support, query = self.transformers.embed(support), self.transformers.embed(query)
             logits: Tensor = self.transformers(
                 support, query, labels, num_classes=episode.num_classes
             )
@@ -47,11 +47,9 @@ class Trx(Method):
         return one_by_one(of_one, *clips, labels, stacked=labels.dim() - 1)
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
-        """Keys and values of the clips' tuples."""
-        return Prepared(*self._embed(features, features))
-
-    def _embed(self, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        return self.transformers.embed_support(support), self.transformers.embed_query(query)
+        """Keys and values of the clips' tuples, the same for a support and a query."""
+        rows = self.transformers.embed(features)
+        return Prepared(rows, rows)
 
     @staticmethod
     def released_name(name: str) -> str:
