@@ -49,6 +49,7 @@ def test_reconstruction_of_small_clips_is_the_references(maps: int, pixels: int)
     check([1, 2], maps=maps, pixels=pixels, reconstruction_weight=0.1)
 
 
+@pytest.mark.slow
 def test_reconstruction_at_the_size_of_the_release_is_the_references() -> None:
     agreement.check(
         "molo",
