@@ -336,7 +336,7 @@ EDITS = {
     "spm/dataset/splits.py": {"manifest", "frames"},
     "spm/frames/shards.py": {"frames", "features", *TRAINED},
     "spm/episodes/sampler.py": TRAINED,
-    "spm/methods/clip_spm/padm.py": TRAINED,
+    "spm/methods/clip_spm/modulation.py": TRAINED,
     "spm/methods/base.py": TRAINED,
     "spm/methods/zero_shot/method.py": {"evaluate", "report"},
     "spm/episodes/transforms.py": {"features", *TRAINED},

@@ -169,7 +169,7 @@ def test_what_cannot_change_a_frame_decodes_nothing_anew(project, name):
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
-        ("spm/methods/clip_spm/padm.py", True),
+        ("spm/methods/clip_spm/modulation.py", True),
         ("spm/training/loop.py", True),
         ("stages/train.py", True),
         ("spm/methods/another/method.py", False),

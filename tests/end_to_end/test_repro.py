@@ -73,7 +73,7 @@ def test_going_back_comes_from_the_cache(project):
 
 
 def test_editing_the_head_reruns_no_frames(project):
-    path = project.folder / "spm/methods/clip_spm/padm.py"
+    path = project.folder / "spm/methods/clip_spm/modulation.py"
     text = path.read_text()
     path.write_text(f"{text}\n# edited\n")
     status = project.dvc("status", "--json").stdout

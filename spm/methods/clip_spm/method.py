@@ -30,9 +30,9 @@ from spm.methods.clip_spm.modulation import (
     Prompts,
     SemanticPrototypeModulation,
 )
-from spm.methods.clip_spm.motion import HierarchicalMotionRefinement
-from spm.methods.clip_spm.padm import DualModulation
 from spm.nn.consistency import reduce_clips
+from spm.nn.dual_modulation import DualModulation
+from spm.nn.motion_refinement import HierarchicalMotionRefinement
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.prompt_generator import PromptGenerator
 from spm.nn.prototypes import class_means, texts_of

@@ -1,4 +1,5 @@
-"""HSMR (Eq. 7): keeps the shallow and the deep motion of a clip consistent."""
+"""HSMR (Eq. 7): keeps the shallow and the deep motion of a clip consistent. It is CLIP-MEI's MIC,
+with the mean motion and the squared distance."""
 
 from typing import Literal
 
@@ -10,7 +11,8 @@ from spm.nn.semantic_fusion import SemanticFusion
 
 
 class HierarchicalMotionRefinement(nn.Module):
-    """HSMR (Eq. 7). It acts through L_H alone, in training: no logits depend on its features."""
+    """HSMR (Eq. 7). It acts through its loss alone, in training: no logits depend on
+    its features."""
 
     def __init__(
         self, channels: int, *, reduction: Literal["sum", "mean"], distance: Distance

@@ -1,4 +1,4 @@
-"""PADM, Prototype-Anchor Dual Modulation (Eq. 14).
+"""PADM, Prototype-Anchor Dual Modulation (Eq. 14); CLIP-MEI's TFE is the same.
 
     P_n = mean over the supports of class n and ALL queries       one prototype a class
     A   = mean over n of P_n                                      one anchor
