@@ -8,7 +8,7 @@ up1 to up3, outc                            the decoder
 scale, scale_motion                         σ, σ' of the contrast
 """
 
-from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
+from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 
 IN_TRAINING = ("classification_layer.", "up1.", "up2.", "up3.", "outc.")
 """Prefixes of what serves training alone. A head whose weight for it is 0 does not have it."""

@@ -6,7 +6,7 @@ align.keynet_multi, …                   the fusion of several supports
 align.secondstage                       the action coordination; mvnet: its convolutions
 """
 
-from spm.methods.released_names import translated
+from spm.nn.released_names import translated
 
 _PARTS = {
     "fusion.key.": "align.keynet_multi.",

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from spm.config.cardinalities import check_clips_have
 from spm.methods.base import EpisodeFeatures, Method, Prepared
-from spm.methods.released_names import WITHIN_A_CROSS_TRANSFORMER, translated
 from spm.methods.trx.config import Config
 from spm.nn.cross_transformer import CrossTransformers
 from spm.nn.one_by_one import one_by_one
+from spm.nn.released_names import WITHIN_A_CROSS_TRANSFORMER, translated
 
 
 class Trx(Method):
