@@ -228,7 +228,8 @@ def _episode(
             f"support [..., T, C] = {list(support.shape)} and query {list(query.shape)} must "
             "agree in T and C"
         )
-    if class_text is not None and class_text.shape[-1] != clip[1]:
+    takes_vectors = len(clip) == 2  # the channels of maps are those before pooling, not the texts'
+    if takes_vectors and class_text is not None and class_text.shape[-1] != clip[1]:
         raise ValueError(
             f"support [..., T, C] = {list(support.shape)} and class_text [..., N, C] = "
             f"{list(class_text.shape)} must agree in C"

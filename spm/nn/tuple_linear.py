@@ -90,7 +90,8 @@ def attention_scores(
 def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:
     """Σ over the tuples M rows of K clips: weights [..., X, K, L], rows [..., K, w T, D], M ->
     [..., X, D]."""
-    return (weights @ belongs).flatten(-2) @ rows.flatten(-3, -2)
+    summed: Tensor = (weights @ belongs).flatten(-2) @ rows.flatten(-3, -2)
+    return summed
 
 
 def normed_tuples(linear: TupleLinear, frames: Tensor, *, eps: float) -> NormedTuples:
