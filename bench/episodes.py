@@ -50,16 +50,23 @@ def lines() -> Iterator[Line]:
         )
 
 
-def training_episodes(folder: Path, *, shot: int) -> TrainingEpisodes:
-    """Training episodes from a frame store with JPEG storage, written to `folder`."""
-    return _ours(folder, _clips(), storage="jpeg", shot=shot)
+def training_episodes(
+    folder: Path, *, shot: int, storage: Storage = "jpeg", crop: int = _CROP
+) -> TrainingEpisodes:
+    """Training episodes from a frame store that is written to `folder`. crop: a view's side."""
+    return _ours(folder, _clips(), storage=storage, shot=shot, crop=crop)
 
 
 def _ours(
-    folder: Path, clips: list[np.ndarray], *, storage: Storage, shot: int = _SHOT
+    folder: Path,
+    clips: list[np.ndarray],
+    *,
+    storage: Storage,
+    shot: int = _SHOT,
+    crop: int = _CROP,
 ) -> TrainingEpisodes:
     store = _write_store(folder, clips, storage=storage)
-    return TrainingEpisodes(AugmentedClips(store, size=_CROP, flip=False), _sampler(shot), seed=0)
+    return TrainingEpisodes(AugmentedClips(store, size=crop, flip=False), _sampler(shot), seed=0)
 
 
 class _JpegFolder(Dataset[np.ndarray]):

@@ -1,104 +1,86 @@
 """Benchmarks training and evaluation on a GPU: `python -m bench.gpu`, 8 minutes at most on an A100.
 
-Needs only spm/: random weights, random pixels, no data set. 5-way, 4 queries a class, T = 8. For
-both backbones, 1-shot and 5-shot, the training loop gives episodes/s, the share of the GPU's
-measured bf16 matrix rate (without recomputed operations), the share of time outside the visual
-tower, and peak memory; then the time of 10,000 evaluation episodes on encoded clips. Also writes
-data/bench/gpu.json. `--toy` tests this file on any device.
+python -m bench.gpu --part heads --part frozen    only these parts
+
+training  episodes/s of both backbones at 224 pixels in bfloat16, share of the GPU's measured bf16
+          matrix rate, share of time outside the visual tower, peak memory
+frozen    training on stored features of a frozen tower
+heads     evaluation of encoded clips, of every method that takes frame features
+loading   training that reads from a store, against pixels in memory
+profile   the longest operations of a training step
+
+Needs only spm/: random weights, random pixels, no data set. 5-way, 4 queries a class, T = 8. Rows
+are printed, and written to data/bench/gpu.json, as they come. `--toy` tests this file on any
+device.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import date
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from bench.counted import Cost, cost
-from bench.episode import Episode
-from bench.gpu_case import (
-    TOY,
-    Case,
-    Sizes,
-    evaluation_seconds,
-    seconds_of,
-    tower_seconds,
-    training_seconds,
-)
-from bench.models import BACKBONES, build
+from bench import gpu_heads, gpu_loading, gpu_profile, gpu_training
+from bench.gpu_case import TOY, Sizes, seconds_of
 from spm.base import command
-from spm.episodes.device import pick_device, place
-from spm.model.activation_checkpointing import checkpoint_activations
+from spm.episodes.device import pick_device
 
 JSON = Path("data/bench/gpu.json")
+PARTS = ("training", "frozen", "heads", "loading", "profile")
+
+Row = dict[str, Any]
 
 
-def cases(*, toy: bool) -> Iterator[Case]:
-    """1-shot and 5-shot; also 1-shot with four episodes together, and 5-shot with checkpointing."""
-    if toy:
-        one = Case("builtin-clip", None, shot=1)
-        yield from (one, replace(one, together=4))
-        return
-    for name, backbone in BACKBONES.items():
-        one, five = (Case(name, backbone, shot) for shot in (1, 5))
-        yield from (one, replace(one, together=4), five, replace(five, checkpointing=True))
+class Job(NamedTuple):
+    """A row to measure."""
+
+    about: Row
+    run: Callable[[], Row]
+    line: Callable[[Row], str]
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status: 0, or 1 if a row could not be measured."""
     options = _options(arguments)
     device, sizes = pick_device("auto"), TOY if options.toy else Sizes()
     rate = matrix_rate(device, sizes)
     machine = _machine(device) | {"bf16 matrices, TFLOP/s": rate / 1e12}
     print(" · ".join(f"{key}: {value}" for key, value in machine.items()), flush=True)
     rows = []
-    for case in cases(toy=options.toy):
-        rows.append(run(case, device, sizes, rate=rate, compile=options.compile))
-        print(row(rows[-1]), flush=True)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(
-        json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n", encoding="utf-8"
-    )
+    for part in options.part or PARTS:
+        for job in _jobs(part, options, device=device, sizes=sizes, rate=rate):
+            rows.append({"part": part} | measured(job, device))
+            print(shown(job, rows[-1]), flush=True)
+            _write(options.json, {"machine": machine, "rows": rows})
+    return int(any("failed" in row for row in rows))
 
 
-def run(
-    case: Case, device: torch.device, sizes: Sizes, *, rate: float, compile: bool
-) -> dict[str, Any]:
-    """A row of the table; without numbers if the device has too little memory."""
-    what = {
-        "backbone": case.name,
-        "shot": case.shot,
-        "together": case.together,
-        "checkpointing": case.checkpointing,
-        "compiled": compile,
-    }
+def measured(job: Job, device: torch.device) -> Row:
+    """The job's row. A row that fails says why, and the rows after it are measured all the same:
+    the time on a GPU may be lent."""
     try:
-        return what | _measured(case, device, sizes, rate=rate, compile=compile)
+        return job.about | job.run()
     except torch.OutOfMemoryError:
-        return what | {"out of memory": True}
+        return job.about | {"out of memory": True}
+    except Exception as error:
+        traceback.print_exc()
+        return job.about | {"failed": f"{type(error).__name__}: {error}"}
     finally:
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def row(values: dict[str, Any]) -> str:
-    case = f"{values['backbone']:<9} {values['shot']}-shot  {values['together']} together  "
-    case += "recomputed  " if values["checkpointing"] else "            "
-    if "out of memory" in values:
-        return case + "out of memory"
-    memory = values["peak memory, GB"]
-    return case + "  ".join(
-        [
-            f"{values['training episodes/s']:8.2f} episodes/s",
-            f"{values['utilisation, %']:5.1f} % utilised",
-            f"{values['outside the tower, %']:5.1f} % outside the tower",
-            "  -   GB" if memory is None else f"{memory:6.1f} GB",
-            f"10,000 evaluated in {values['seconds for 10,000 evaluation episodes']:7.1f} s",
-        ]
-    )
+def shown(job: Job, row: Row) -> str:
+    """The row as text: `RN50 · 1-shot · 4 together      10.40 episodes/s …`."""
+    about = " · ".join(filter(None, (_word(*item) for item in job.about.items())))
+    if "failed" in row:
+        return f"{about:<44} failed: {row['failed']}"
+    return f"{about:<44} " + ("out of memory" if "out of memory" in row else job.line(row))
 
 
 def matrix_rate(device: torch.device, sizes: Sizes) -> float:
@@ -108,45 +90,54 @@ def matrix_rate(device: torch.device, sizes: Sizes) -> float:
     return 2 * sizes.matrix**3 / seconds
 
 
-def _measured(
-    case: Case, device: torch.device, sizes: Sizes, *, rate: float, compile: bool
-) -> dict[str, Any]:
-    counted = _counted(case.backbone, case.episode)
-    model = place(build(case.backbone, precision="bfloat16"), device)
-    if case.checkpointing:
-        checkpoint_activations(model.backbone.visual)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    seconds = training_seconds(model, case, sizes, compile=compile)
-    peak = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else None
-    tower = tower_seconds(model, case, device)
-    evaluation = evaluation_seconds(
-        model, shot=case.shot, episodes=sizes.evaluated, batch=sizes.evaluation_batch
-    )
-    return {
-        "training episodes/s": 1 / seconds,
-        "TFLOP an episode": counted.flops / 1e12,
-        "utilisation, %": 100 * counted.flops / seconds / rate,
-        "outside the tower, %": 100 * max(0.0, 1 - tower / seconds),
-        "peak memory, GB": peak,
-        "seconds for 10,000 evaluation episodes": evaluation * 10_000 / sizes.evaluated,
-        "evaluation episodes measured": sizes.evaluated,
-    }
+def _jobs(
+    part: str, options: argparse.Namespace, *, device: torch.device, sizes: Sizes, rate: float
+) -> Iterator[Job]:
+    toy = options.toy
+    if part == "training":
+        for case in gpu_training.cases(toy=toy, compiled=options.compile):
+            run = partial(gpu_training.run, case, device, sizes, rate=rate)
+            yield Job(case.about, run, gpu_training.line)
+    elif part == "frozen":
+        for case in gpu_training.frozen_cases(toy=toy):
+            run = partial(gpu_training.run_frozen, case, device, sizes)
+            yield Job(case.about, run, gpu_training.line)
+    elif part == "heads":
+        for head in gpu_heads.heads(toy=toy):
+            yield Job(head.about, partial(gpu_heads.run, head, device, sizes), gpu_heads.line)
+    elif part == "loading":
+        for each in gpu_loading.readings(toy=toy):
+            yield Job(each.about, partial(gpu_loading.run, each, device, sizes), gpu_loading.line)
+    else:
+        for case in gpu_profile.cases(toy=toy):
+            yield Job(case.about, partial(gpu_profile.run, case, device, sizes), gpu_profile.line)
 
 
-@cache
-def _counted(backbone: str | None, episode: Episode) -> Cost:
-    return cost(lambda: build(backbone), episode)
+def _word(name: str, value: Any) -> str:
+    """What a column says of the row; nothing where a switch is off."""
+    if isinstance(value, bool):
+        return name * value
+    return str(value) if isinstance(value, str) else f"{value} {name}"
 
 
-def _machine(device: torch.device) -> dict[str, Any]:
+def _write(path: Path, found: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _machine(device: torch.device) -> Row:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return {"device": name, "torch": torch.__version__, "date": str(date.today())}
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
-    parser.add_argument("--compile", action="store_true", help="train.compile: true")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.gpu",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--part", action="append", choices=PARTS, help="may be given twice")
+    parser.add_argument("--compile", action="store_true", help="training with train.compile: true")
     parser.add_argument("--toy", action="store_true", help="the small tower, a few episodes")
     parser.add_argument("--json", type=Path, default=JSON)
     return parser.parse_args(arguments)

@@ -1,16 +1,20 @@
-"""The measurements of bench.gpu, for one backbone and one kind of episode."""
+"""Runs and times the work that bench.gpu measures: training steps and evaluation episodes.
+
+Shapes: `S`, `Q` supports and queries of an episode, `T` frames, `C` channels.
+"""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from bench.episode import Episode
-from bench.models import FRAMES, QUERY, WAY
+from bench.models import FRAMES, QUERY, WAY, features
 from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
 from spm.episodes.evaluation import EncodedClips, measure, prepare_clips
@@ -19,9 +23,10 @@ from spm.episodes.training_data import EpisodeClips
 from spm.model.model import FewShotModel
 from spm.training.loop import Execution, TrainingInputs, train
 
-_STEP = 8
+STEP = 8
 """Episodes of an optimizer step."""
 _CLASSES = 10
+"""Of the texts, in training and in evaluation."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,32 @@ class Sizes:
 
     steps: int = 3
     """Optimizer steps of 8 episodes, after one to warm up."""
-    evaluated: int = 2000
-    """Evaluation episodes; their time is scaled to 10,000 episodes."""
+    frozen_steps: int = 12
+    """The same for training on stored features."""
+    loaded_steps: int = 6
+    """The same for training that reads from a store."""
+    evaluated: int = 1000
+    """Evaluation episodes."""
     evaluation_batch: int = 50
     matrix: int = 8192
+    loaders: int = 8
+    """Loader processes."""
 
 
-TOY = Sizes(steps=1, evaluated=20, evaluation_batch=10, matrix=256)
+TOY = Sizes(
+    steps=1,
+    frozen_steps=1,
+    loaded_steps=1,
+    evaluated=20,
+    evaluation_batch=10,
+    matrix=256,
+    loaders=1,
+)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table."""
+    """One kind of training."""
 
     name: str
     backbone: str | None
@@ -49,38 +68,88 @@ class Case:
     together: int = 1
     """Episodes in one forward pass."""
     checkpointing: bool = False
+    compiled: bool = False
 
     @property
     def episode(self) -> Episode:
         return Episode(way=WAY, shot=self.shot, query=QUERY, frames=FRAMES)
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """The first columns of the case's row."""
+        return {
+            "backbone": self.name,
+            "shot": self.shot,
+            "together": self.together,
+            "checkpointing": self.checkpointing,
+            "compiled": self.compiled,
+        }
 
-def training_seconds(model: FewShotModel, case: Case, sizes: Sizes, *, compile: bool) -> float:
-    """Seconds an episode in spm.training.loop.train, between the first and last validation."""
-    device = next(model.parameters()).device
+
+def training_seconds(
+    model: FewShotModel,
+    case: Case,
+    *,
+    steps: int,
+    episodes: Dataset[EpisodeClips] | None = None,
+    loaders: int = 0,
+) -> float:
+    """Seconds an episode in spm.training.loop.train, after the first optimizer step.
+
+    episodes: the same pixels again and again, or stored features for a frozen tower, if None.
+    """
     seen: list[float] = []
+    train_steps(
+        model,
+        case,
+        steps=steps,
+        episodes=episodes,
+        loaders=loaders,
+        after_step=lambda: seen.append(time.perf_counter()),
+    )
+    return (seen[-1] - seen[0]) / (STEP * steps)
 
-    def note_time(model: FewShotModel) -> float:
-        _wait(device)
-        seen.append(time.perf_counter())
+
+def train_steps(
+    model: FewShotModel,
+    case: Case,
+    *,
+    steps: int,
+    after_step: Callable[[], None],
+    episodes: Dataset[EpisodeClips] | None = None,
+    loaders: int = 0,
+) -> None:
+    """Trains for 1 + `steps` optimizer steps. Calls `after_step` after each, with an idle GPU."""
+    device = next(model.parameters()).device
+
+    def validate(model: FewShotModel) -> float:
+        wait(device)
+        after_step()
         return 0.0
 
     values = read_yaml(Path(__file__).parent.parent / "params.yaml")["train"]
     config = TrainConfig(
         **values
-        | {"episodes": _STEP * (1 + sizes.steps), "accumulate": _STEP, "validate_every": _STEP}
-        | {"episodes_per_forward": case.together, "compile": compile, "lr": 1e-6}
+        | {"episodes": STEP * (1 + steps), "accumulate": STEP, "validate_every": STEP}
+        | {"episodes_per_forward": case.together, "compile": case.compiled, "lr": 1e-6}
     )
     inputs = TrainingInputs(
-        _SameEpisode(case.episode.pixels(model.image_size)),  # type: ignore[arg-type]
-        class_text=torch.randn(WAY, model.channels),
-        validate=note_time,
+        episodes or SameEpisode(drawn(model, case)),  # type: ignore[arg-type]
+        class_text=torch.randn(_CLASSES, model.channels),
+        validate=validate,
     )
     execution = Execution(
-        loader_workers=0, checkpoint_seconds=3600, on_validation=lambda history: None
+        loader_workers=loaders, checkpoint_seconds=3600, on_validation=lambda history: None
     )
     train(model, inputs, config, execution=execution, checkpoint=None)
-    return (seen[-1] - seen[0]) / (_STEP * sizes.steps)
+
+
+def drawn(model: FewShotModel, case: Case) -> EpisodeClips:
+    """An episode of pixels [S + Q, T, H, W, 3]; of a frozen tower's features [S + Q, T, C]."""
+    episode = case.episode.pixels(model.image_size)
+    if not model.has_frozen_part:
+        return episode
+    return replace(episode, clips=features(case.episode.clips, channels=model.channels))
 
 
 def tower_seconds(model: FewShotModel, case: Case, device: torch.device) -> float:
@@ -97,14 +166,14 @@ def evaluation_seconds(
 ) -> float:
     """Seconds of `episodes` on encoded clips of ten classes, as stages.evaluate runs them.
 
-    129 clips a class, as in HMDB51's test split.
+    129 clips a class, as in HMDB51's test split. Preparing the clips is in it.
     """
     numbers = np.arange(_CLASSES * clips_per_class)
     classes = {f"class{n}": part for n, part in enumerate(np.split(numbers, _CLASSES))}
     sampler = EpisodeSampler(classes, way=WAY, shot=shot, query=QUERY, seed=0, split="test")
     device = next(model.parameters()).device
-    features = torch.randn(len(numbers), FRAMES, model.channels, device=device)
-    encoded, text = EncodedClips(features, numbers), torch.randn(_CLASSES, model.channels)
+    of_clips = torch.randn(len(numbers), FRAMES, model.channels, device=device)
+    encoded, text = EncodedClips(of_clips, numbers), torch.randn(_CLASSES, model.channels)
     model.eval()
 
     def evaluate(episodes: int) -> None:
@@ -123,8 +192,8 @@ def evaluation_seconds(
     return seconds_of(lambda: evaluate(episodes), device, warm=False)
 
 
-class _SameEpisode(Dataset[EpisodeClips]):
-    """Returns the same episode at no cost. Real loaders read beside the GPU (bench.episodes)."""
+class SameEpisode(Dataset[EpisodeClips]):
+    """Returns the same episode at no cost."""
 
     def __init__(self, episode: EpisodeClips) -> None:
         self.episode, self.num_bytes = episode, episode.clips.nbytes
@@ -138,14 +207,15 @@ def seconds_of(
 ) -> float:
     if warm:
         call()
-    _wait(device)
+    wait(device)
     start = time.perf_counter()
     for _ in range(repeats):
         call()
-    _wait(device)
+    wait(device)
     return (time.perf_counter() - start) / repeats
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Waits until `device` has done all work that was queued."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -45,6 +45,14 @@ def mlflow_database(tmp_path_factory):
     return path
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs an NVIDIA GPU, and torch sees none here")
+
+
 def pytest_terminal_summary(terminalreporter):
     """Names the tests that make `make test` long. A failure would depend on the machine's load."""
     for report in terminalreporter.getreports("passed"):
