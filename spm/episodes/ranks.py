@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from typing import TypeVar
 
 import torch
@@ -69,12 +70,21 @@ class Ranks:
         self.sum_([parameter.grad for parameter in parameters if parameter.grad is not None])
 
     def broadcast(self, value: Value) -> Value:
-        """Rank 0's `value`, on every rank. It holds plain values and tensors on the CPU."""
+        """Rank 0's `value`, on every rank. It holds plain values and tensors on the CPU.
+
+        torch's own broadcast of objects would run pickled code in torch 2.11 and before.
+        """
         if self.count == 1:
             return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"), weights_only=True)
-        return box[0]
+        written = BytesIO()
+        torch.save(value, written)
+        content = torch.frombuffer(bytearray(written.getbuffer()), dtype=torch.uint8)
+        size = torch.tensor(len(content))
+        dist.broadcast(size, src=0)
+        content = content if self.first else torch.empty(int(size), dtype=torch.uint8)
+        dist.broadcast(content, src=0)
+        received: Value = torch.load(BytesIO(content.numpy().tobytes()), weights_only=True)
+        return received
 
     def check_agree(self, training: str) -> None:
         """Raises ConfigError on a rank whose fingerprint `training` differs from rank 0's."""
