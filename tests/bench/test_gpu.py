@@ -5,39 +5,119 @@ import json
 import pytest
 import torch
 
-from bench import gpu
+from bench import gpu, gpu_heads, gpu_training
 from bench.counted import cost, kept_with_checkpointing
 from bench.episode import Episode
 from bench.models import build
+from spm.config.model import method_names, read_values
+
+
+@pytest.fixture
+def toy_rows(tmp_path, capsys, monkeypatch):
+    """Function: arguments -> rows of a toy run on the CPU, and its printed lines, machine first."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+    def run(*arguments):
+        file = tmp_path / "gpu.json"
+        assert gpu.main(["--toy", "--json", str(file), *arguments]) == 0
+        written = json.loads(file.read_text())
+        assert written["machine"]["device"] == "CPU"
+        return written["rows"], capsys.readouterr().out.splitlines()
+
+    return run
 
 
 @pytest.mark.slow
-def test_the_toy_run_has_every_figure(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    gpu.main(["--toy", "--json", str(tmp_path / "gpu.json")])
-    written = json.loads((tmp_path / "gpu.json").read_text())
-    assert written["machine"]["device"] == "CPU"
-    assert [row["together"] for row in written["rows"]] == [1, 4]
-    for row in written["rows"]:
+def test_training_has_every_figure(toy_rows):
+    rows, printed = toy_rows("--part", "training")
+    assert [row["together"] for row in rows] == [1, 4]
+    for row in rows:
         assert row["peak memory, GB"] is None  # a GPU's
         figures = ("training episodes/s", "utilisation, %", "TFLOP an episode")
         assert all(row[name] > 0 for name in figures)
         assert 0 <= row["outside the tower, %"] < 100
-        assert row["seconds for 10,000 evaluation episodes"] > 0
-    printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 3
-    assert all("episodes/s" in line and "10,000 evaluated in" in line for line in printed[1:])
+    assert all("episodes/s" in line and "outside the tower" in line for line in printed[1:])
 
 
-def test_too_little_memory_is_a_row_without_figures(monkeypatch):
-    def no_memory(*args, **options):
+@pytest.mark.slow
+def test_a_frozen_tower_and_every_method_have_their_rates(toy_rows):
+    rows, printed = toy_rows("--part", "frozen", "--part", "heads")
+    frozen, heads = rows[:2], rows[2:]
+    assert [row["together"] for row in frozen] == [1, 4]
+    assert all(row["training episodes/s"] > 0 for row in frozen)
+    on_frames = [name for name in method_names() if read_values(name).needs.features == "frames"]
+    assert [row["method"] for row in heads] == on_frames
+    assert all(row["evaluation episodes/s"] > 0 for row in heads)
+    assert len(printed) == 1 + len(rows)
+
+
+@pytest.mark.slow
+def test_training_from_a_store_is_compared_with_training_from_memory(toy_rows):
+    (row,), _ = toy_rows("--part", "loading")
+    assert 0 <= row["waits for reading, %"] < 100
+    for figure in ("read episodes/s", "training episodes/s, from the store"):
+        assert row[figure] > 0
+
+
+@pytest.mark.slow
+def test_the_profile_lists_the_longest_operations(toy_rows):
+    (row,), printed = toy_rows("--part", "profile")
+    for part in (row["step"], row["head"]):
+        taken = [each["milliseconds"] for each in part["longest"]]
+        assert taken == sorted(taken, reverse=True)
+        assert len(taken) == 15
+        assert sum(each["share, %"] for each in part["longest"]) <= 100.1
+        assert part["kernels, milliseconds"] >= sum(taken) * 0.99
+    assert any("aten::convolution_backward" in line for line in printed)
+
+
+def test_each_c_of_the_papers_backbones_is_measured_for_each_method():
+    heads = list(gpu_heads.heads(toy=False))
+    assert {(head.channels, head.shot) for head in heads} == {
+        (512, 1),
+        (512, 5),
+        (1024, 1),
+        (1024, 5),
+    }
+    assert "clip_spm" in {head.method for head in heads}
+
+
+def test_a_compiled_training_recomputes_nothing():
+    """The two do not go together (stages.train)."""
+    cases = list(gpu_training.cases(toy=False, compiled=True))
+    assert [case.name for case in cases] == ["RN50", "ViT-B/16"]
+    assert all(case.compiled and not case.checkpointing for case in cases)
+
+
+def _job(run):
+    (case, _) = gpu_training.cases(toy=True, compiled=False)
+    return gpu.Job(case.about, run, gpu_training.line)
+
+
+def test_too_little_memory_is_a_row_without_figures():
+    def no_memory():
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(gpu, "training_seconds", no_memory)
-    (case, _) = gpu.cases(toy=True)
-    row = gpu.run(case, torch.device("cpu"), gpu.TOY, rate=1.0, compile=False)
+    job = _job(no_memory)
+    row = gpu.measured(job, torch.device("cpu"))
     assert row["out of memory"]
-    assert gpu.row(row).endswith("out of memory")
+    assert gpu.shown(job, row).endswith("out of memory")
+
+
+def test_a_row_that_fails_says_why_and_ends_nothing(tmp_path, capsys, monkeypatch):
+    def fails():
+        raise ValueError("no such size")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(gpu, "_jobs", lambda *_, **__: [_job(fails), _job(fails)])
+    file = tmp_path / "gpu.json"
+    assert gpu.main(["--toy", "--part", "training", "--json", str(file)]) == 1
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["failed"] for row in rows] == 2 * ["ValueError: no such size"]
+    said = capsys.readouterr()
+    assert said.out.count("failed: ValueError: no such size") == 2
+    assert "Traceback" in said.err
 
 
 def _linear_flops(model: torch.nn.Module, frames: int) -> int:
