@@ -7,6 +7,7 @@ of its L tuples is the sum of w rows: tuples = M rows, with M [L, w T] of zeros 
 with rows cost less than products with tuples, by w T / L: 3/7 for the 56 triples of 8 frames.
 """
 
+from math import sqrt
 from typing import NamedTuple
 
 import torch
@@ -84,7 +85,7 @@ def attention_scores(
     by_tuple = belongs @ of_clips * query.scale[..., None]  # [N, Q, L, K w T]
     by_tuple = by_tuple + ((norm.weight * norm.bias) @ rows)[:, None, None]
     scores: Tensor = support.from_rows(by_tuple.flatten(1, 2), belongs)
-    return scores / rows.shape[-2] ** 0.5
+    return scores / sqrt(rows.shape[-2])
 
 
 def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:

@@ -1,0 +1,109 @@
+"""DPN: the dual-prototype network on frame tuples (Neurocomputing 2024).
+
+    frames ─ ordered pairs, triples ─┬─ class-specific prototypes, by attention among the supports
+                                     └─ query-specific prototypes, by attention from the query
+
+prototypes.py has the equations. The logits are the mean over the cardinalities. The public release
+computes the cosine of the query-specific part along the tuples, which `similarity_axis` selects;
+its `norm_v`, which enters nothing, is not built.
+Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from spm.config.cardinalities import check_clips_have
+from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.dpn.config import Config
+from spm.methods.dpn.prototypes import DualPrototypes
+from spm.methods.released_names import translated
+from spm.nn.class_members import members
+from spm.nn.one_by_one import one_by_one
+from spm.nn.packed import width
+from spm.nn.precision import at_least_float32
+
+_NAMES = {".query.": ".W_Q.", ".key.": ".W_K.", ".value.": ".W_V.", ".norm.": ".norm_k."}
+
+
+class Dpn(Method):
+    """Classifies by cosines with two prototypes; inductive, uses no texts."""
+
+    released_unused: ClassVar[tuple[str, ...]] = ("*.norm_v.*",)
+    unequal_shots: ClassVar[bool] = False
+
+    def __init__(self, sizes: list[DualPrototypes]) -> None:
+        """sizes: for each cardinality."""
+        super().__init__()
+        self.sizes = cast(Sequence[DualPrototypes], nn.ModuleList(sizes))
+
+    def classify(self, episode: EpisodeFeatures) -> Tensor:
+        """Logits [..., Q, N]. Raises ValueError if the classes differ in number of supports."""
+
+        def of_one(support: Tensor, query: Tensor, labels: Tensor) -> Tensor:
+            if episode.prepared is None:
+                support, query = self._of_support(support), self._of_query(query)
+            return self._logits(support, query, labels, num_classes=episode.num_classes)
+
+        clips = episode.prepared or (episode.support, episode.query)
+        labels = episode.support_labels
+        return one_by_one(of_one, *clips, labels, stacked=labels.dim() - 1)
+
+    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
+        """Keys and values of the clips' tuples as supports; queries and values as queries."""
+        return Prepared(self._of_support(features), self._of_query(features))
+
+    @staticmethod
+    def released_name(name: str) -> str:
+        """The name of the tensor `name` in the authors' release."""
+        return translated(name, {"sizes.": ""}, _NAMES)
+
+    def _of_support(self, frames: Tensor) -> Tensor:
+        """[clips, T, C] -> [clips, n]."""
+        return torch.cat([each.embed_support(frames) for each in self.sizes], dim=1)
+
+    def _of_query(self, frames: Tensor) -> Tensor:
+        """[clips, T, C] -> [clips, m]."""
+        return torch.cat([each.embed_query(frames) for each in self.sizes], dim=1)
+
+    def _logits(
+        self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int
+    ) -> Tensor:
+        """support [S, n], query [Q, m], labels [S] -> [Q, N]."""
+        of_classes = members(labels, num_classes=num_classes)
+        if not of_classes.present.all():
+            raise ValueError(
+                "DPN takes the same number of supports of each class, and the episode has "
+                f"{of_classes.present.sum(dim=1).tolist()}"
+            )
+        with at_least_float32(support, query) as (support, query):
+            supports = torch.split(of_classes.of(support), self._widths("of_support"), dim=-1)
+            queries = torch.split(query, self._widths("of_query"), dim=-1)
+            logits = [
+                each(*clips) for each, *clips in zip(self.sizes, supports, queries, strict=True)
+            ]
+            return torch.stack(logits).mean(dim=0)
+
+    def _widths(self, side: str) -> list[int]:
+        return [width(getattr(each, side)) for each in self.sizes]
+
+
+def build(config: Config, *, channels: int, num_frames: int, **_: object) -> Dpn:
+    """DPN as `config` describes it, with random weights from config.seed. channels: C."""
+    check_clips_have(config.cardinalities, num_frames=num_frames)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        sizes = [
+            DualPrototypes(
+                channels,
+                num_frames=num_frames,
+                size=size,
+                scale=config.scale,
+                similarity_axis=config.similarity_axis,
+                dropout=config.dropout,
+            )
+            for size in config.cardinalities
+        ]
+    return Dpn(sizes)

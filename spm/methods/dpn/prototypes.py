@@ -1,0 +1,123 @@
+r"""Dual prototypes of a class from frame tuples of one size w, of which a clip has L.
+
+    x̂ = frames + positions          t = [x̂_1, …, x̂_w], D = w C          LN: one norm for all
+    k_j = LN(W_K t_j),  v_j = LN(W_V t_j)             of support j
+    class-specific   c = Σ_j softmax(mean over o ≠ j of t_o · k_j / √D) v_j       o = j for one shot
+    query-specific   u = Σ_j softmax(LN(W_Q t_q) · k_j / √D) v_j
+    y = W_V t_q                                       of the query: no norm
+    logit_w = scale · (mean of cos(c, y) + mean of cos(u, y))
+
+Sums over j add shots. Clips are kept as the rows that their tuples are sums of
+(spm.nn.tuple_linear), before the norm's affine map γ z + β: Σ_j softmax(·) v_j is then
+γ ⊙ Σ_j softmax(·) z_j + K β.
+Shapes: `N` classes, `K` supports of each, `Q` queries, `C` channels.
+"""
+
+from math import comb, sqrt
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from spm.nn.packed import packed, unpacked
+from spm.nn.positions import AdditivePositions
+from spm.nn.tuple_linear import (
+    NormedTuples,
+    TupleLinear,
+    attention_scores,
+    membership,
+    normed_tuples,
+)
+from spm.nn.tuples import frame_tuples
+
+Axis = Literal["channels", "tuples"]
+
+_SMALLEST_NORM = 1e-12
+
+
+class DualPrototypes(nn.Module):
+    """Tuples of `size` frames."""
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        num_frames: int,
+        size: int,
+        scale: float,
+        similarity_axis: Axis,
+        dropout: float,
+    ) -> None:
+        """dropout: after the positions."""
+        super().__init__()
+        dim = size * channels
+        self.positions = AdditivePositions(dropout=dropout)
+        self.query = TupleLinear(channels, dim, size=size)
+        self.key = TupleLinear(channels, dim, size=size)
+        self.value = TupleLinear(channels, dim, size=size)
+        self.norm = nn.LayerNorm(dim)
+        self.num_frames, self.size = num_frames, size
+        self.scale, self.similarity_axis = scale, similarity_axis
+        rows, tuples = (size * num_frames, dim), (comb(num_frames, size),)
+        self.of_support = ((num_frames, channels), rows, tuples, rows, tuples)
+        self.of_query = (rows, tuples, rows)
+
+    def embed_support(self, frames: Tensor) -> Tensor:
+        """x̂, and k and v before the affine map: frames [clips, T, C] -> [clips, n]."""
+        positioned = self.positions(frames)
+        keys, values = (
+            normed_tuples(each, positioned, eps=self.norm.eps) for each in (self.key, self.value)
+        )
+        return packed([positioned, *keys, *values])
+
+    def embed_query(self, frames: Tensor) -> Tensor:
+        """LN(W_Q t) before the affine map, and y: frames [clips, T, C] -> [clips, m]."""
+        positioned = self.positions(frames)
+        query = normed_tuples(self.query, positioned, eps=self.norm.eps)
+        return packed([*query, self.value.rows(positioned)])
+
+    def forward(self, support: Tensor, query: Tensor) -> Tensor:
+        """support [N, K, n], query [Q, m] -> logits [Q, N]."""
+        frames, *normed = unpacked(support, self.of_support)
+        keys, values = NormedTuples(*normed[:2]), NormedTuples(*normed[2:])
+        *queries, rows = unpacked(query, self.of_query)
+        belongs = membership(self.num_frames, self.size, like=rows)
+        y = belongs @ rows  # [Q, L, D]
+
+        c = self._prototypes(self._among_supports(frames, keys, belongs), values, belongs)
+        scores = attention_scores(NormedTuples(*queries), keys, belongs, norm=self.norm)
+        u = self._prototypes(scores, values, belongs).reshape(-1, *y.shape)  # [N, Q, L, D]
+        return self.scale * (_class_specific(c, y) + _query_specific(u, y, self.similarity_axis))
+
+    def _among_supports(self, frames: Tensor, keys: NormedTuples, belongs: Tensor) -> Tensor:
+        """Scores of the other shots' raw tuples: frames [N, K, T, C] -> [N, L, K, L]."""
+        raw = frame_tuples(frames, self.size)  # [N, K, L, D]
+        shots = raw.shape[1]
+        others = (raw.sum(dim=1, keepdim=True) - raw) / (shots - 1) if shots > 1 else raw
+        # Row j of K meets the keys of shot j alone, so each shot is a class of one clip.
+        alone = NormedTuples(keys.rows[:, :, None], keys.scale[:, :, None])
+        scores = alone.dot(others * self.norm.weight, belongs).squeeze(-2)  # [N, K, L, L]
+        return scores.transpose(1, 2) / sqrt(raw.shape[-1])
+
+    def _prototypes(self, scores: Tensor, values: NormedTuples, belongs: Tensor) -> Tensor:
+        """Σ_j softmax(·) v_j: scores [N, X, K, L] -> [N, X, D]."""
+        mixed = values.sum(scores.softmax(dim=-1), belongs)
+        return mixed * self.norm.weight + scores.shape[-2] * self.norm.bias
+
+
+def _class_specific(c: Tensor, y: Tensor) -> Tensor:
+    """Mean over L of cos(c, y): c [N, L, D], y [Q, L, D] -> [Q, N]."""
+    dot = torch.einsum("nld,qld->qnl", c, y)
+    return (dot / (_norm(y, dim=-1)[:, None] * _norm(c, dim=-1))).mean(dim=-1)
+
+
+def _query_specific(u: Tensor, y: Tensor, axis: Axis) -> Tensor:
+    """Mean of the cosines of u [N, Q, L, D] and y [Q, L, D] along `axis`, [Q, N]."""
+    dim = -1 if axis == "channels" else -2
+    dot = (u * y).sum(dim=dim)
+    return (dot / (_norm(u, dim=dim) * _norm(y, dim=dim))).mean(dim=-1).mT
+
+
+def _norm(x: Tensor, *, dim: int) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(x, dim=dim)
+    return norm.clamp(min=_SMALLEST_NORM)
