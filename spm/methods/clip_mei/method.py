@@ -1,0 +1,251 @@
+"""CLIP-MEI: prompts for queries, class means as tokens, consistent motion (KBS 2025, 113965).
+
+    f_S, f_Q ─┬─ MIC ──────────────────────────────────────────────────────────── L_motion
+              └─ QSA ─┬─ D₁ = OTAM ──────────────┬─ logits = −(distance_weight · D₁ + D₂)
+    class texts ──┘   ├─ TFE ─ D₂ = OTAM + OTAM ─┘
+                      └─ consistency of the queries ────────── L_consistency, L_text
+
+    QSA   [·, f'_k] = E(text of k, f_k),  [τ'_q, f'_q] = E(PG(f_q), f_q)
+    E     [p', f'] = Tr₂([p, f + prompt_weight · p])
+    PG    Υ(mean text of the episode's classes ⊙ mean of f over time and channels)
+    L     L_CE + consistency_weight · (L_consistency + L_text + a · L_motion), a learned
+
+CLIP-MEI is CLIP-SPM's ancestor: E is SF without gates, TFE is PADM, MIC is HSMR with means and
+squares. It is transductive through TFE. The release takes PG's mean text over the queries' true
+classes. Over the episode's classes, as here, it is the same with balanced queries, and no query
+label enters.
+Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` channels.
+"""
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spm.methods.base import (
+    Alignment,
+    EpisodeFeatures,
+    EpisodePixels,
+    Losses,
+    Method,
+    Prepared,
+    cross_entropy,
+)
+from spm.methods.clip_mei import released
+from spm.methods.clip_mei.config import Config
+from spm.nn.consistency import consistency_distance, reduce_clips
+from spm.nn.dual_modulation import DualModulation
+from spm.nn.motion_refinement import HierarchicalMotionRefinement
+from spm.nn.otam import alignment, frame_distance, sequence_distance
+from spm.nn.prompt_generator import PromptGenerator
+from spm.nn.prototypes import class_means, texts_of
+from spm.nn.semantic_fusion import SemanticFusion
+from spm.nn.transformer import Transformer
+
+
+class Adapted(NamedTuple):
+    """The output of QSA."""
+
+    support: Tensor
+    """f'_k [..., S, T, C]"""
+    query: Tensor
+    """f'_q [..., Q, T, C]"""
+    generated: Tensor
+    """PG(f_q) [..., Q, 1, C]"""
+    token: Tensor
+    """τ'_q [..., Q, 1, C], what E made of PG(f_q)."""
+
+
+class ClipMei(Method):
+    """QSA, TFE and MIC, compared by OTAM; transductive."""
+
+    terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_consistency", "L_text", "L_motion")
+    released_unused: ClassVar[tuple[str, ...]] = released.UNUSED
+    transductive = True
+
+    def __init__(
+        self,
+        *,
+        fusion: SemanticFusion,
+        generator: PromptGenerator,
+        tfe: DualModulation,
+        mic: HierarchicalMotionRefinement,
+        otam_lambda: float,
+        distance_weight: float,
+        consistency_weight: float,
+    ) -> None:
+        """fusion: E, which QSA and MIC share. generator: PG. The values: config.py."""
+        super().__init__()
+        self.fusion, self.generator, self.tfe, self.mic = fusion, generator, tfe, mic
+        self.motion_weight = nn.Parameter(torch.ones(1))
+        self.otam_lambda = otam_lambda
+        self.distance_weight = distance_weight
+        self.consistency_weight = consistency_weight
+
+    def classify(self, episode: EpisodeFeatures) -> Tensor:
+        """Logits [..., Q, N]. Raises ValueError without class texts."""
+        return self.logits(self.adapt(episode), episode)
+
+    def classify_each(self, episode: EpisodeFeatures) -> Tensor:
+        """Inductive logits [..., Q, N]. Only TFE mixes queries, so QSA still runs once for all."""
+        adapted = self.adapt(episode)
+        alone = torch.split(adapted.query, 1, dim=-3)
+        each = [self.logits(adapted._replace(query=one), episode) for one in alone]
+        return torch.cat(each, dim=-2)
+
+    def losses(
+        self,
+        episode: EpisodeFeatures,
+        query_labels: Tensor,
+        *,
+        classes: Tensor | None = None,
+        all_text: Tensor | None = None,
+        pixels: EpisodePixels | None = None,
+    ) -> Losses:
+        """L = L_CE + consistency_weight · (L_consistency + L_text + a · L_motion).
+
+        Only L_consistency and L_text use the texts of the queries' classes.
+        """
+        adapted = self.adapt(episode)
+        logits = self.logits(adapted, episode)
+
+        L_CE = cross_entropy(logits, query_labels)
+        L_consistency, L_text = self.semantic_losses(adapted, episode, query_labels)
+        L_motion = self.motion_loss(episode)
+
+        weighted_motion = self.motion_weight.squeeze() * L_motion
+        regularizers = self.consistency_weight * (L_consistency + L_text + weighted_motion)
+        terms = (L_CE, L_consistency, L_text, L_motion)
+        return Losses(
+            total=L_CE + regularizers,
+            regularizers=regularizers,
+            terms=dict(zip(self.terms, terms, strict=True)),
+            logits=logits,
+        )
+
+    def adapt(self, episode: EpisodeFeatures) -> Adapted:
+        """QSA. Raises ValueError without class texts."""
+        generated = self.generator(_class_text(episode)[..., None, :], episode.query)
+        token, query = self.fusion(generated, episode.query)
+        return Adapted(self._support(episode), query, generated, token)
+
+    def _support(self, episode: EpisodeFeatures) -> Tensor:
+        if episode.prepared is not None:
+            return episode.prepared.support
+        text = texts_of(_class_text(episode), episode.support_labels)
+        _, support = self.fusion(text, episode.support)
+        return support  # type: ignore[no-any-return]
+
+    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
+        """A support after QSA [clips, T, C]. A query's prompt depends on the texts of the episode,
+        so that queries stay as they are."""
+        if texts is None:
+            return None
+        _, support = self.fusion(texts[:, None], features)
+        return Prepared(support, features)
+
+    def logits(self, adapted: Adapted, episode: EpisodeFeatures) -> Tensor:
+        """−(distance_weight · D₁ + D₂) [..., Q, N]."""
+        labels, classes = episode.support_labels, episode.num_classes
+        D_1 = self._otam(adapted.query, class_means(adapted.support, labels, num_classes=classes))
+        tfe = self.tfe(adapted.support, labels, adapted.query, num_classes=classes)
+        prototypes = class_means(tfe.support, labels, num_classes=classes)
+        D_2 = self._otam(tfe.query, prototypes) + self._otam(tfe.anchor, tfe.prototypes)
+        return -(self.distance_weight * D_1 + D_2)
+
+    def semantic_losses(
+        self, adapted: Adapted, episode: EpisodeFeatures, query_labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """L_consistency and L_text [...], means over the queries.
+
+        [τ°, f°] = E(true text of q, f_q). L_consistency = ‖[τ°, f°] − [τ', f']‖²,
+        L_text = ½ (‖true text − PG(f_q)‖² + ‖τ° − τ'‖²).
+        """
+        true_text = texts_of(_class_text(episode), query_labels)
+        true_token, true_query = self.fusion(true_text, episode.query)
+        of_frames = _distance(true_query, adapted.query)
+        of_tokens = _distance(true_token, adapted.token)
+        of_texts = _distance(true_text, adapted.generated)
+        consistency = (of_tokens + of_frames).mean(dim=-1)
+        return consistency, 0.5 * (of_texts + of_tokens).mean(dim=-1)
+
+    def motion_loss(self, episode: EpisodeFeatures) -> Tensor:
+        """L_motion [...]: MIC's mean over supports + its mean over queries."""
+        sides = (self.mic(each, fusion=self.fusion) for each in (episode.support, episode.query))
+        return reduce_clips(*sides, how="mean")
+
+    def explain(self, episode: EpisodeFeatures) -> Alignment:
+        """The alignment behind D₁: of the frames after QSA with the class means."""
+        adapted = self.adapt(episode)
+        prototypes = class_means(
+            adapted.support, episode.support_labels, num_classes=episode.num_classes
+        )
+        distance = frame_distance(adapted.query, prototypes).double()
+        return Alignment(distance, alignment(distance, lam=self.otam_lambda))
+
+    def protocol(self, *, queries: int, shot: int) -> str:
+        """Transductive: TFE mixes the queries of an episode."""
+        return (
+            f"transductive: in TFE a class token is {queries}/{queries + shot} queries, and "
+            "queries attend to each other"
+        )
+
+    @staticmethod
+    def released_name(name: str) -> str:
+        """The name of the tensor `name` in the authors' release."""
+        return released.released_name(name)
+
+    def _otam(self, x: Tensor, y: Tensor) -> Tensor:
+        return sequence_distance(x, y, lam=self.otam_lambda)
+
+
+def _distance(x: Tensor, y: Tensor) -> Tensor:
+    """‖x − y‖² of each clip: [..., clips, L, C] both -> [..., clips]."""
+    return consistency_distance(x, y, kind="squared")
+
+
+def _class_text(episode: EpisodeFeatures) -> Tensor:
+    """[..., N, C]. Raises ValueError without class texts."""
+    if episode.class_text is None:
+        raise ValueError("CLIP-MEI takes class texts; the episode has none (class_text is None)")
+    return episode.class_text
+
+
+def build(config: Config, *, channels: int, **_: object) -> ClipMei:
+    """CLIP-MEI as `config` describes it, with random weights from config.seed. channels: C."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        fusion = SemanticFusion(
+            channels,
+            fusion="sum+concat",
+            alpha=config.prompt_weight,
+            transformer=_transformer(config, channels),
+        )
+        generator = PromptGenerator(
+            channels,
+            hidden_dim=config.hidden_dim,
+            dropout=config.dropout,
+            visual_mean="time+channels",
+        )
+        tfe = DualModulation(_transformer(config, channels))
+        mic = HierarchicalMotionRefinement(channels, reduction="mean", distance="squared")
+    return ClipMei(
+        fusion=fusion,
+        generator=generator,
+        tfe=tfe,
+        mic=mic,
+        otam_lambda=config.otam_lambda,
+        distance_weight=config.distance_weight,
+        consistency_weight=config.consistency_weight,
+    )
+
+
+def _transformer(config: Config, channels: int) -> Transformer:
+    return Transformer(
+        channels,
+        heads=config.heads,
+        head_dim=config.dim // config.heads,
+        hidden_dim=config.hidden_dim,
+        attention_dropout=config.attention_dropout,
+        dropout=config.dropout,
+    )
