@@ -30,7 +30,7 @@ from tests.recognition.test_by_examples import video
 from tests.towers import RESNET
 
 BUILT_IN = "builtin-clip"
-UNTRAINED = {"mean_pooled_cosine", "otam", "protonet", "zero_shot"}
+UNTRAINED = {"bi_mhm", "mean_pooled_cosine", "otam", "protonet", "zero_shot"}
 CLIPS = ROOT.parent / "shared/clips"
 """Real clips in a folder per class, where a checkout has them."""
 
@@ -202,7 +202,7 @@ def test_a_tower_without_text_is_offered_no_method_that_needs_one(tower: str) ->
     with pytest.raises(ConfigError, match=r"zero_shot needs class texts, and timm/\S+ has"):
         model_from_tower(tower, method="zero_shot")
     off = {"spm": False}
-    with pytest.raises(ConfigError, match=r"\(mean_pooled_cosine, otam, protonet\)"):
+    with pytest.raises(ConfigError, match=r"\(bi_mhm, mean_pooled_cosine, otam, protonet\)"):
         model_from_tower(tower, method="clip_spm", **off)
 
 

@@ -9,7 +9,7 @@ context1                              TFE's Transformer
 scale                                 nothing: it enters neither logits nor a loss
 """
 
-from spm.methods.released_names import WITHIN_A_TRANSFORMER, translated
+from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 
 UNUSED = ("scale",)
 

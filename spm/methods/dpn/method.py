@@ -19,11 +19,11 @@ from spm.config.cardinalities import check_clips_have
 from spm.methods.base import EpisodeFeatures, Method, Prepared
 from spm.methods.dpn.config import Config
 from spm.methods.dpn.prototypes import DualPrototypes
-from spm.methods.released_names import translated
 from spm.nn.class_members import members
 from spm.nn.one_by_one import one_by_one
 from spm.nn.packed import width
 from spm.nn.precision import at_least_float32
+from spm.nn.released_names import translated
 
 _NAMES = {".query.": ".W_Q.", ".key.": ".W_K.", ".value.": ".W_V.", ".norm.": ".norm_k."}
 
