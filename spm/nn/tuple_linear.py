@@ -80,12 +80,12 @@ def attention_scores(
     query: [Q, …]; support: [N, K, …]; belongs: M -> [N, Q L, K, L].
     """
     rows = support.rows.flatten(-3, -2).mT  # [N, D, K w T]
-    by_row = (query.rows * norm.weight.square()).flatten(0, 1) @ rows
+    gamma = norm.weight / sqrt(rows.shape[-2])
+    by_row = (query.rows * (gamma * norm.weight)).flatten(0, 1) @ rows
     of_clips = by_row.reshape(len(rows), len(query.rows), -1, rows.shape[-1])
     by_tuple = belongs @ of_clips * query.scale[..., None]  # [N, Q, L, K w T]
-    by_tuple = by_tuple + ((norm.weight * norm.bias) @ rows)[:, None, None]
-    scores: Tensor = support.from_rows(by_tuple.flatten(1, 2), belongs)
-    return scores / sqrt(rows.shape[-2])
+    by_tuple = by_tuple + ((gamma * norm.bias) @ rows)[:, None, None]
+    return support.from_rows(by_tuple.flatten(1, 2), belongs)
 
 
 def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:

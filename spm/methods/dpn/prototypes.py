@@ -8,8 +8,8 @@ r"""Dual prototypes of a class from frame tuples of one size w, of which a clip 
     logit_w = scale · (mean of cos(c, y) + mean of cos(u, y))
 
 Sums over j add shots. Clips are kept as the rows that their tuples are sums of
-(spm.nn.tuple_linear), before the norm's affine map γ z + β: Σ_j softmax(·) v_j is then
-γ ⊙ Σ_j softmax(·) z_j + K β.
+(spm.nn.tuple_linear), k before the norm's affine map γ z + β, and v as γ z. The K β that the sums
+over j then lack is added to the prototypes.
 Shapes: `N` classes, `K` supports of each, `Q` queries, `C` channels.
 """
 
@@ -63,12 +63,12 @@ class DualPrototypes(nn.Module):
         self.of_query = (rows, tuples, rows)
 
     def embed_support(self, frames: Tensor) -> Tensor:
-        """x̂, and k and v before the affine map: frames [clips, T, C] -> [clips, n]."""
+        """x̂, k before the affine map, and v - β: frames [clips, T, C] -> [clips, n]."""
         positioned = self.positions(frames)
-        keys, values = (
+        keys, (rows, scale) = (
             normed_tuples(each, positioned, eps=self.norm.eps) for each in (self.key, self.value)
         )
-        return packed([positioned, *keys, *values])
+        return packed([positioned, *keys, rows * self.norm.weight, scale])
 
     def embed_query(self, frames: Tensor) -> Tensor:
         """LN(W_Q t) before the affine map, and y: frames [clips, T, C] -> [clips, m]."""
@@ -91,18 +91,20 @@ class DualPrototypes(nn.Module):
 
     def _among_supports(self, frames: Tensor, keys: NormedTuples, belongs: Tensor) -> Tensor:
         """Scores of the other shots' raw tuples: frames [N, K, T, C] -> [N, L, K, L]."""
-        raw = frame_tuples(frames, self.size)  # [N, K, L, D]
-        shots = raw.shape[1]
-        others = (raw.sum(dim=1, keepdim=True) - raw) / (shots - 1) if shots > 1 else raw
+        shots = frames.shape[1]
+        if shots > 1:  # a mean of tuples is the tuple of the means
+            frames = (frames.sum(dim=1, keepdim=True) - frames) / (shots - 1)
+        others = frame_tuples(frames, self.size)  # [N, K, L, D]
         # Row j of K meets the keys of shot j alone, so each shot is a class of one clip.
         alone = NormedTuples(keys.rows[:, :, None], keys.scale[:, :, None])
         scores = alone.dot(others * self.norm.weight, belongs).squeeze(-2)  # [N, K, L, L]
-        return scores.transpose(1, 2) / sqrt(raw.shape[-1])
+        return scores.transpose(1, 2) / sqrt(others.shape[-1])
 
     def _prototypes(self, scores: Tensor, values: NormedTuples, belongs: Tensor) -> Tensor:
         """Σ_j softmax(·) v_j: scores [N, X, K, L] -> [N, X, D]."""
         mixed = values.sum(scores.softmax(dim=-1), belongs)
-        return mixed * self.norm.weight + scores.shape[-2] * self.norm.bias
+        mixed += scores.shape[-2] * self.norm.bias
+        return mixed
 
 
 def _class_specific(c: Tensor, y: Tensor) -> Tensor:
@@ -113,8 +115,8 @@ def _class_specific(c: Tensor, y: Tensor) -> Tensor:
 
 def _query_specific(u: Tensor, y: Tensor, axis: Axis) -> Tensor:
     """Mean of the cosines of u [N, Q, L, D] and y [Q, L, D] along `axis`, [Q, N]."""
-    dim = -1 if axis == "channels" else -2
-    dot = (u * y).sum(dim=dim)
+    dim, kept = (-1, "l") if axis == "channels" else (-2, "d")
+    dot = torch.einsum(f"nqld,qld->nq{kept}", u, y)
     return (dot / (_norm(u, dim=dim) * _norm(y, dim=dim))).mean(dim=-1).mT
 
 
