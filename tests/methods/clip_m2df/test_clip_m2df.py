@@ -249,7 +249,12 @@ def test_a_view_that_wins_no_query_teaches_nothing() -> None:
     assert found == 0
     found.backward()
     assert all(distance.grad.isfinite().all() for distance in distances)
-    assert distillation(local_view, local_view, direction="up2down", **BOTH) == 0
+    tied = GLOBAL._replace(query=LOCAL.query)
+    by_text = {"compare_text": True, "compare_distance": False}
+    assert distillation(LOCAL, tied, direction="up2down", **by_text) == 0
+    tied = GLOBAL._replace(distance=LOCAL.distance + 1)
+    by_distance = {"compare_text": False, "compare_distance": True}
+    assert distillation(LOCAL, tied, direction="up2down", **by_distance) == 0
 
 
 @pytest.mark.parametrize("direction", ["up2down", "down2up"])
