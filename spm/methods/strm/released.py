@@ -7,7 +7,7 @@ transformers          TRX on the enriched frames
 dist.0.clsW           the layer of the patch-level head, which the release's state lacks
 """
 
-from spm.methods.released_names import WITHIN_A_CROSS_TRANSFORMER, translated
+from spm.nn.released_names import WITHIN_A_CROSS_TRANSFORMER, translated
 
 _NAMES = {
     "patches.gamma": "main.attn_pat.gamma",
