@@ -302,7 +302,7 @@ def test_the_sections_hold_values_and_checks_alone():
     """Or a change of them could change an out."""
     allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign, ast.AnnAssign)
     for path in sorted((ROOT / "spm/config").glob("*.py")):
-        if path.stem in ("base", "dotted", "model", "problems", "sections"):
+        if path.stem in ("base", "cardinalities", "dotted", "model", "problems", "sections"):
             continue  # they read, find a method's section, and refuse
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name in MEANS:
