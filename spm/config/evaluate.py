@@ -27,6 +27,10 @@ class EvaluateConfig(Section):
     three takes as long as that many episodes do."""
     batch: int = Field(ge=1)
     """Episodes per batch of the head. Another number can change the last digits of a logit."""
+    max_cache_mb: int | None = Field(ge=0)
+    """Memory for the features of all test clips, and for what the method prepares of them, in MB;
+    null: no limit. Clips that need more are encoded again for each batch of episodes, which takes
+    many times as long. evaluate.json says which, as `encoded`."""
     seed: int = Field(ge=0)
     """Seed of the episodes."""
 

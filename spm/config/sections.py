@@ -59,6 +59,7 @@ ADDED = {
     "train.milestones": "[]",
     "train.factors": "[]",
     "train.final_factor": "0.0",
+    "evaluate.max_cache_mb": "null",
 }
 """Parameters that earlier versions did not have, and what does the same as those versions."""
 ADDED_SECTIONS = {

@@ -9,6 +9,7 @@ Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` qu
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -40,10 +41,26 @@ class EncodedClips:
     """[clips], the clip numbers, ascending."""
     prepared: Prepared | None = None
     """The result of `Method.prepare` for these clips; None if the clips were not prepared."""
+    once = True
+
+    def of(self, clips: Ints) -> "EncodedClips":
+        """These clips with others: the table as it is."""
+        return self
 
     def rows(self, clips: Ints) -> Tensor:
         """Clip numbers of any shape [...] -> their rows in `features`."""
         return torch.from_numpy(np.searchsorted(self.clips, clips)).to(self.features.device)
+
+
+class Clips(Protocol):
+    """Clips that `measure` draws episodes of: EncodedClips, or ClipsOnDemand."""
+
+    @property
+    def once(self) -> bool:
+        """Whether each clip is encoded once, and not again for each batch of episodes."""
+
+    def of(self, clips: Ints) -> EncodedClips:
+        """A table that holds these clips; clip numbers, ascending."""
 
 
 Classifier = Callable[[EpisodeFeatures], Tensor]
@@ -96,7 +113,7 @@ def _texts_of_clips(
         return None
     texts = encoded.features.new_empty(len(encoded.clips), class_text.shape[-1])
     for name, text in zip(sorted(classes), class_text, strict=True):
-        texts[encoded.rows(classes[name])] = text.to(texts)
+        texts[encoded.rows(np.intersect1d(classes[name], encoded.clips))] = text.to(texts)
     return texts
 
 
@@ -111,6 +128,8 @@ class Measurement:
     """Classifier's name -> [E, Q]; fewer rows for a classifier that ran the first episodes only."""
     logits: dict[str, Logits] = field(default_factory=dict)
     """Classifier's name -> [E, Q, N], for the classifiers whose logits were kept."""
+    encoded_once: bool = True
+    """Whether each clip was encoded once, and not again for each batch of episodes."""
 
 
 def encode_clips(
@@ -144,7 +163,7 @@ def encode_clips(
 def measure(
     classifiers: dict[str, Classifier],
     *,
-    encoded: EncodedClips,
+    encoded: Clips,
     sampler: EpisodeSampler,
     class_text: Tensor | None,
     episodes: int,
@@ -160,7 +179,6 @@ def measure(
     logits are returned too. Each rank runs its share of the batches; every rank returns the
     predictions of all episodes.
     """
-    texts = None if class_text is None else class_text.to(encoded.features)
     shape = (episodes, sampler.way * sampler.query)
     actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
     predicted = dict(zip(classifiers, answers, strict=True))
@@ -171,8 +189,7 @@ def measure(
             if ranks.mine(number):
                 drawn = [sampler.episode(index) for index in range(rows.start, rows.stop)]
                 classes = np.stack([episode.classes for episode in drawn])
-                class_text = None if texts is None else texts[torch.from_numpy(classes)]
-                asked = _batch(drawn, encoded, class_text, num_classes=sampler.way)
+                asked = _batch(drawn, encoded, class_text, classes)
                 actual[rows] = _named(classes, _stack(drawn, "query_labels"))
                 for name, classify in classifiers.items():
                     logits = _logits(classify, asked)
@@ -182,7 +199,7 @@ def measure(
             bar.update(rows.stop - rows.start)
     ranks.sum_([torch.from_numpy(each) for each in (actual, *answers)])  # sums in place
     ranks.sum_([torch.from_numpy(each) for each in kept.values()])
-    return Measurement(sampler.class_names, actual, predicted, kept)
+    return Measurement(sampler.class_names, actual, predicted, kept, encoded.once)
 
 
 def _batches(episodes: int, *, batch: int) -> Iterator[slice]:
@@ -195,19 +212,19 @@ def _stack(drawn: Sequence[Episode], field: str) -> Ints:
 
 
 def _batch(
-    drawn: Sequence[Episode],
-    encoded: EncodedClips,
-    class_text: Tensor | None,
-    *,
-    num_classes: int,
+    drawn: Sequence[Episode], clips: Clips, class_text: Tensor | None, classes: Ints
 ) -> EpisodeFeatures:
-    support, query = (encoded.rows(_stack(drawn, side)) for side in ("support", "query"))
+    """The features of the episodes; classes [B, N], class_text [classes, C]."""
+    sides = [_stack(drawn, side) for side in ("support", "query")]
+    encoded = clips.of(np.unique(np.concatenate(sides, axis=None)))
+    support, query = (encoded.rows(side) for side in sides)
     labels = torch.from_numpy(_stack(drawn, "support_labels")).to(support.device)
     features, prepared = encoded.features, encoded.prepared
     if prepared is not None:
         prepared = Prepared(prepared.support[support], prepared.query[query])
+    texts = None if class_text is None else class_text.to(features)[torch.from_numpy(classes)]
     return EpisodeFeatures(
-        features[support], labels, features[query], class_text, num_classes, prepared
+        features[support], labels, features[query], texts, classes.shape[-1], prepared
     )
 
 

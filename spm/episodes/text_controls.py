@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from spm.config.prompts import CONTROLS, TextControl
-from spm.episodes.evaluation import EncodedClips, Ints, measure, prepare_clips
+from spm.episodes.clips_on_demand import ClipsOnDemand, prepare
+from spm.episodes.evaluation import EncodedClips, Ints, measure
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.model.model import FewShotModel
@@ -17,7 +18,7 @@ from spm.model.text_controls import controlled
 
 def measure_controls(
     model: FewShotModel,
-    encoded: EncodedClips,
+    encoded: EncodedClips | ClipsOnDemand,
     *,
     classes: Mapping[str, Ints],
     class_text: Tensor,
@@ -34,7 +35,7 @@ def measure_controls(
     predicted: dict[int, dict[TextControl, Ints]] = {sampler.shot: {} for sampler in samplers}
     for control in CONTROLS:
         texts = controlled(class_text, control)
-        prepared = prepare_clips(model, encoded, classes=classes, class_text=texts)
+        prepared = prepare(model, encoded, classes=classes, class_text=texts)
         for sampler in samplers:
             measured = measure(
                 {control: model.method.classify},

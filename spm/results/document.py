@@ -90,6 +90,7 @@ def document(measurements: dict[int, Measurement], *, conditions: Conditions) ->
         "selection": conditions.selection,
         "text": conditions.text,
         "text_control": conditions.text_control,
+        "encoded": _encoded(measurements[headline]),
         "coverage": conditions.coverage,
         "hashes": conditions.hashes,
         "shots": {str(shot): summary for shot, summary in shots.items()},
@@ -157,6 +158,11 @@ def confusion_rows(measurement: Measurement) -> list[dict[str, Any]]:
         }
         for (actual, predicted), queries in np.ndenumerate(confusion)
     ]
+
+
+def _encoded(measurement: Measurement) -> str:
+    """How often each test clip was encoded."""
+    return "once" if measurement.encoded_once else "for each batch of episodes"
 
 
 def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> dict[str, Any]:

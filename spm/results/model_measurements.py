@@ -6,14 +6,8 @@ from functools import partial
 import numpy as np
 
 from spm.config.evaluate import EvaluateConfig
-from spm.episodes.evaluation import (
-    Classifier,
-    Measurement,
-    encode_clips,
-    measure,
-    on_vectors,
-    prepare_clips,
-)
+from spm.episodes.clips_on_demand import encode_within, prepare
+from spm.episodes.evaluation import Classifier, Measurement, measure, on_vectors
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.text_controls import measure_controls
@@ -41,12 +35,14 @@ def measure_model(
     """
     classes = store.classes(split)
     clips = np.concatenate(list(classes.values()))
-    encoded = encode_clips(model, store, clips=clips, ranks=ranks)
+    encoded = encode_within(
+        model, store, clips=clips, max_cache_mb=evaluate.max_cache_mb, ranks=ranks
+    )
     chosen = model.config.prompts
     class_text = prompts.of(
         samplers[0].class_names, how=chosen.text_ensemble, control=chosen.control
     )
-    prepared = prepare_clips(model, encoded, classes=classes, class_text=class_text)
+    prepared = prepare(model, encoded, classes=classes, class_text=class_text)
     run = partial(
         measure, encoded=prepared, class_text=class_text, batch=evaluate.batch, ranks=ranks
     )

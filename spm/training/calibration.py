@@ -9,6 +9,7 @@ import numpy as np
 
 from spm.config.prompts import TextControl
 from spm.config.train import TrainConfig
+from spm.episodes.clips_on_demand import ClipsOnDemand
 from spm.episodes.evaluation import Classifier, EncodedClips
 from spm.episodes.feasibility import shortfall
 from spm.episodes.ranks import Ranks
@@ -68,7 +69,11 @@ def _without(reason: str) -> Calibration:
 
 
 def _fit(
-    classify: Classifier, rounds: ValidationEpisodes, encoded: EncodedClips, *, episodes: int
+    classify: Classifier,
+    rounds: ValidationEpisodes,
+    encoded: EncodedClips | ClipsOnDemand,
+    *,
+    episodes: int,
 ) -> Fit | None:
     """The fit on the first `episodes` episodes; None if a logit is not finite."""
     measured = rounds.measure(classify, encoded, episodes=episodes, keep_logits=True)

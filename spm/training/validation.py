@@ -10,14 +10,8 @@ import numpy as np
 
 from spm.config.prompts import TextControl
 from spm.config.train import TrainConfig
-from spm.episodes.evaluation import (
-    Classifier,
-    EncodedClips,
-    Measurement,
-    encode_clips,
-    measure,
-    prepare_clips,
-)
+from spm.episodes.clips_on_demand import ClipsOnDemand, encode_within, prepare
+from spm.episodes.evaluation import Classifier, EncodedClips, Measurement, measure
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies
@@ -28,6 +22,9 @@ from spm.model.prompts import PromptFeatures
 ANSWERS = "model"
 """The name of the classifier in a measurement."""
 _BATCH = 25
+_MAX_CACHE_MB = 4096
+"""As evaluate.max_cache_mb. No section holds it, since it alters the rounding of accuracies alone,
+and a key of `train` would train every model anew."""
 
 
 class ValidationEpisodes:
@@ -60,17 +57,27 @@ class ValidationEpisodes:
         )
         self._class_text = texts.of(self.sampler.class_names, how=how, control=control)
 
-    def encode(self, model: FewShotModel) -> EncodedClips:
-        """The features of all clips of the split. All ranks encode; puts `model` in eval mode."""
+    def encode(self, model: FewShotModel) -> EncodedClips | ClipsOnDemand:
+        """The features of all clips of the split, if they fit in memory.
+
+        All ranks encode; puts `model` in eval mode.
+        """
         model.eval()
         clips = np.concatenate(list(self._classes.values()))
-        encoded = encode_clips(model, self._store, clips=clips, ranks=self.ranks, progress=False)
-        return prepare_clips(model, encoded, classes=self._classes, class_text=self._class_text)
+        encoded = encode_within(
+            model,
+            self._store,
+            clips=clips,
+            max_cache_mb=_MAX_CACHE_MB,
+            ranks=self.ranks,
+            progress=False,
+        )
+        return prepare(model, encoded, classes=self._classes, class_text=self._class_text)
 
     def measure(
         self,
         classify: Classifier,
-        encoded: EncodedClips,
+        encoded: EncodedClips | ClipsOnDemand,
         *,
         episodes: int,
         keep_logits: bool = False,

@@ -134,6 +134,19 @@ def test_who_shows_the_table_later_is_not_shown_it_twice(
     assert "CLIP-SPM  " not in capsys.readouterr().out
 
 
+def test_clips_beyond_the_limit_are_encoded_again_and_the_result_says_so(
+    workspace: Path,
+) -> None:
+    evaluate.main()
+    kept = json.loads(paths.EVALUATION.read_text())
+    change("evaluate", max_cache_mb=0)
+    evaluate.main()
+    again = json.loads(paths.EVALUATION.read_text())
+    assert (kept["encoded"], again["encoded"]) == ("once", "for each batch of episodes")
+    assert again["accuracy"] == kept["accuracy"]
+    assert again["text_controls"] == kept["text_controls"]
+
+
 def test_zero_shot_is_measured_where_the_text_is_trained(workspace: Path) -> None:
     prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
     evaluate.main()
@@ -147,7 +160,7 @@ def test_text_controls_are_measured_on_the_first_episodes_of_each_shot(
 ) -> None:
     change("evaluate", text_control_episodes=8)
     save_model(models.build(method="zero_shot").float(), paths.MODEL)
-    encodings = counted(monkeypatch, "encode_clips")
+    encodings = counted(monkeypatch, "encode_within")
     evaluate.main()
     assert len(encodings) == 1
     results, rows = json.loads(paths.EVALUATION.read_text()), pq.read_table(paths.EPISODES)

@@ -82,7 +82,7 @@ def validated_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     After the training, the last is what it calibrated on.
     """
     splits: list[str] = []
-    encode = validation.encode_clips
+    encode = validation.encode_within
 
     def recorded(*args, clips: np.ndarray, **options):
         index = pq.read_table(paths.FRAMES / "index.parquet")
@@ -90,7 +90,7 @@ def validated_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         splits.append(split)
         return encode(*args, clips=clips, **options)
 
-    monkeypatch.setattr(validation, "encode_clips", recorded)
+    monkeypatch.setattr(validation, "encode_within", recorded)
     return splits
 
 
