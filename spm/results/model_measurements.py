@@ -102,12 +102,14 @@ def _baselines(model: FewShotModel, *, text: str) -> dict[str, Classifier]:
     """Method name -> `classify` of the baseline, without the model's own method.
 
     Baselines that need texts are left out unless the text tower is trained, and beside a model with
-    a control: they get the texts that the model gets.
+    a control: they get the texts that the model gets. So they are beside a model that takes maps,
+    whose channels are those before the tower's projection, and not the texts'.
     """
-    has_texts = text == "trained" and model.config.prompts.control == "none"
-    frames = model.config.frames.num_segments
+    controlled = model.config.prompts.control != "none"
+    has_texts = text == "trained" and not controlled and not model.takes_maps
+    channels, frames = model.feature_shape[0], model.config.frames.num_segments
     methods = {
-        section.method: build_method(section, channels=model.channels, num_frames=frames)
+        section.method: build_method(section, channels=channels, num_frames=frames)
         for section in baselines()
         if section.method != model.config.model.method and (has_texts or not section.needs.text)
     }

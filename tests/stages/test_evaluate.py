@@ -23,6 +23,7 @@ from stages import evaluate, report
 from stages.shared import params, paths
 from stages.tracking import provenance
 from tests import models
+from tests.methods.small import small
 from tests.stores import make_store
 
 RESULTS = [paths.EVALUATION, paths.METRICS, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION]
@@ -243,6 +244,21 @@ def test_beside_a_model_with_a_control_zero_shot_is_not_measured(workspace: Path
     save_model(models.build(control="permuted").float(), paths.MODEL)
     evaluate.main()
     assert set(json.loads(paths.EVALUATION.read_text())["baselines"]) == {"mean_pooled_cosine"}
+
+
+@pytest.mark.parametrize("method", ["molo", "ta2n"])
+def test_beside_a_model_that_takes_maps_no_text_is_compared_with_them(
+    workspace: Path, method: str
+) -> None:
+    """Its maps have other channels than the texts; its tower here, 128 and 16."""
+    prompts(PromptFeatures.load(paths.PROMPTS).classes, trained=True)
+    model = models.build(method=method, **small(method)).float()
+    assert model.feature_shape[0] != model.channels
+    save_model(model, paths.MODEL)
+    evaluate.main()
+    results = json.loads(paths.EVALUATION.read_text())
+    assert set(results["baselines"]) == {"mean_pooled_cosine"}
+    assert results["encoded"] == "once"
 
 
 def test_confidence_is_measured_of_both_kinds_of_answers_at_their_temperatures(
