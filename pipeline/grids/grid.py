@@ -61,8 +61,10 @@ class BenchmarkPreset(Section):
     backbone: str
 
 
-Choose = Annotated[dict[str, Annotated[list[Any], Field(min_length=2)]], Field(max_length=1)]
-"""Dotted name of a parameter -> the values to choose among; or nothing."""
+Choose = Annotated[
+    dict[str, Annotated[list[bool | int | float | str], Field(min_length=2)]], Field(max_length=1)
+]
+"""Dotted name of a parameter -> the numbers or names to choose among; or nothing."""
 
 
 class RowFile(Section):
@@ -254,6 +256,7 @@ def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) ->
     seeded = sorted(set(SEEDS) & set(row.overrides))
     if seeded:
         raise ConfigError(f"{where} sets {', '.join(seeded)}: these come from the grid's `seeds`")
+    _check_choice(row, where=where, document=document)
     overrides = row.overrides | dict.fromkeys(SEEDS, grid.seeds[0])
     candidates = [{name: value} for name, values in row.choose.items() for value in values] or [{}]
     try:
@@ -264,6 +267,21 @@ def _check_row(row: Row, *, grid: Grid, document: dict[str, Any], path: Path) ->
         raise ConfigError(
             "\n".join(f"{where}: {line}" for line in str(error).splitlines())
         ) from None
+
+
+def _check_choice(row: Row, *, where: str, document: dict[str, Any]) -> None:
+    """Raises ConfigError for a parameter that cannot be chosen by validation."""
+    for name in row.choose:
+        if name in SEEDS or name.startswith(_EPISODES):
+            raise ConfigError(
+                f"{where} chooses {name}: seeds come from the grid's `seeds`, and all values must "
+                "have the same test episodes"
+            )
+        if apply(document, row.overrides)["train"]["episodes"] == 0:
+            raise ConfigError(
+                f"{where} chooses {name} and has train.episodes = 0: without training nothing is "
+                "validated; give the row `choose: {}`"
+            )
 
 
 def _check_paired(row: Row, *, baseline: Row, document: dict[str, Any]) -> None:

@@ -30,6 +30,11 @@ def released_training(method: str, *, dataset: str, shot: int, backbone: str) ->
     path = method_file(method, FILE)
     if not path.is_file():
         there_are = [name for name in method_names() if method_file(name, FILE).is_file()]
+        if method == "clip_spm":
+            raise ConfigError(
+                "CLIP-SPM's release is the preset `release`: a benchmark's preset, then "
+                "`clip-spm preset release`"
+            )
         raise ConfigError(
             f"no public release says what {method} was trained with; those that say so: "
             f"{', '.join(there_are)}"

@@ -61,7 +61,7 @@ def set_preset(
         values |= released_training(
             method_of(expected),
             dataset=dataset_of(expected),
-            shot=expected["episode"]["shot"],
+            shot=expected["evaluate"]["shots"][0],
             backbone=expected["backbone"]["name"].removesuffix("-quickgelu"),
         )
         expected = apply(document, values)
@@ -101,6 +101,8 @@ def _of_a_frozen_tower(document: dict[str, Any]) -> dict[str, Any]:
 
     model = validate(ModelConfig, document["model"], name="model")
     values: dict[str, Any] = {"backbone.frozen": True, "backbone.train_last": None}
+    if model.needs.pixels:  # training reads stored features in place of clips
+        values |= flatten({"model": type(model).without_pixels})
     values["features.kind"] = "maps" if model.needs.features == "maps" else "vectors"
     if has_parameters(model):
         return values | {"features.views": _VIEWS}

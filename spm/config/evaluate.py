@@ -19,7 +19,7 @@ class EvaluateConfig(Section):
     inductive_episodes: int = Field(ge=0)
     """How many episodes, from the first on, are also measured with each query classified alone; 0:
     none; 1 is an error, because one episode has no interval. Such an episode takes about four times
-    as long. Without PADM both measurements agree."""
+    as long. For a method that is not transductive both measurements agree."""
     text_control_episodes: int = Field(ge=0)
     """How many episodes of each shot, from the first on, are also measured with other texts than
     the classes' own at test (spm.model.text_controls: zero, mean, permuted), without training; 0:

@@ -59,6 +59,8 @@ class ModelConfig(Start):
     baseline: ClassVar[bool] = False
     """Whether `evaluate` measures this method, as a baseline, on the features of every model."""
 
+    without_pixels: ClassVar[dict[str, Any]] = {}
+    """The values with which training needs no pixels, for a method that `needs` them otherwise."""
     without_effect: ClassVar[frozenset[str]] = frozenset({"init_from", "seed"})
     """Keys that only building and training read: with given weights, they change no prediction."""
 

@@ -33,9 +33,9 @@ class TrainConfig(Augmentation):
     """Take every optimizer step one episode early, as the release does: the first after
     `accumulate` - 1 episodes. Gradients after the last step are dropped."""
     loss: Literal["mean", "sum"]
-    """An episode's contribution to a step. `mean`: (L_CE + λ3 L_H + λ4 L_S) / accumulate, with L_CE
-    the mean over queries. `sum`, the release's: L_CE summed over queries / accumulate, and λ3 L_H +
-    λ4 L_S not divided."""
+    """An episode's contribution to a step. `mean`: L / accumulate, with L_CE the mean over queries.
+    `sum`, as in many releases: L_CE summed over queries / accumulate, and what is no mean over
+    queries (CLIP-SPM's λ3 L_H + λ4 L_S) not divided."""
     optimizer: Literal["adam", "adamw", "sgd"]
     """The class of torch.optim."""
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)

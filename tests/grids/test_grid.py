@@ -225,6 +225,27 @@ def test_what_is_chosen_among_is_checked_for_every_row(tmp_path):
         load(tmp_path, wrong)
 
 
+@pytest.mark.parametrize(
+    ("choose", "said"),
+    [
+        ("{train.seed: [1, 2]}", r"rows.full chooses train.seed: seeds come from the grid"),
+        ("{evaluate.query: [1, 2]}", r"rows.full chooses evaluate.query: .*same test episodes"),
+        ("{model.cardinalities: [[2], [2, 3]]}", r"choose.model.cardinalities"),
+        ("{train.lr: [0.1, 0.2], train.loss: [sum, mean]}", r"choose.*at most 1"),
+    ],
+)
+def test_what_validation_cannot_choose_is_refused(tmp_path, choose, said):
+    with pytest.raises(ConfigError, match=said):
+        load(tmp_path, GRID.replace("rows:", f"choose: {choose}\nrows:"))
+
+
+def test_without_training_nothing_is_chosen(tmp_path):
+    grid = GRID.replace("common: {train.episodes: 8}\n", "")
+    untrained = "{set: {train.episodes: 0}, choose: {train.lr: [0.1, 0.2]}}"
+    with pytest.raises(ConfigError, match=r"rows.full chooses train.lr and has train.episodes = 0"):
+        load(tmp_path, grid.replace("{paper: [77.4]}", untrained))
+
+
 def test_a_row_that_has_not_chosen_has_no_points(tmp_path):
     grid = load(tmp_path, GRID.replace("{paper: [77.4]}", "{choose: {train.lr: [0.1, 0.2]}}"))
     candidates = candidates_of(grid, document=DOCUMENT)

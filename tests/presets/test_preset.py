@@ -13,6 +13,7 @@ from pipeline.presets.set_preset import set_preset
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.dotted import flatten
+from spm.config.model import method_names
 from spm.released.release import released_spec
 from tests.import_closure import ROOT
 
@@ -165,6 +166,15 @@ def test_a_frozen_tower_and_a_method_with_the_preset_of_a_benchmark(
     assert {key: found[key] for key in values} == values
     set_preset("motion", path=params, method="clip_spm")
     assert read_yaml(params) == read_yaml(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_every_method_has_a_frozen_tower_on_a_benchmark(params: Path, method: str) -> None:
+    set_preset("hmdb51", path=params, method=method, frozen=True)
+    found = flatten(read_yaml(params))
+    kind = "maps" if method in ("strm", "molo", "ta2n") else "vectors"
+    assert (found["backbone.frozen"], found["features.kind"]) == (True, kind)
+    assert found.get("model.reconstruction_weight", 0.0) == 0.0  # it needs the clips' pixels
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,22 @@ def test_motion_takes_it_all_back(params: Path, method: str) -> None:
     assert params.read_text(encoding="utf-8") == before
 
 
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_all_releases_set_the_same_parameters_so_none_is_left_of_another(benchmark: str) -> None:
+    keys = {
+        method: {
+            key
+            for key in released_training(method, dataset=benchmark, shot=1, backbone="ViT-B-16")
+            if not key.startswith("model.")
+        }
+        for method in RELEASED
+    }
+    expected = keys["trx"]
+    assert {"train.loss", "train.betas", "train.warmup_factor", "evaluate.query"} <= expected
+    optional = {"train.episodes", "train.validate_every"}  # not known of every release
+    assert all(found | optional == expected | optional for found in keys.values())
+
+
 def test_a_row_of_one_data_set_shot_and_backbone_goes_before_the_general_one() -> None:
     def tokens(**chosen: object) -> dict:
         return released_training("team", dataset="hmdb51", **chosen)  # type: ignore[arg-type]
@@ -64,12 +80,14 @@ def test_clip_fsar_is_trained_at_one_shot_for_five(params: Path) -> None:
     found = flatten(read_yaml(params))
     assert (found["episode.shot"], found["evaluate.shots"]) == (1, [5])
     assert found["model.supports"] == "mean"
+    assert set_preset("clip_fsar", as_released=True, path=params) == ""
 
 
 @pytest.mark.parametrize(
     ("preset", "method", "said"),
     [
         ("hmdb51", "mean_pooled_cosine", r"no public release .* mean_pooled_cosine .*: .*otam"),
+        ("hmdb51", "clip_spm", r"CLIP-SPM's release is the preset `release`"),
         ("motion", "otam", r"no release was trained on 'motion': name a benchmark .*hmdb51"),
     ],
 )

@@ -1,6 +1,6 @@
 """`model` with `method: molo`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ class Config(ModelConfig):
     """Weights, positions and sizes of MoLo."""
 
     title: ClassVar[str] = "MoLo"
+    without_pixels: ClassVar[dict[str, Any]] = {"reconstruction_weight": 0.0}
     without_effect: ClassVar[frozenset[str]] = ModelConfig.without_effect | {
         *("class_weight", "contrast_weight", "reconstruction_weight"),
         *("dropout", "attention_dropout", "feed_forward_dropout"),
