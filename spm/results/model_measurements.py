@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from tqdm import tqdm
 
 from spm.config.evaluate import EvaluateConfig
 from spm.episodes.clips_on_demand import encode_within, prepare
@@ -38,6 +39,11 @@ def measure_model(
     encoded = encode_within(
         model, store, clips=clips, max_cache_mb=evaluate.max_cache_mb, ranks=ranks
     )
+    if not encoded.once and ranks.first:
+        tqdm.write(
+            "evaluate: the features of the test clips take more than evaluate.max_cache_mb = "
+            f"{evaluate.max_cache_mb} MB, so clips are encoded again for each batch of episodes"
+        )
     chosen = model.config.prompts
     class_text = prompts.of(
         samplers[0].class_names, how=chosen.text_ensemble, control=chosen.control

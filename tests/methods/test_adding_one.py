@@ -57,6 +57,7 @@ def test_the_walk_has_all_files_of_a_method_in_forty_lines(project: Project) -> 
     assert len(code) <= 40
 
 
+@pytest.mark.slow
 def test_the_rules_are_asked_of_it_and_it_keeps_them(project: Project) -> None:
     said = run(
         project, "pytest", "-q", "-p", "no:cacheprovider", "tests/methods/test_rules.py", "-k", NAME

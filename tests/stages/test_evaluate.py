@@ -136,12 +136,13 @@ def test_who_shows_the_table_later_is_not_shown_it_twice(
 
 
 def test_clips_beyond_the_limit_are_encoded_again_and_the_result_says_so(
-    workspace: Path,
+    workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate.main()
     kept = json.loads(paths.EVALUATION.read_text())
     change("evaluate", max_cache_mb=0)
     evaluate.main()
+    assert "max_cache_mb = 0 MB, so clips are encoded again" in capsys.readouterr().out
     again = json.loads(paths.EVALUATION.read_text())
     assert (kept["encoded"], again["encoded"]) == ("once", "for each batch of episodes")
     assert again["accuracy"] == kept["accuracy"]
