@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from spm import methods
+from spm.config.model import method_names
 from spm.config.prompts import CONTROLS
 from spm.episodes.evaluation import EncodedClips, Measurement, measure, prepare_clips
 from spm.episodes.sampler import EpisodeSampler
@@ -17,6 +18,8 @@ from spm.episodes.text_controls import measure_controls
 from spm.methods.base import EpisodeFeatures, Method, Prepared
 from spm.model.text_controls import controlled
 from tests import models
+from tests.methods import drawn
+from tests.methods.small import small
 
 WAY, EPISODES, CHANNELS = 3, 20, 16
 CLASSES = {f"class{number}": np.arange(number * 6, number * 6 + 6) for number in range(5)}
@@ -125,9 +128,15 @@ def test_what_was_prepared_is_prepared_with_the_controls_texts() -> None:
     assert found["permuted"].mean() <= 100 / WAY
 
 
-@pytest.mark.parametrize("components", [{}, {"padm": False}])
-def test_the_answers_are_those_of_the_controls_texts_not_prepared(components) -> None:
-    model = models.build(**components)
+WITH_TEXTS = [name for name in method_names() if drawn.needs(name).text]
+
+
+@pytest.mark.parametrize(
+    "values", [{"padm": False}, *({"method": name} | small(name) for name in WITH_TEXTS)], ids=str
+)
+def test_the_answers_are_those_of_the_controls_texts_not_prepared(values) -> None:
+    """Also of every method of the registry that takes texts."""
+    model = models.build(**values)
     clips = encoded(noise=2.0)
     clips = replace(clips, features=clips.features.double())
     found = under_controls(model.method, clips)[1]
