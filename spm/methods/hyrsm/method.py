@@ -18,7 +18,6 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from spm.base.errors import ConfigError
 from spm.methods.base import (
     Alignment,
     EpisodeFeatures,
@@ -38,6 +37,7 @@ from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import class_means, mean_over_class, pairs_over_class
 from spm.nn.set_distance import Reduction, bi_mhm, matches
 from spm.nn.transformer import Attention
+from spm.nn.transformer_stack import head_width
 from spm.nn.video_text import classes_of
 
 
@@ -190,12 +190,7 @@ def build(config: Config, *, channels: int, train_classes: int | None = None, **
     train_classes: number of training classes; None builds no W_c. Raises ConfigError if the heads
     do not divide the channels.
     """
-    if channels % config.heads:
-        raise ConfigError(
-            f"model.heads = {config.heads}: the features have {channels} channels, which so many "
-            "heads do not divide"
-        )
-    head_dim = channels // config.heads
+    head_dim = head_width(channels, heads=config.heads)
     classes = train_classes if config.class_weight > 0 else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
