@@ -69,6 +69,11 @@ def set_preset(
         values |= _of_a_frozen_tower(expected)
         expected = apply(document, values)
     check_all(expected)
+    return _write(path, values, expected=expected, name=name)
+
+
+def _write(path: Path, values: dict[str, Any], *, expected: dict[str, Any], name: str) -> str:
+    """Sets `values` in the file, whose content is then `expected`; returns the difference."""
     before = path.read_text(encoding="utf-8")
     after = with_values(before, values)
     if parse_yaml(after, name=str(path)) != expected:
