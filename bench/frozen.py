@@ -74,17 +74,25 @@ def vit_line(*, rounds: int = 2) -> Line:
     return _line("ViT-B/16, alone", seconds["frozen"], seconds["frozen"] + tower)
 
 
-def optimizer_step(model: FewShotModel, clips: Tensor, *, together: int) -> Callable[[], None]:
+def optimizer_step(
+    model: FewShotModel,
+    clips: Tensor,
+    *,
+    together: int,
+    config: TrainConfig | None = None,
+    classes: int = WAY,
+) -> Callable[[], None]:
     """An optimizer step of `train.accumulate` episodes, all of the same clips.
 
-    clips: as FewShotModel.encode takes them. together: the episodes in a forward pass.
+    clips: as FewShotModel.encode takes them. together: the episodes in a forward pass. config:
+    params.yaml's if None. classes: of training, whose texts there are.
     """
     model.train()
-    config = _train()
+    config = config or _train()
     optimizer = build_optimizer(model, config, device=clips.device)
     episode = replace(EPISODE.pixels(1), clips=clips)
     episodes = EpisodeClips.stack([episode] * together)
-    text = torch.randn(WAY, model.channels)
+    text = torch.randn(classes, model.channels)
 
     def step() -> None:
         for _ in range(config.accumulate // together):

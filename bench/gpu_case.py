@@ -172,7 +172,7 @@ def evaluation_seconds(
     classes = {f"class{n}": part for n, part in enumerate(np.split(numbers, _CLASSES))}
     sampler = EpisodeSampler(classes, way=WAY, shot=shot, query=QUERY, seed=0, split="test")
     device = next(model.parameters()).device
-    of_clips = torch.randn(len(numbers), FRAMES, model.channels, device=device)
+    of_clips = torch.randn(len(numbers), FRAMES, *model.feature_shape, device=device)
     encoded, text = EncodedClips(of_clips, numbers), torch.randn(_CLASSES, model.channels)
     model.eval()
 
