@@ -20,10 +20,10 @@ import numpy as np
 from bench.burnt import numbers
 from bench.catalogue import CATALOGUE, Sample
 from bench.harm import HARMS
-from pipeline.decoding.isolated_reader import IsolatedReader, Limits
 from spm.base import command
 from spm.base.errors import DataError
 from spm.config.frames import FramesConfig, Reader
+from spm.isolation.isolated_reader import IsolatedReader, Limits
 from spm.video.clip import Clip
 
 Read = Callable[[Path], Clip]

@@ -1,7 +1,7 @@
 """Filling the shard store: the shards that it lacks are decoded.
 
 A shard appears in the store whole or not at all, so a run that was killed goes on where it stopped.
-Clips are read in other processes (pipeline.decoding.isolated_reader), so that a file that crashes
+Clips are read in other processes (spm.isolation.isolated_reader), so that a file that crashes
 its reader stops nothing else.
 """
 
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pipeline.decoding.dask_cluster import own_address
 from pipeline.decoding.decode_flow import decode_here, decode_in_cluster
-from pipeline.decoding.isolated_reader import Limits
 from pipeline.decoding.shard_decoder import DecodeJob
 from pipeline.decoding.shard_plan import PlannedShard, recipe_hash
 from pipeline.machine.prefect_server import ensure_server
@@ -19,6 +18,7 @@ from spm.base.errors import DataError
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
 from spm.frames.shards import Shard
+from spm.isolation.isolated_reader import Limits
 
 
 def fill_store(

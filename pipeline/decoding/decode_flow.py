@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from pipeline.decoding.isolated_reader import Readers
 from pipeline.decoding.shard_decoder import DecodeJob, decode_shard, decode_shard_in_cluster
 from pipeline.decoding.shard_plan import PlannedShard
 from pipeline.machine.prefect_server import asked_directly
 from spm.base.progress import progress_bar
+from spm.isolation.isolated_reader import Readers
 
 
 def decode_here(shards: Sequence[PlannedShard], *, job: DecodeJob, workers: int) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.decoding.isolated_reader import IsolatedReader, Limits, Readers
 from pipeline.decoding.shard_plan import PlannedShard, recipe_hash
 from spm.base.errors import DataError
 from spm.config.frames import FramesConfig
 from spm.frames.shard_writer import write_shard
+from spm.isolation.isolated_reader import IsolatedReader, Limits, Readers
 from spm.video.clip import Clip
 
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from pipeline.machine.child_python import environment
 from pipeline.machine.proxies import on_this_machine
+from spm.base.child_python import environment
 from spm.base.errors import ConfigError, InputError
 from spm.base.lock import locked
 from spm.base.unwritable import check_room, make_writable

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.machine.child_python import environment
 from pipeline.machine.places import hash_memory
+from spm.base.child_python import environment
 from spm.base.errors import ConfigError
 from spm.base.hashing import value_hash
 from spm.base.remembered_hash import remembered_hash

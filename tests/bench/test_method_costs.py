@@ -22,7 +22,7 @@ def test_a_row_that_trains_nothing_has_no_time_of_training(grid):
 
 def test_the_parameters_are_those_that_training_changes(grid):
     frozen = measure(grid.rows["CMN embedding"], rounds=1, evaluated=5)
-    assert 0 < frozen.parameters < 100_000  # builtin-clip has millions
+    assert 0 < frozen.parameters < 1_000_000  # builtin-clip has millions
     assert frozen.training_ms > 0
     assert frozen.memory_mb >= 0
 

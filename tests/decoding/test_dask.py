@@ -13,12 +13,12 @@ from distributed import LocalCluster
 from bench.burnt import write_clip
 from pipeline.decoding import decode
 from pipeline.decoding.dask_cluster import own_address
-from pipeline.decoding.isolated_reader import Limits
 from pipeline.decoding.shard_decoder import DecodeJob, decode_shard_in_cluster
 from pipeline.decoding.shard_plan import plan_shards
 from spm.base.errors import ConfigError, DataError
 from spm.config.base import validate
 from spm.config.runtime import RuntimeConfig
+from spm.isolation.isolated_reader import Limits
 from tests.decoding.test_decode import build, hashes
 from tests.import_closure import ROOT
 from tests.machines import told

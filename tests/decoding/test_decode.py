@@ -15,13 +15,13 @@ from bench.burnt import numbers, write_clip
 from pipeline.decoding import decode
 from pipeline.decoding.decode import fill_store
 from pipeline.decoding.frames_folder import write_folder
-from pipeline.decoding.isolated_reader import IsolatedReader
 from pipeline.decoding.shard_plan import plan_shards
 from spm.base.errors import DataError
 from spm.base.hashing import file_hash
 from spm.frames.clip_index import INDEX
 from spm.frames.integrity import INTEGRITY
 from spm.frames.store import FrameStore
+from spm.isolation.isolated_reader import IsolatedReader
 from tests.import_closure import ROOT
 from tests.manifests import frames_config, make_manifest, runtime_config
 
@@ -224,7 +224,7 @@ def shard_of(project, clip_id):
 KILLED = """
 import sys, time
 from pathlib import Path
-from pipeline.decoding.isolated_reader import IsolatedReader
+from spm.isolation.isolated_reader import IsolatedReader
 from tests.decoding.test_decode import build
 read = IsolatedReader.read
 def slowly(self, path, **options):

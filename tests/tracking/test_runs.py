@@ -17,8 +17,8 @@ import pytest
 import requests
 import torch
 
-from pipeline.machine.child_python import environment
 from pipeline.machine.places import RAW
+from spm.base.child_python import environment
 from spm.base.errors import InputError
 from spm.base.hashing import file_hash
 from spm.config.episode import EpisodeConfig

@@ -1,6 +1,6 @@
 """The worker: a process that reads clips, so that a file that crashes it crashes nothing else.
 
-pipeline.decoding.decode_process starts and watches it. A request is a path and a FramesConfig; the
+spm.isolation.decode_process starts and watches it. A request is a path and a FramesConfig; the
 answer is a clip or an exception. The worker imports no more than reading needs, because it is
 started anew after every crash, and it ends when its parent ends.
 """
@@ -13,9 +13,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.decoding.clip_channel import ClipChannel
 from spm.base.errors import DataError, TransientError
 from spm.config.frames import FramesConfig
+from spm.isolation.clip_channel import ClipChannel
 from spm.video.clip import Clip
 from spm.video.reading import read_clip
 

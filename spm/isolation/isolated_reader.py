@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.decoding.decode_process import DecodeProcess
 from spm.base.errors import DataError, TransientError
 from spm.config.frames import FramesConfig
+from spm.isolation.decode_process import DecodeProcess
 from spm.video.clip import Clip
 
 _WATCH_SECONDS = 0.05

@@ -1,4 +1,4 @@
-"""Starting, asking and ending one pipeline.decoding.decode_worker.
+"""Starting, asking and ending one spm.isolation.decode_worker.
 
 A plain subprocess and a socket pair replace multiprocessing: the worker does not import the
 caller's `__main__`, and a Dask worker, which may not start children by multiprocessing, can start
@@ -16,9 +16,9 @@ from typing import IO
 
 import psutil
 
-from pipeline.decoding import decode_worker
-from pipeline.decoding.clip_channel import ClipChannel
-from pipeline.machine.child_python import environment
+from spm.base.child_python import environment
+from spm.isolation import decode_worker
+from spm.isolation.clip_channel import ClipChannel
 
 _START_SECONDS = 180  # 0.5 s on a quiet machine
 _END_SECONDS = 10

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from bench.burnt import write_clip
-from pipeline.decoding.isolated_reader import IsolatedReader, Limits, Readers
 from spm.base.errors import DataError, TransientError
+from spm.isolation.isolated_reader import IsolatedReader, Limits, Readers
 from spm.video.reading import read_clip
 from tests.import_closure import ROOT
 from tests.manifests import frames_config
@@ -96,7 +96,7 @@ def test_what_the_machine_may_have_done_is_transient(tmp_path, faulty, good, fau
 
 
 def test_a_process_that_lost_its_connection_is_ended(tmp_path, faulty, good, monkeypatch):
-    monkeypatch.setattr("pipeline.decoding.decode_process._END_SECONDS", 1)
+    monkeypatch.setattr("spm.isolation.decode_process._END_SECONDS", 1)
     assert_reads(faulty, good)
     lost = worker_of(faulty)
     with pytest.raises(DataError, match="the decoder ended its process"):
@@ -150,7 +150,7 @@ def test_one_reader_for_each_thread_that_asks(good):
 PARENT = """
 import sys, time
 from pathlib import Path
-from pipeline.decoding.isolated_reader import IsolatedReader, Limits
+from spm.isolation.isolated_reader import IsolatedReader, Limits
 from tests.manifests import frames_config
 reader = IsolatedReader(Limits(seconds=2, memory_mb=1000))
 reader.read(Path(sys.argv[1]), frames=frames_config())
@@ -180,7 +180,7 @@ def test_a_worker_ends_with_a_parent_that_is_killed(tmp_path, good, doing):
 
 def test_the_worker_imports_no_more_than_reading_needs():
     heavy = ["torch", "prefect", "mlflow", "h5py", "pyarrow", "open_clip", "dask"]
-    worker = "pipeline.decoding.decode_worker"
+    worker = "spm.isolation.decode_worker"
     code = f"import sys, {worker}; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
