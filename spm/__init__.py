@@ -10,6 +10,10 @@
     model = spm.model_from_tower("builtin-clip", method="otam")         # nothing is trained
     answers = spm.classify_clips(["clip.mp4"], model=model, support="examples")
 
+    recognizer = spm.Recognizer.enroll("data/model", "examples")        # what one takes home
+    recognizer.save("kitchen")
+    answers = spm.load_recognizer("kitchen").recognize(["clip.mp4"])
+
     head = spm.methods.build("otam", channels=512, num_frames=8)        # a method, without a tower
 
 The names above are imported on first use, so that importing `spm.video.reading` imports no model.
@@ -22,10 +26,13 @@ from typing import Any
 from spm.base.missing_packages import explain_missing_packages
 
 __all__ = [
+    "Answer",
     "FewShotModel",
+    "Recognizer",
     "classify_clips",
     "encode_classes",
     "load_model",
+    "load_recognizer",
     "methods",
     "model_from_tower",
     "read_clip",
@@ -33,10 +40,13 @@ __all__ = [
 ]
 
 _HOME = {
+    "Answer": "spm.recognition.recognizer",
     "FewShotModel": "spm.model.model",
+    "Recognizer": "spm.recognition.recognizer",
     "classify_clips": "spm.recognition.by_examples",
     "encode_classes": "spm.recognition.inputs",
     "load_model": "spm.model.model",
+    "load_recognizer": "spm.recognition.recognizer_folder",
     "methods": "spm.methods",
     "model_from_tower": "spm.recognition.from_tower",
     "read_clip": "spm.recognition.inputs",

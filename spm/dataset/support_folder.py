@@ -47,6 +47,20 @@ def find_support(folder: Path) -> dict[str, list[Path]]:
     return classes
 
 
+def find_clips(folder: Path) -> list[Path]:
+    """The clips of the class whose folder this is, sorted. Raises DataError if there are none."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: give one that holds the clips of a class")
+    held = _look_into(folder, depth=0)
+    _check_read(held.videos, folder=folder)
+    if not held.clips:
+        raise DataError(
+            f"no clips in {folder}: a class needs at least one ({', '.join(EXTENSIONS)}, or a "
+            "folder of frames)"
+        )
+    return [folder / path for path in held.clips]
+
+
 def passed_over(folder: Path) -> list[str]:
     """Lines about the files in the support folder that are not used."""
     held = _look_into(folder)
@@ -71,24 +85,27 @@ class _Held(NamedTuple):
         return sorted([*self.videos, *self.frames])
 
 
-def _look_into(folder: Path) -> _Held:
+def _look_into(folder: Path, *, depth: int = 1) -> _Held:
     """Videos, folders of frames and asides below `folder`.
 
-    A folder that contains videos is no folder of frames: the images in it are asides.
+    A folder that contains videos is no folder of frames: the images in it are asides. depth: the
+    folders between `folder` and a folder of frames, at least; the class folder is one.
     """
     files = list(walk(folder, kind="videos"))
     videos = [each.path for each in files if each.kind == "file"]
     with_videos = {path.rpartition("/")[0] for path in videos}
-    found = [each for each in walk(folder, kind="frame_folders") if _is_folder_of_frames(each)]
-    frames = [each.path for each in found if each.path not in with_videos]
+    frames = [
+        each.path
+        for each in walk(folder, kind="frame_folders")
+        if _holds_frames(each) and each.path.count("/") >= depth and each.path not in with_videos
+    ]
     within = tuple(f"{path}/" for path in frames)
     asides = [each.path for each in files if each.kind == "aside"]
     return _Held(videos, frames, [path for path in asides if not path.startswith(within)])
 
 
-def _is_folder_of_frames(found: Found) -> bool:
-    """Whether `found` is a clip. A class folder is no folder of frames: its images are asides."""
-    return found.kind == "folder" and found.stamp.size != 0 and "/" in found.path
+def _holds_frames(found: Found) -> bool:
+    return found.kind == "folder" and found.stamp.size != 0
 
 
 def _classes(clips: Iterable[str], *, folder: Path) -> dict[str, list[Path]]:

@@ -1,0 +1,129 @@
+"""What `clip-spm enroll`, `recognize` and `classes` do and print."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spm.base.errors import DataError
+from spm.base.printable import printable
+from spm.builtin_clip.model.files import NAME as BUILTIN_CLIP
+from spm.dataset.support_folder import find_clips
+from spm.episodes.device import pick_device
+from spm.model.model import FewShotModel, load_model
+from spm.model.towers import table
+from spm.recognition.by_examples import find_support_with_notes
+from spm.recognition.from_tower import model_from_tower
+from spm.recognition.recognizer import Answer, Recognizer
+from spm.recognition.recognizer_folder import check_free, load_recognizer, save_recognizer
+from spm.recognition.words import conditions, percentages, ranking
+from spm.results.start import start_in_words
+
+_DRAWN = (
+    "note: this tower was trained on drawn shapes alone, so on videos of the world the answers are "
+    "near chance: take a pretrained CLIP, `--tower ViT-B-16-quickgelu:openai`"
+)
+
+
+def enroll(
+    support: Path,
+    *,
+    out: Path,
+    model: Path | None,
+    tower: str | None,
+    method: str,
+    num_frames: int,
+) -> int:
+    """Enrolls the classes of the folder `support`, and saves the recognizer to `out`.
+
+    model: a model folder; or tower, method and num_frames, as `model_from_tower` takes them.
+    """
+    check_free(out)
+    paths = find_support_with_notes(support)
+    built = _model(model, tower, method=method, num_frames=num_frames)
+    recognizer = Recognizer.enroll(built.to(pick_device("auto")), paths)
+    save_recognizer(recognizer, out)
+    print(_summary(recognizer))
+    print(f"written to {printable(out)}: `clip-spm recognize {printable(out)} CLIP …`")
+    return 0
+
+
+def recognize(folder: Path, clips: Sequence[Path], *, as_json: bool) -> int:
+    """Prints an answer for each clip as it comes; returns 1 if one could not be read."""
+    recognizer = load_recognizer(folder)
+    recognizer.model.to(pick_device("auto"))
+    if not as_json:
+        print(_summary(recognizer), flush=True)
+    failed = False
+    for path, answer in recognizer.recognize_each(dict.fromkeys(clips)):
+        failed |= isinstance(answer, str)
+        _print(path, answer, as_json=as_json)
+    return int(failed)
+
+
+def change_classes(
+    folder: Path, *, add: Path | None, text: str | None, vector: Path | None, remove: str | None
+) -> int:
+    """Adds the class of the folder `add`, removes the class `remove`, and lists what there is."""
+    recognizer = load_recognizer(folder)
+    if remove is not None:
+        recognizer.remove_class(remove)
+    if add is not None:
+        words = text if vector is None else _read_vector(vector)
+        recognizer.model.to(pick_device("auto"))
+        recognizer.add_class(add.resolve().name, find_clips(add), text=words)
+    if add is not None or remove is not None:
+        save_recognizer(recognizer, folder)
+    width = max(map(len, map(printable, recognizer.classes)))
+    for each in recognizer.classes.values():
+        words = f"  {each.words!r}" if recognizer.text_trained is not None else ""
+        print(f"{printable(each.name):<{width}}  {len(each.clips)} clips{words}")
+    return 0
+
+
+def _model(folder: Path | None, tower: str | None, *, method: str, num_frames: int) -> FewShotModel:
+    if folder is not None:
+        return load_model(folder)
+    assert tower is not None
+    return model_from_tower(tower, method=method, num_frames=num_frames)
+
+
+def _summary(recognizer: Recognizer) -> str:
+    """The model, what it was shown, and what its percentages mean."""
+    model = recognizer.model
+    lines = [
+        f"{model.config.model.full_title}, from {start_in_words(model.config)}",
+        conditions(recognizer, how="each clip on its own"),
+        percentages(model, transductive=False),
+    ]
+    if doubt := table.doubt(model.config.backbone):
+        lines.append(f"warning: {doubt}")
+    if model.config.backbone.name == BUILTIN_CLIP:
+        lines.append(_DRAWN)
+    return "\n".join(lines)
+
+
+def _print(path: Path, answer: Answer | str, *, as_json: bool) -> None:
+    if as_json:
+        said = {"error": answer} if isinstance(answer, str) else _as_json(answer)
+        print(json.dumps({"clip": printable(path)} | said, ensure_ascii=False), flush=True)
+    elif isinstance(answer, str):
+        print(f"{printable(path)}: not recognized: {answer}", file=sys.stderr)
+    else:
+        print(f"\n{printable(path)}\n{ranking(answer.probabilities)}", flush=True)
+
+
+def _as_json(answer: Answer) -> dict[str, object]:
+    return {"class": answer.best, "probabilities": answer.probabilities}
+
+
+def _read_vector(path: Path) -> Tensor:
+    """A vector [C] that numpy.save wrote. Raises DataError for anything else."""
+    try:
+        return torch.from_numpy(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path} holds no vector that numpy.save wrote: {error}") from None

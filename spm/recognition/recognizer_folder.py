@@ -1,0 +1,127 @@
+"""A recognizer's folder: all that recognising needs, as safetensors and JSON alone.
+
+    model.safetensors, config.json, calibration.json     the model (spm.model.model.load_model)
+    recognizer.json                                       the classes, their words and examples
+    examples.safetensors                                  features [S, …], texts [N, C]
+
+Reading it runs nothing that is in it. No support clip, text tower or network is asked again.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from pydantic import Field
+
+from spm.base.atomic import atomic_folder
+from spm.base.errors import DataError
+from spm.base.state_dicts import misfit
+from spm.config.base import Section, validate
+from spm.model.model import FewShotModel, load_model, save_model
+from spm.model.weights import read_safetensors
+from spm.recognition.recognizer import EnrolledClass, Recognizer
+
+FORMAT = 1
+FILE, EXAMPLES = "recognizer.json", "examples.safetensors"
+
+
+class _Class(Section):
+    """A class in recognizer.json."""
+
+    name: str
+    words: str
+    clips: list[str] = Field(min_length=1)
+
+
+class _Document(Section):
+    """recognizer.json."""
+
+    format: int
+    text_trained: bool | None
+    classes: list[_Class] = Field(min_length=2)
+
+
+def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
+    """Writes the folder, complete or not at all. A recognizer that is there is replaced.
+
+    Raises DataError for a folder that holds something else, StorageError for a full disk.
+    """
+    from safetensors.torch import save_file
+
+    folder = check_free(Path(folder))
+    classes = recognizer.classes.values()
+    tensors = {"features": torch.cat([each.features for each in classes])}
+    texts = [each.text for each in classes if each.text is not None]
+    if texts:
+        tensors["texts"] = torch.stack(texts)
+    document = _Document(
+        format=FORMAT,
+        text_trained=recognizer.text_trained,
+        classes=[_Class(name=each.name, words=each.words, clips=each.clips) for each in classes],
+    )
+    with atomic_folder(folder) as new:
+        save_model(recognizer.model, new)
+        save_file({name: value.contiguous() for name, value in tensors.items()}, new / EXAMPLES)
+        text = json.dumps(document.model_dump(), indent=2, ensure_ascii=False)
+        (new / FILE).write_text(f"{text}\n", encoding="utf-8")
+
+
+def load_recognizer(folder: Path | str) -> Recognizer:
+    """The recognizer that `save_recognizer` wrote, on the CPU.
+
+    Raises DataError for another folder, a damaged one, and one that a newer version wrote.
+    """
+    folder = Path(folder)
+    document = _read_document(folder)
+    model = load_model(folder)
+    state = read_safetensors(folder / EXAMPLES)
+    shots = [len(each.clips) for each in document.classes]
+    if said := misfit(state, _shapes(document, shots=shots, model=model)):
+        raise DataError(f"{folder / EXAMPLES} does not fit {FILE}: {said}")
+    features = torch.split(state["features"], shots)
+    texts = state["texts"] if "texts" in state else [None] * len(shots)
+    return Recognizer(
+        model,
+        [
+            EnrolledClass(each.name, each.clips, of_class, each.words, text)
+            for each, of_class, text in zip(document.classes, features, texts, strict=True)
+        ],
+        text_trained=document.text_trained,
+    )
+
+
+def check_free(folder: Path) -> Path:
+    """`folder`, if it is free, or a recognizer to be replaced. Raises DataError for another."""
+    if folder.is_file() or (
+        folder.is_dir() and any(folder.iterdir()) and not (folder / FILE).is_file()
+    ):
+        raise DataError(f"{folder} is there, and is no recognizer: give a new folder's name")
+    return folder
+
+
+def _read_document(folder: Path) -> _Document:
+    path = folder / FILE
+    if not path.is_file():
+        raise DataError(
+            f"{folder} is no recognizer: it has no {FILE}. `clip-spm enroll` makes a recognizer of "
+            "a model and a folder of examples"
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # from the JSON parser or the UTF-8 decoder
+        raise DataError(f"{path} is damaged: {error}") from None
+    if isinstance(values, dict) and values.get("format") not in range(1, FORMAT + 1):
+        raise DataError(
+            f"{path} has the format {values.get('format')!r}, and this version reads up to "
+            f"{FORMAT}: it was written by a newer one"
+        )
+    return validate(_Document, values, name=str(path))
+
+
+def _shapes(document: _Document, *, shots: list[int], model: FewShotModel) -> dict[str, torch.Size]:
+    """The tensors of examples.safetensors."""
+    frames = model.config.frames.num_segments
+    expected = {"features": torch.Size([sum(shots), frames, *model.feature_shape])}
+    if document.text_trained is not None:
+        expected["texts"] = torch.Size([len(shots), model.channels])
+    return expected
