@@ -41,6 +41,7 @@ from spm.results.document import (
 from spm.results.model_measurements import measure_model
 from spm.results.start import start_in_words
 from spm.results.text_words import worth
+from spm.results.unknown import promise_of
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.launch import launch
@@ -158,6 +159,10 @@ def _conditions(
         text=prompts.text if model.config.model.needs.text else "not used",
         text_control=model.config.prompts.control,
         calibration=model.calibration,
+        promises={
+            shot: promise_of(model, way=episode.way, shot=shot)
+            for shot in (evaluate.shots if evaluate.unknown_episodes else [])
+        },
         coverage=measured_on(paths.FRAMES),
         hashes={
             "data": ClipIndex(paths.FRAMES).identity,
@@ -217,6 +222,11 @@ def _metrics(results: dict[str, Any]) -> dict[str, float]:
         if controls := summary["text_controls"]:
             metrics[f"text_worth_{shot}shot"] = worth(controls)[0]
             metrics |= {f"{TEXT[name]}_{shot}shot": controls[name]["accuracy"] for name in TEXT}
+        if unknown := summary["unknown"]:
+            for name, score in unknown["scores"].items():
+                metrics[f"auroc_{name}_{shot}shot"] = score["auroc"]
+            if "false_alarms" in unknown["promise"]:
+                metrics[f"false_alarms_{shot}shot"] = unknown["promise"]["false_alarms"]
         for name, baseline in summary["baselines"].items():
             metrics[f"{name}_{shot}shot"] = baseline["accuracy"]
     return metrics

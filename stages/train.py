@@ -42,6 +42,7 @@ from spm.model.calibration import Calibration
 from spm.model.model import FewShotModel, build_model, load_weights, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec, differences, load_start
+from spm.training.background import make_background
 from spm.training.calibration import calibrate
 from spm.training.checkpoint import Checkpoint, hold
 from spm.training.history import History
@@ -117,6 +118,7 @@ def _train(
         model.calibration = calibrate(
             model, store, texts, sections["train"], **_rounds(sections, ranks=ranks)
         )
+        model.background = make_background(model, store, texts, ranks=ranks)
         if ranks.first:
             _write(model, history)
             _report(run, history, model.calibration)

@@ -25,6 +25,12 @@ class EvaluateConfig(Section):
     the classes' own at test (spm.model.text_controls: zero, mean, permuted), without training; 0:
     none; 1 is an error. Only for a method that takes texts, with prompts.control none; each of the
     three takes as long as that many episodes do."""
+    unknown_episodes: int = Field(ge=0)
+    """How many episodes of each shot, from the first on, are also asked queries whose class is none
+    of theirs, beside one of each class, every query alone (spm.episodes.open_set); 0: none; 1 is an
+    error. The other numbers do not change."""
+    unknown_query: int = Field(ge=1)
+    """Queries of other classes in each of these episodes."""
     batch: int = Field(ge=1)
     """Episodes per batch of the head. Another number can change the last digits of a logit."""
     max_cache_mb: int | None = Field(ge=0)
@@ -41,7 +47,7 @@ class EvaluateConfig(Section):
             raise ValueError(f"{shots} names a shot twice")
         return shots
 
-    @field_validator("inductive_episodes", "text_control_episodes")
+    @field_validator("inductive_episodes", "text_control_episodes", "unknown_episodes")
     @classmethod
     def _have_an_interval(cls, episodes: int) -> int:
         if episodes == 1:

@@ -60,6 +60,8 @@ ADDED = {
     "train.factors": "[]",
     "train.final_factor": "0.0",
     "evaluate.max_cache_mb": "null",
+    "evaluate.unknown_episodes": "0",
+    "evaluate.unknown_query": "5",
 }
 """Parameters that earlier versions did not have, and what does the same as those versions."""
 ADDED_SECTIONS = {

@@ -9,7 +9,7 @@ Shapes: `B` episodes of a batch, `E` all episodes, `N` way, `S` supports, `Q` qu
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -61,6 +61,15 @@ class Clips(Protocol):
 
     def of(self, clips: Ints) -> EncodedClips:
         """A table that holds these clips; clip numbers, ascending."""
+
+
+class OpenScores(NamedTuple):
+    """Score name (spm.episodes.open_set) -> its values, in episodes 0 … E - 1."""
+
+    known: dict[str, NDArray[np.float64]]
+    """[E, N], of queries whose class is in the episode, one of each class."""
+    unknown: dict[str, NDArray[np.float64]]
+    """[E, u], of queries of other classes."""
 
 
 Classifier = Callable[[EpisodeFeatures], Tensor]
@@ -130,6 +139,8 @@ class Measurement:
     """Classifier's name -> [E, Q, N], for the classifiers whose logits were kept."""
     encoded_once: bool = True
     """Whether each clip was encoded once, and not again for each batch of episodes."""
+    open_set: OpenScores | None = None
+    """Scores of queries of the episodes' classes and of others; None: not measured."""
 
 
 def encode_clips(
@@ -189,7 +200,7 @@ def measure(
             if ranks.mine(number):
                 drawn = [sampler.episode(index) for index in range(rows.start, rows.stop)]
                 classes = np.stack([episode.classes for episode in drawn])
-                asked = _batch(drawn, encoded, class_text, classes)
+                asked = episode_features(drawn, encoded, class_text, classes)
                 actual[rows] = _named(classes, _stack(drawn, "query_labels"))
                 for name, classify in classifiers.items():
                     logits = _logits(classify, asked)
@@ -211,7 +222,7 @@ def _stack(drawn: Sequence[Episode], field: str) -> Ints:
     return np.stack([getattr(episode, field) for episode in drawn])
 
 
-def _batch(
+def episode_features(
     drawn: Sequence[Episode], clips: Clips, class_text: Tensor | None, classes: Ints
 ) -> EpisodeFeatures:
     """The features of the episodes; classes [B, N], class_text [classes, C]."""

@@ -65,5 +65,13 @@ class EpisodeSampler:
             query_labels=np.repeat(np.arange(self.way), self.query),
         )
 
+    def clips_of(self, number: int) -> Ints:
+        """The clips of the class at this position in `class_names`."""
+        return self._clips[number]
+
+    def stream(self, index: int, number: int) -> np.random.Generator:
+        """Random numbers of episode `index` that its own clips were not drawn by; number > 0."""
+        return np.random.default_rng([*self._key, index, number])
+
     def _draw(self, number: int, rng: np.random.Generator) -> Ints:
         return rng.choice(self._clips[number], size=self.shot + self.query, replace=False)

@@ -16,6 +16,7 @@ from spm.base.errors import DataError
 from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.registry import build_method
 from spm.model.backbone import PREFIX, WEIGHTS_FILE, Backbone, build_backbone
+from spm.model.background import Background, load_background, save_background
 from spm.model.calibration import NOT_CALIBRATED, load_calibration, save_calibration
 from spm.model.spec import ModelSpec, load_spec, save_spec
 
@@ -33,6 +34,8 @@ class FewShotModel(nn.Module):
         """The specification of the model, and of how clips and texts are prepared for it."""
         self.calibration = NOT_CALIBRATED
         """The temperatures of `probabilities`."""
+        self.background: Background | None = None
+        """What tells "none of these"; None: nothing was trained, or by an earlier version."""
 
     @property
     def image_size(self) -> int:
@@ -157,10 +160,8 @@ def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> Few
 
 
 def save_model(model: FewShotModel, folder: Path) -> None:
-    """Writes model.safetensors, config.json and, if the model is calibrated, calibration.json.
-
-    `load_model` reads them.
-    """
+    """Writes model.safetensors and config.json; calibration.json and background.safetensors if the
+    model has them. `load_model` reads them."""
     from safetensors.torch import save_file
 
     from spm.base.atomic import atomic_path
@@ -171,6 +172,7 @@ def save_model(model: FewShotModel, folder: Path) -> None:
         save_file({name: value.contiguous() for name, value in stored(model).items()}, path)
     save_spec(model.config, folder)
     save_calibration(model.calibration, folder)
+    save_background(model.background, folder)
 
 
 def load_model(folder: Path | str) -> FewShotModel:
@@ -182,6 +184,11 @@ def load_model(folder: Path | str) -> FewShotModel:
     model = build_model(load_spec(folder), load_backbone_weights=False)
     load_weights(model, folder)
     model.calibration = load_calibration(folder)
+    model.background = load_background(
+        folder,
+        clip_shape=(model.config.frames.num_segments, *model.feature_shape),
+        channels=model.channels,
+    )
     return model.eval()
 
 

@@ -7,6 +7,8 @@ from spm.report.alignment_examples import AlignmentExample
 from spm.results.accuracy_table import accuracy_table
 from spm.results.confidence_words import by_title, off_by
 from spm.results.text_words import CONTROLS, text_state, worth
+from spm.results.unknown import NAMES
+from spm.results.unknown_words import promise, telling
 
 
 def report_page(
@@ -24,6 +26,7 @@ def report_page(
         _picture("confusion matrix", "confusion.png"),
         "An episode offers only some of the classes, so a class is confused with those it met.",
         *_confidence(results),
+        *_unknown(results),
         *_alignments(examples),
         "## What was measured",
         _hashes(results["hashes"]),
@@ -44,6 +47,22 @@ def _confidence(results: dict[str, Any]) -> list[str]:
         "\n".join(f"- {title}: {off_by(measured)}." for title, measured in kinds.items()),
         "A temperature is fitted on episodes of the validation split, and measured here on other "
         "classes. It promises nothing for another number of classes or of supports.",
+    ]
+
+
+def _unknown(results: dict[str, Any]) -> list[str]:
+    """The section on clips that are none of the classes; empty if none were asked."""
+    measured = results["unknown"]
+    if not measured:
+        return []
+    rows = [f"- {NAMES[name]}: {telling(score)}." for name, score in measured["scores"].items()]
+    return [
+        "## None of these",
+        f"In the first {measured['episodes']} episodes, one query of each class and "
+        f"{measured['queries']} of other classes, each alone. How well a score tells them apart:",
+        "\n".join(rows),
+        f"The threshold {promise(measured['promise'])}. Intervals are those of a bootstrap over "
+        "episodes; other classes are not in them.",
     ]
 
 

@@ -18,10 +18,12 @@ from spm.episodes.scores import (
     episode_accuracies,
     mean_and_interval,
 )
+from spm.episodes.threshold import Threshold
 from spm.model.calibration import Calibration
 from spm.results.paper_results import paper_accuracy
 from spm.results.reliability import confidences, reliability
 from spm.results.text_words import worth
+from spm.results.unknown import unknown_document
 
 MODEL = "model"
 """The name of the model's `classify` among the classifiers of a measurement."""
@@ -60,6 +62,8 @@ class Conditions:
     """prompts.control of the model: the texts that it had in training and has at test."""
     calibration: Calibration
     """The temperatures of the model's probabilities."""
+    promises: dict[int, Threshold | str]
+    """Shot -> the threshold of "none of these" that validation gives, or why there is none."""
     coverage: dict[str, Any]
     """The data, as spm.frames.integrity.measured_on describes it."""
     hashes: dict[str, str]
@@ -185,9 +189,17 @@ def _summary(measurement: Measurement, *, shot: int, conditions: Conditions) -> 
         "inductive": inductive,
         "text_controls": _text_controls(measurement),
         "confidence": _confidence(measurement, conditions.calibration),
+        "unknown": _unknown(measurement, conditions.promises.get(shot)),
         "paper": paper,
         "baselines": scores,
     }
+
+
+def _unknown(measurement: Measurement, promise: Threshold | str | None) -> dict[str, Any] | None:
+    """Queries that are none of the episode's classes; None if none were asked."""
+    if measurement.open_set is None or promise is None:
+        return None
+    return unknown_document(measurement.open_set, promise)
 
 
 def _confidence(measurement: Measurement, calibration: Calibration) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """What `evaluate` measures of a model: its accuracy, with controls, and baselines beside it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from spm.config.evaluate import EvaluateConfig
 from spm.episodes.clips_on_demand import encode_within, prepare
 from spm.episodes.evaluation import Classifier, Measurement, measure, on_vectors
+from spm.episodes.open_set import measure_open
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.text_controls import measure_controls
@@ -69,7 +71,26 @@ def measure_model(
         for shot, answers in predicted.items():
             named = {TEXT[control]: answer for control, answer in answers.items()}
             measurements[shot].predicted.update(named)
+    if evaluate.unknown_episodes and _has_others(samplers[0]):
+        for sampler in samplers:
+            scores = measure_open(
+                model,
+                encoded=encoded,
+                sampler=sampler,
+                class_text=class_text,
+                episodes=min(evaluate.unknown_episodes, evaluate.episodes),
+                unknown=evaluate.unknown_query,
+                batch=evaluate.batch,
+                ranks=ranks,
+            )
+            measured = measurements[sampler.shot]
+            measurements[sampler.shot] = replace(measured, open_set=scores)
     return measurements
+
+
+def _has_others(sampler: EpisodeSampler) -> bool:
+    """Whether there are classes that are not in an episode."""
+    return len(sampler.class_names) > sampler.way
 
 
 def _has_controls(model: FewShotModel) -> bool:
