@@ -34,6 +34,10 @@ def enroll(
     ] = None,
     method: Annotated[str, Option(help="of a tower: one without parameters to train")] = "otam",
     frames: Annotated[int, Option(min=2, help="of a tower: frames of each clip")] = 8,
+    false_alarms: Annotated[
+        float,
+        Option(metavar="SHARE", help="of other clips: how many may pass for one of the classes"),
+    ] = 0.1,
 ) -> int:
     """Shows a model a few clips of each class, and saves what it has learned as a recognizer."""
     if (model is None) == (tower is None):
@@ -41,7 +45,13 @@ def enroll(
     from spm.recognition import commands
 
     return commands.enroll(
-        support, out=out, model=model, tower=tower, method=method, num_frames=frames
+        support,
+        out=out,
+        model=model,
+        tower=tower,
+        method=method,
+        num_frames=frames,
+        false_alarms=false_alarms,
     )
 
 

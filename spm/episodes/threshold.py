@@ -6,6 +6,8 @@ validation classes with as many classes and examples; and, where the user's own 
 of their scores too, at the same weight.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from pydantic import Field
@@ -21,9 +23,22 @@ from spm.model.text_controls import controlled
 
 LEAST_CLASSES = 5
 """Fewer validation classes promise nothing: each leaves too few that are unknown."""
-_EPISODES, _UNKNOWN, _BATCH = 100, 5, 10
+_EPISODES, _UNKNOWN, _BATCH = 60, 5, 10
 _SEED = 0
-_NONE: Floats = np.zeros(0)
+PROMISED = 0.1
+"""The share of false alarms that is promised where nobody asks for another."""
+
+
+class OwnScores(NamedTuple):
+    """Background scores of a user's own examples; empty: there are too few to tell."""
+
+    known: Floats
+    """[k], of examples that were left out of their class."""
+    unknown: Floats
+    """[u], of examples whose class was left out."""
+
+
+NO_SCORES = OwnScores(np.zeros(0), np.zeros(0))
 
 
 class Threshold(Section):
@@ -39,14 +54,22 @@ class Threshold(Section):
     shot: int = Field(ge=1)
     own: int = Field(ge=0)
     """The user's own examples that had a part in it, each asked of the other classes."""
+    own_known: int = Field(ge=0)
+    """Those that were asked of all classes, the example itself left out of its own."""
+    own_recalled: int = Field(ge=0)
+    """Those of them that are above the threshold."""
 
     def in_words(self) -> str:
-        """ "10 % of clips that are none of these are taken for one of them, by validation …" """
-        own = f" and {self.own} of your own examples" if self.own else ""
+        """ "none of these: of other clips about 10 % pass for one of the classes, by …" """
+        own = f" and {self.own} of your examples" if self.own else ""
+        recalled = (
+            f"; of your own, left out, {self.own_recalled} of {self.own_known} are recognized"
+            if self.own_known
+            else ""
+        )
         return (
-            f"of clips that are none of these, {100 * self.false_alarms:.0f} % should pass for one "
-            f"of them (by validation episodes, {self.way}-way {self.shot}-shot{own}); of clips "
-            f"that are, {100 * self.recall:.0f} % should be recognized"
+            f"none of these: of other clips about {100 * self.false_alarms:.3g} % pass for one of "
+            f"the classes, by {self.way}-way {self.shot}-shot validation episodes{own}{recalled}"
         )
 
 
@@ -64,12 +87,12 @@ def why_none(model: FewShotModel) -> str:
 
 
 def fit_threshold(
-    model: FewShotModel, *, way: int, shot: int, false_alarms: float, own: Floats = _NONE
+    model: FewShotModel, *, way: int, shot: int, false_alarms: float, own: OwnScores = NO_SCORES
 ) -> Threshold:
     """The threshold for episodes of this size, or of the largest that validation has below.
 
-    own: scores of the user's examples among the other classes. Raises ValueError for a model that
-    promises nothing (`why_none`).
+    A way that validation has not is made up for: with N classes an unknown clip has N / way as many
+    chances to pass. Raises ValueError for a model that promises nothing (`why_none`).
     """
     background = model.background
     if background is None or why_none(model):
@@ -87,14 +110,17 @@ def fit_threshold(
         batch=_BATCH,
         progress=False,
     )
-    value = _quantile([found.unknown[BEST].ravel(), own], share=1 - false_alarms)
+    share = 1 - false_alarms * sampler.way / way
+    value = _quantile([found.unknown[BEST].ravel(), own.unknown], share=share)
     return Threshold(
         value=value,
         false_alarms=false_alarms,
         recall=float((found.known[BEST] >= value).mean()),
         way=sampler.way,
         shot=sampler.shot,
-        own=len(own),
+        own=len(own.unknown),
+        own_known=len(own.known),
+        own_recalled=int((own.known >= value).sum()),
     )
 
 

@@ -49,7 +49,7 @@ def print_answers(
     transductive: bool,
 ) -> int:
     """As `print_predictions`, by a model in memory and the examples of each class."""
-    recognizer = Recognizer.enroll(model.to(pick_device("auto")), support)
+    recognizer = Recognizer.enroll(model.to(pick_device("auto")), support, false_alarms=None)
     found = dict(encode_each(model, dict.fromkeys(clips)))
     features = {path: each for path, each in found.items() if not isinstance(each, str)}
     print(conditions(recognizer, how=_how(model, transductive=transductive)))
@@ -75,7 +75,7 @@ def classify_clips(
     `support` holds one folder of clips for each class (spm.dataset.support_folder). Raises
     DataError for another folder, and with the names of all clips that cannot be read.
     """
-    answers = Recognizer.enroll(model, support).recognize(clips)
+    answers = Recognizer.enroll(model, support, false_alarms=None).recognize(clips)
     return {answer.clip: answer.probabilities for answer in answers}
 
 

@@ -14,6 +14,7 @@ from spm.base.printable import printable
 from spm.builtin_clip.model.files import NAME as BUILTIN_CLIP
 from spm.dataset.support_folder import find_clips
 from spm.episodes.device import pick_device
+from spm.episodes.threshold import why_none
 from spm.model.model import FewShotModel, load_model
 from spm.model.towers import table
 from spm.recognition.by_examples import find_support_with_notes
@@ -37,6 +38,7 @@ def enroll(
     tower: str | None,
     method: str,
     num_frames: int,
+    false_alarms: float,
 ) -> int:
     """Enrolls the classes of the folder `support`, and saves the recognizer to `out`.
 
@@ -45,7 +47,7 @@ def enroll(
     check_free(out)
     paths = find_support_with_notes(support)
     built = _model(model, tower, method=method, num_frames=num_frames)
-    recognizer = Recognizer.enroll(built.to(pick_device("auto")), paths)
+    recognizer = Recognizer.enroll(built.to(pick_device("auto")), paths, false_alarms=false_alarms)
     save_recognizer(recognizer, out)
     print(_summary(recognizer))
     print(f"written to {printable(out)}: `clip-spm recognize {printable(out)} CLIP …`")
@@ -99,6 +101,9 @@ def _summary(recognizer: Recognizer) -> str:
         f"{model.config.model.full_title}, from {start_in_words(model.config)}",
         conditions(recognizer, how="each clip on its own"),
         percentages(model, transductive=False),
+        recognizer.threshold.in_words()
+        if recognizer.threshold
+        else f"none of these: cannot be told, since {why_none(model)}",
     ]
     if doubt := table.doubt(model.config.backbone):
         lines.append(f"warning: {doubt}")
@@ -114,11 +119,18 @@ def _print(path: Path, answer: Answer | str, *, as_json: bool) -> None:
     elif isinstance(answer, str):
         print(f"{printable(path)}: not recognized: {answer}", file=sys.stderr)
     else:
-        print(f"\n{printable(path)}\n{ranking(answer.probabilities)}", flush=True)
+        none = "" if answer.is_known else ": none of these"
+        print(f"\n{printable(path)}{none}\n{ranking(answer.probabilities)}", flush=True)
 
 
 def _as_json(answer: Answer) -> dict[str, object]:
-    return {"class": answer.best, "probabilities": answer.probabilities}
+    """`class` is null for none of these."""
+    return {
+        "class": answer.name,
+        "score": answer.score,
+        "best": answer.best,
+        "probabilities": answer.probabilities,
+    }
 
 
 def _read_vector(path: Path) -> Tensor:

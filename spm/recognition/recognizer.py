@@ -2,17 +2,18 @@
 
     recognizer = Recognizer.enroll("data/model", "examples")    # a folder for each class
     for answer in recognizer.recognize(["clip1.mp4", "clip2.mp4"]):
-        print(answer.clip, answer.best, answer.probabilities)
+        print(answer.clip, answer.name or "none of these", answer.probabilities)
     recognizer.save("kitchen"); spm.load_recognizer("kitchen")
 
 Another clip in the same call changes no answer. Classes are in the order of their names.
-Shapes: `N` classes, `K` examples of a class, `S` examples of all classes, `T` frames, `C` channels.
+Shapes: `N` classes, `Q` queries, `T` frames, `C` channels.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,30 +21,16 @@ from spm.base.errors import ConfigError, DataError
 from spm.dataset.class_text import class_text
 from spm.dataset.names import composed
 from spm.dataset.support_folder import find_support
+from spm.episodes.open_set import background_score
+from spm.episodes.threshold import PROMISED, OwnScores, Threshold, fit_threshold, why_none
 from spm.methods.base import Alignment, EpisodeFeatures
 from spm.model import text_tower
 from spm.model.model import FewShotModel, load_model
-from spm.model.text_controls import controlled
 from spm.recognition.clips import encode_all, encode_each
+from spm.recognition.enrolled import EnrolledClass, episode_of, left_out
 
 Examples = Mapping[str, Sequence[Path | str]]
 """Class name -> its clips."""
-
-
-@dataclass(frozen=True)
-class EnrolledClass:
-    """What a recognizer keeps of one class."""
-
-    name: str
-    clips: list[str]
-    """[K] the examples, as their paths were given."""
-    features: Tensor
-    """[K, T, *feature_shape] of the examples, on the CPU."""
-    words: str
-    """The class as it stands in a sentence; "" where a vector was given."""
-    text: Tensor | None
-    """[C] on the CPU, no control applied; None for a method that takes no texts, or a tower that
-    has none."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,13 @@ class Answer:
 
     clip: Path
     probabilities: dict[str, float]
-    """Class -> probability, calibrated if the model is (`model.calibration`)."""
+    """Class -> probability if it is one of them, calibrated if the model is
+    (`model.calibration`)."""
+    score: float | None
+    """How much closer the clip is to the closest class than to background classes, in standard
+    deviations (spm.episodes.open_set); None for a recognizer without a threshold."""
+    is_known: bool
+    """Whether the score reaches the threshold; True without one."""
     alignment: Alignment | None
     """How frames of the clip [T] and of each class [T'] were matched: [N, T, T'], classes in the
     order of `probabilities`. None if the method aligns no frames."""
@@ -62,13 +55,23 @@ class Answer:
         """The most probable class, the first of equals."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
 
+    @property
+    def name(self) -> str | None:
+        """The class; None: none of these."""
+        return self.best if self.is_known else None
+
 
 class Recognizer:
     """A model and the classes that it was shown. `add_class` and `remove_class` encode no other
     class again."""
 
     def __init__(
-        self, model: FewShotModel, classes: Iterable[EnrolledClass], *, text_trained: bool | None
+        self,
+        model: FewShotModel,
+        classes: Iterable[EnrolledClass],
+        *,
+        text_trained: bool | None,
+        threshold: Threshold | None = None,
     ) -> None:
         """text_trained: whether a trained text tower made the texts; None: the method takes none.
 
@@ -76,7 +79,9 @@ class Recognizer:
         """
         self.model = model.eval()
         self.text_trained = text_trained
-        self._set({each.name: each for each in classes})
+        self.threshold = threshold
+        """Of `Answer.score`; None: every clip is taken for one of the classes (`why_none`)."""
+        self._classes = _checked(model, {each.name: each for each in classes})
 
     @classmethod
     def enroll(
@@ -85,15 +90,18 @@ class Recognizer:
         support: Examples | Path | str,
         *,
         texts: Mapping[str, str | Tensor] | None = None,
+        false_alarms: float | None = PROMISED,
     ) -> "Recognizer":
         """Shows the model examples.
 
         model: a model, or a model folder (`load_model`). support: a folder with a folder of clips
         for each class (spm.dataset.support_folder), or class name -> clips. texts: class name ->
         the words of its sentence, or a vector [C] in their place; without one, the class's name
-        (spm.dataset.class_text). Raises DataError for unusable examples, with the names of all
-        unreadable ones; ConfigError for a text tower without its weights, before a clip is read.
+        (spm.dataset.class_text). false_alarms: as `promise` takes it; None: no threshold. Raises
+        DataError for unusable examples, with the names of all unreadable ones; ConfigError for a
+        text tower without its weights, before a clip is read.
         """
+        _check_share(PROMISED if false_alarms is None else false_alarms)
         model = model if isinstance(model, FewShotModel) else load_model(model)
         paths = _paths(support)
         given = _known(texts or {}, classes=paths)
@@ -109,13 +117,31 @@ class Recognizer:
             )
             for name, of_class in paths.items()
         ]
-        return cls(model, enrolled, text_trained=_text_trained(model))
+        recognizer = cls(model, enrolled, text_trained=_text_trained(model))
+        if false_alarms is not None:
+            recognizer.promise(false_alarms)
+        return recognizer
 
     def save(self, folder: Path | str) -> None:
         """Writes the recognizer's folder (spm.recognition.recognizer_folder.save_recognizer)."""
         from spm.recognition.recognizer_folder import save_recognizer
 
         save_recognizer(self, folder)
+
+    def promise(self, false_alarms: float) -> None:
+        """Sets the threshold: of clips that are none of the classes, the share `false_alarms` is
+        to be taken for one (spm.episodes.threshold). Without a background there is none."""
+        _check_share(false_alarms)
+        if why_none(self.model):
+            self.threshold = None
+            return
+        self.threshold = fit_threshold(
+            self.model,
+            way=len(self._classes),
+            shot=min(map(len, self._classes.values())),
+            false_alarms=false_alarms,
+            own=self._own_scores(),
+        )
 
     @property
     def classes(self) -> dict[str, EnrolledClass]:
@@ -141,13 +167,13 @@ class Recognizer:
             torch.stack([features[path] for path in paths]).cpu(),
             *found[name],
         )
-        self._set(self._classes | {name: new})
+        self._change(self._classes | {name: new})
 
     def remove_class(self, name: str) -> None:
         """Raises DataError for a class that is not there, and for the last but one."""
         if name not in self._classes:
             raise DataError(f"there is no class {name!r}: {', '.join(self._classes)}")
-        self._set({key: value for key, value in self._classes.items() if key != name})
+        self._change({key: value for key, value in self._classes.items() if key != name})
 
     def recognize(self, clips: Iterable[Path | str]) -> list[Answer]:
         """An answer for each clip, a video file or a folder of its frames.
@@ -166,12 +192,15 @@ class Recognizer:
     def answer(self, features: Tensor, *, clip: Path) -> Answer:
         """The answer to a clip of these features [T, *feature_shape]."""
         probabilities = self.probabilities(features[None])[0].tolist()
+        score = self.scores(features[None])
         with torch.no_grad():
             alignment = self.model.method.explain(self._episode(features[None]))
         return Answer(
             clip,
             dict(zip(self._classes, probabilities, strict=True)),
-            alignment and Alignment(*(each[0].cpu() for each in alignment)),
+            score=None if score is None else float(score[0]),
+            is_known=score is None or bool(score[0] >= self._least),
+            alignment=alignment and Alignment(*(each[0].cpu() for each in alignment)),
         )
 
     def probabilities(self, features: Tensor, *, transductive: bool = False) -> Tensor:
@@ -182,29 +211,52 @@ class Recognizer:
             logits = ask(self._episode(features))
         return self.model.probabilities(logits, transductive=transductive)
 
+    def scores(self, features: Tensor) -> Tensor | None:
+        """Of clips [Q, T, *feature_shape] -> [Q], each alone; None without a threshold."""
+        background = self.model.background
+        if self.threshold is None or background is None:
+            return None
+        with torch.no_grad():
+            alone = [
+                background_score(self.model, self._episode(e[None]), background) for e in features
+            ]
+        return torch.cat(alone).double().cpu()
+
+    @property
+    def _least(self) -> float:
+        return -torch.inf if self.threshold is None else self.threshold.value
+
     def _each(self, episode: EpisodeFeatures) -> Tensor:
         """Query by query, since a batch of another size has other last digits."""
         alone = [episode._replace(query=query[None]) for query in episode.query]
         return torch.cat([self.model.method.classify_each(each) for each in alone])
 
     def _episode(self, query: Tensor) -> EpisodeFeatures:
-        texts = None if self._text is None else self._text.to(query)
-        support, labels = self._support.to(query), self._labels.to(query.device)
-        return EpisodeFeatures(support, labels, query, texts, len(self._classes))
+        return episode_of(self.model, list(self._classes.values()), query)
 
-    def _set(self, classes: Mapping[str, EnrolledClass]) -> None:
-        """Sets the classes, and what each episode has of them."""
-        classes = dict(sorted(classes.items()))
-        _check(self.model, classes)
-        self._classes = classes
-        features = [each.features for each in classes.values()]
-        self._support = torch.cat(features)
-        self._labels = torch.arange(len(features)).repeat_interleave(
-            torch.tensor([len(each) for each in features])
+    def _change(self, classes: Mapping[str, EnrolledClass]) -> None:
+        """Sets the classes, and the threshold anew."""
+        self._classes = _checked(self.model, classes)
+        self.promise(PROMISED if self.threshold is None else self.threshold.false_alarms)
+
+    def _own_scores(self) -> OwnScores:
+        """The scores of the examples, each asked as a clip that the recognizer was not shown."""
+        background = self.model.background
+        assert background is not None
+        found: dict[bool, list[Tensor]] = {True: [], False: []}
+        with torch.no_grad():
+            for is_known, episode in left_out(self.model, list(self._classes.values())):
+                found[is_known].append(background_score(self.model, episode, background))
+        known, unknown = (
+            torch.cat(found[key]).double().cpu().numpy() if found[key] else np.zeros(0)
+            for key in (True, False)
         )
-        texts = [each.text for each in classes.values() if each.text is not None]
-        control = self.model.config.prompts.control
-        self._text = controlled(torch.stack(texts), control) if texts else None
+        return OwnScores(known, unknown)
+
+
+def _check_share(false_alarms: float) -> None:
+    if not 0 < false_alarms < 1:
+        raise ConfigError(f"false_alarms = {false_alarms:g}: give a share between 0 and 1")
 
 
 def _paths(support: Examples | Path | str) -> dict[str, list[Path]]:
@@ -263,17 +315,18 @@ def _encoded(sentences: Mapping[str, str], *, model: FewShotModel) -> dict[str, 
     return {} if texts is None else dict(zip(sentences, texts, strict=True))
 
 
-def _check(model: FewShotModel, classes: Mapping[str, EnrolledClass]) -> None:
-    """Raises DataError for classes that no episode can be made of."""
+def _checked(model: FewShotModel, classes: Mapping[str, EnrolledClass]) -> dict[str, EnrolledClass]:
+    """The classes, sorted by name. Raises DataError if no episode can be made of them."""
     if len(classes) < 2:
         raise DataError(
             f"a recognizer needs at least two classes to choose between; found: "
             f"{', '.join(classes) or 'none'}"
         )
-    shots = {name: len(each.features) for name, each in classes.items()}
+    shots = {name: len(each) for name, each in classes.items()}
     if not model.method.unequal_shots and len({*shots.values()}) > 1:
         raise DataError(
             f"{model.config.model.method} takes the same number of examples of each class, and "
             f"there are {', '.join(f'{count} of {name}' for name, count in shots.items())}: give "
             "each class as many, or take another method"
         )
+    return dict(sorted(classes.items()))

@@ -1,7 +1,7 @@
 """A recognizer's folder: all that recognising needs, as safetensors and JSON alone.
 
-    model.safetensors, config.json, calibration.json     the model (spm.model.model.load_model)
-    recognizer.json                                       the classes, their words and examples
+    model.safetensors, config.json, …                     the model (spm.model.model.save_model)
+    recognizer.json                                       classes, their words, clips; threshold
     examples.safetensors                                  features [S, …], texts [N, C]
 
 Reading it runs nothing that is in it. No support clip, text tower or network is asked again.
@@ -17,9 +17,11 @@ from spm.base.atomic import atomic_folder
 from spm.base.errors import DataError
 from spm.base.state_dicts import misfit
 from spm.config.base import Section, validate
+from spm.episodes.threshold import Threshold
 from spm.model.model import FewShotModel, load_model, save_model
 from spm.model.weights import read_safetensors
-from spm.recognition.recognizer import EnrolledClass, Recognizer
+from spm.recognition.enrolled import EnrolledClass
+from spm.recognition.recognizer import Recognizer
 
 FORMAT = 1
 FILE, EXAMPLES = "recognizer.json", "examples.safetensors"
@@ -38,6 +40,7 @@ class _Document(Section):
 
     format: int
     text_trained: bool | None
+    threshold: Threshold | None
     classes: list[_Class] = Field(min_length=2)
 
 
@@ -57,6 +60,7 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
     document = _Document(
         format=FORMAT,
         text_trained=recognizer.text_trained,
+        threshold=recognizer.threshold,
         classes=[_Class(name=each.name, words=each.words, clips=each.clips) for each in classes],
     )
     with atomic_folder(folder) as new:
@@ -87,6 +91,7 @@ def load_recognizer(folder: Path | str) -> Recognizer:
             for each, of_class, text in zip(document.classes, features, texts, strict=True)
         ],
         text_trained=document.text_trained,
+        threshold=document.threshold,
     )
 
 

@@ -17,11 +17,9 @@ import numpy as np
 from spm.episodes.evaluation import OpenScores
 from spm.episodes.open_set import BEST
 from spm.episodes.scores import Floats
-from spm.episodes.threshold import Threshold, fit_threshold, why_none
+from spm.episodes.threshold import PROMISED, Threshold, fit_threshold, why_none
 from spm.model.model import FewShotModel
 
-PROMISED = 0.1
-"""The share of false alarms that is promised."""
 NAMES = {
     "probability": "largest probability",
     "margin": "margin of the best two classes",
