@@ -39,7 +39,7 @@ def results(**changes: Any) -> dict[str, Any]:
     baseline = {"mean_pooled_cosine": {"accuracy": 61.4, "ci95": 0.2}}
     shot = {"accuracy": 93.123, "ci95": 0.114, "paper": None, "baselines": baseline}
     shot["inductive"] = {"accuracy": 91.8, "ci95": 0.12, "episodes": 2000}
-    shot["text_controls"], shot["confidence"] = None, None
+    shot["text_controls"], shot["confidence"], shot["unknown"] = None, None, None
     return {
         "dataset": "motion",
         "method": "clip_spm",
@@ -58,6 +58,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "coverage": COVERAGE,
         "inductive": shot["inductive"],
         "confidence": shot["confidence"],
+        "unknown": shot["unknown"],
         "shots": {"1": shot, "5": shot | {"paper": 66.2, "accuracy": 100.0, "inductive": None}},
     } | changes
 

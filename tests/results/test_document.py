@@ -47,6 +47,7 @@ def conditions(**changes: Any) -> Conditions:
         "text": "untrained",
         "text_control": "none",
         "calibration": NOT_CALIBRATED,
+        "promises": {1: "so", 5: "so"},
         "hashes": {"data": "d", "model": "m", "parameters": "p"},
     }
     return Conditions(**values | changes)

@@ -1,0 +1,33 @@
+"""A background of a small model, in which clips of a class are near a direction of its own."""
+
+import torch
+from torch import Tensor
+
+from spm.model.background import Background
+from spm.model.model import FewShotModel
+
+FRAMES, CHANNELS = 4, 16
+
+
+def clips_of(direction: int, *, count: int, seed: int = 0, noise: float = 0.3) -> Tensor:
+    """[count, T, C]"""
+    rng = torch.Generator().manual_seed(100 * direction + seed)
+    mean = 3 * torch.eye(CHANNELS)[direction]
+    return mean + noise * torch.randn(count, FRAMES, CHANNELS, generator=rng)
+
+
+def background(*, classes: int = 6, validation: int = 5, shots: int = 6) -> Background:
+    """`classes` training classes have the first directions, validation classes the next."""
+    directions = range(classes, classes + validation)
+    return Background.of(
+        torch.cat([clips_of(number, count=1) for number in range(classes)]),
+        torch.eye(CHANNELS)[:classes],
+        validation=torch.cat([clips_of(number, count=shots) for number in directions]),
+        labels=torch.arange(validation).repeat_interleave(shots),
+        validation_texts=torch.eye(CHANNELS)[list(directions)],
+    )
+
+
+def with_background(model: FewShotModel, **sizes: int) -> FewShotModel:
+    model.background = background(**sizes)
+    return model
