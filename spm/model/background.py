@@ -73,17 +73,17 @@ def save_background(background: Background | None, folder: Path) -> None:
 
 
 def load_background(
-    folder: Path, *, clip_shape: tuple[int, ...], channels: int
+    folder: Path, *, feature_shape: tuple[int, ...], channels: int
 ) -> Background | None:
     """Reads background.safetensors; None without the file.
 
-    clip_shape: [T, *feature_shape]. Raises DataError for a damaged file, or of another model.
+    feature_shape, channels: the model's. Raises DataError for a damaged file, or of another model.
     """
     path = folder / FILE
     if not path.is_file():
         return None
     state = read_safetensors(path)
-    if said := misfit(state, _shapes(state, clip_shape=clip_shape, channels=channels)):
+    if said := misfit(state, _shapes(state, feature_shape=feature_shape, channels=channels)):
         raise DataError(f"{path} does not fit the model beside it: {said}")
     floats = {name: value.float() for name, value in state.items() if name != "labels"}
     found = Background(
@@ -96,16 +96,21 @@ def load_background(
     return replace(found, labels=found.labels.long())
 
 
-def _shapes(state: State, *, clip_shape: tuple[int, ...], channels: int) -> dict[str, torch.Size]:
-    counts = {name: len(value) for name, value in state.items() if value.dim()}
+def _shapes(
+    state: State, *, feature_shape: tuple[int, ...], channels: int
+) -> dict[str, torch.Size]:
+    """The shapes that the tensors must have, with as many classes, clips and frames as they say."""
+    classes, frames = [*state["clips"].shape, 0, 0][:2] if "clips" in state else (0, 0)
+    clips = state["labels"].numel() if "labels" in state else 0
     expected = {
-        "clips": torch.Size([counts.get("clips", 0), *clip_shape]),
-        "validation": torch.Size([counts.get("labels", 0), *clip_shape]),
-        "labels": torch.Size([counts.get("labels", 0)]),
+        "clips": torch.Size([classes, frames, *feature_shape]),
+        "validation": torch.Size([clips, frames, *feature_shape]),
+        "labels": torch.Size([clips]),
     }
     if any(name in state for name in _TEXTS):
-        expected["texts"] = torch.Size([counts.get("clips", 0), channels])
-        expected["validation_texts"] = torch.Size([counts.get("validation_texts", 0), channels])
+        held = len(state["validation_texts"]) if "validation_texts" in state else 0
+        expected["texts"] = torch.Size([classes, channels])
+        expected["validation_texts"] = torch.Size([held, channels])
     return expected
 
 

@@ -185,9 +185,7 @@ def load_model(folder: Path | str) -> FewShotModel:
     load_weights(model, folder)
     model.calibration = load_calibration(folder)
     model.background = load_background(
-        folder,
-        clip_shape=(model.config.frames.num_segments, *model.feature_shape),
-        channels=model.channels,
+        folder, feature_shape=model.feature_shape, channels=model.channels
     )
     return model.eval()
 

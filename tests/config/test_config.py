@@ -169,7 +169,9 @@ def test_a_parameter_that_earlier_versions_did_not_have_comes_with_its_line(tmp_
 
     with pytest.raises(ConfigError, match=r"does what earlier versions did") as error:
         _load(tmp_path, change)
-    given, before = {}, {"train.schedule": "constant", "evaluate.max_cache_mb": None}
+    given: dict[str, object] = {}
+    before = {"train.schedule": "constant", "evaluate.max_cache_mb": None}
+    before["evaluate.unknown_episodes"] = 0
     for section in sections:
         line = rf"^{section}\.\w+ is missing: add the line `(.*)`, "
         lines = re.findall(line, str(error.value), re.M)

@@ -20,10 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def model() -> FewShotModel:
-    built = models.build().float()
-    frames = built.config.frames.model_copy(update={"num_segments": 4})
-    built.config = built.config.model_copy(update={"frames": frames})
-    return built
+    return models.build().float()
 
 
 def test_it_is_read_as_it_was_made(folder: Path) -> None:

@@ -372,7 +372,7 @@ def test_inductive_beside_the_papers_protocol(workspace: Path) -> None:
     assert shown in (paths.REPORT / "report.md").read_text()
 
     document = read_yaml(params.PARAMS)
-    document["evaluate"]["inductive_episodes"] = 0
+    document["evaluate"] |= {"inductive_episodes": 0, "unknown_episodes": 0}
     write(document)
     evaluate.main()
     assert json.loads(paths.EVALUATION.read_text())["inductive"] is None
@@ -385,6 +385,9 @@ def test_without_padm_the_inductive_number_is_the_same_and_costs_nothing(
 ) -> None:
     monkeypatch.setattr(ClipSPM, "classify_each", None)
     save_model(models.build(padm=False).float(), paths.MODEL)
+    document = read_yaml(params.PARAMS)
+    document["evaluate"]["unknown_episodes"] = 0  # whose queries are each alone
+    write(document)
     evaluate.main()
     results = json.loads(paths.EVALUATION.read_text())
     assert results["inductive"] == {
