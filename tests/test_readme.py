@@ -28,6 +28,9 @@ LINES = sorted({line for text in TEXTS for line in re.findall(r"clip-spm ([a-z][
 OURS = {
     "classify": "spm.classify",
     "predict": "spm.predict",
+    "enroll": "spm.enroll",
+    "recognize": "spm.recognize",
+    "classes": "spm.classes",
     "convert": "spm.convert",
     "table": "spm.results.accuracy_table",
 }
@@ -47,13 +50,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
 
 
 @pytest.mark.usefixtures("workspace")
 def test_the_example_runs_and_classifies() -> None:
     names: dict[str, object] = {}
-    exec(compile(BLOCKS[0], "README.md", "exec"), names)
+    exec(compile(BLOCKS[1], "README.md", "exec"), names)
     logits = names["logits"]
     assert isinstance(logits, torch.Tensor)
     assert logits.shape == (1, 2)
@@ -61,12 +64,21 @@ def test_the_example_runs_and_classifies() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_the_example_of_a_recognizer_answers_and_saves(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(BLOCKS[0], "README.md", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("clip1.mp4 ")
+    assert second.startswith("clip2.mp4 ")
+    assert list(spm.load_recognizer("kitchen").classes) == ["PouringTea", "cutting_bread"]
+
+
+@pytest.mark.usefixtures("workspace")
 def test_the_example_without_training_runs_and_classifies(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    example = BLOCKS[1].replace(PUBLISHED, "builtin-clip")
-    assert len(BLOCKS[1].splitlines()) <= 6
-    assert example != BLOCKS[1]
+    example = BLOCKS[2].replace(PUBLISHED, "builtin-clip")
+    assert len(BLOCKS[2].splitlines()) <= 6
+    assert example != BLOCKS[2]
     exec(compile(example, "README.md", "exec"), {})
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("clip1.mp4 ")
