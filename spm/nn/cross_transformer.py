@@ -19,15 +19,14 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
-from spm.nn.class_members import members
 from spm.nn.packed import packed, unpacked, width
 from spm.nn.positions import AdditivePositions
 from spm.nn.precision import at_least_float32
+from spm.nn.supports_by_class import supports_by_class
 from spm.nn.tuple_linear import (
     NormedTuples,
     TupleLinear,
     attention_scores,
-    membership,
     normed_tuples,
     weighted_sum,
 )
@@ -62,7 +61,7 @@ class CrossTransformers(nn.ModuleList):
         self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int
     ) -> Tensor:
         """Logits [Q, N] of one episode's embedded clips [S, n], [Q, n]. labels [S] in 0..N-1."""
-        of_classes = members(labels, num_classes=num_classes)
+        of_classes = supports_by_class(labels, num_classes=num_classes, training=self.training)
         widths = [width(each.shapes) for each in self]
         with at_least_float32(support, query) as (support, query):
             sides = (torch.split(each, widths, dim=-1) for each in (of_classes.of(support), query))
@@ -80,10 +79,9 @@ class CrossTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.positions = AdditivePositions(dropout=dropout)
-        self.key = TupleLinear(channels, dim, size=size)
-        self.value = TupleLinear(channels, dim, size=size)
+        self.key = TupleLinear(channels, dim, num_frames=num_frames, size=size)
+        self.value = TupleLinear(channels, dim, num_frames=num_frames, size=size)
         self.norm = nn.LayerNorm(dim)
-        self.num_frames = num_frames
         rows = (size * num_frames, dim)
         self.shapes = (rows, (comb(num_frames, size),), rows)
 
@@ -98,7 +96,7 @@ class CrossTransformer(nn.Module):
         (*keys, values), (*query_keys, query_values) = (
             unpacked(side, self.shapes) for side in (support, query)
         )
-        belongs = membership(self.num_frames, self.key.size, like=values)
+        belongs = self.key.membership.to(values.dtype)
         scores = attention_scores(
             NormedTuples(*query_keys), NormedTuples(*keys), belongs, norm=self.norm
         )

@@ -18,27 +18,30 @@ from spm.nn.tuples import increasing
 
 
 class TupleLinear(nn.Linear):
-    """Frames [..., T, C] -> [..., L, D]: nn.Linear(size · C, D) of `frame_tuples(frames, size)`."""
+    """Frames [..., T, C] -> [..., L, D]: nn.Linear(w · C, D) of the tuples of w = `size` frames."""
 
-    def __init__(self, channels: int, dim: int, *, size: int) -> None:
+    membership: Tensor
+    """M [L, w T]: whether a row, a frame at a place, belongs to a tuple. In no state dict."""
+
+    def __init__(self, channels: int, dim: int, *, num_frames: int, size: int) -> None:
+        """num_frames: T."""
         super().__init__(size * channels, dim)
         self.size = size
+        chosen = F.one_hot(increasing(num_frames, size), num_frames)
+        self.register_buffer("membership", chosen.flatten(1).float(), persistent=False)
 
     def rows(self, frames: Tensor) -> Tensor:
-        """Each frame at each place of a tuple: [..., T, C] -> [..., size · T, D]."""
+        """Each frame at each place of a tuple: [..., T, C] -> [..., w T, D]."""
         bias = self.bias / self.size
         places = self.weight.chunk(self.size, dim=1)
         return torch.cat([F.linear(frames, weight, bias) for weight in places], dim=-2)
 
+    def tuples(self, rows: Tensor) -> Tensor:
+        """M rows: [..., w T, D] -> [..., L, D]."""
+        return self.membership.to(rows.dtype) @ rows
+
     def forward(self, frames: Tensor) -> Tensor:
-        rows = self.rows(frames)
-        return membership(frames.shape[-2], self.size, like=rows) @ rows
-
-
-def membership(length: int, size: int, *, like: Tensor) -> Tensor:
-    """M [L, size · T], T = `length`: whether a row, a frame at a place, belongs to a tuple."""
-    chosen = increasing(length, size, device=like.device)
-    return F.one_hot(chosen, length).flatten(1).to(like.dtype)
+        return self.tuples(self.rows(frames))
 
 
 class NormedTuples(NamedTuple):
@@ -99,5 +102,4 @@ def normed_tuples(linear: TupleLinear, frames: Tensor, *, eps: float) -> NormedT
     """Frames [..., T, C] -> the output of `linear`, normalised. eps: of the LayerNorm."""
     rows = linear.rows(frames)
     rows = rows - rows.mean(dim=-1, keepdim=True)
-    tuples = membership(frames.shape[-2], linear.size, like=rows) @ rows
-    return NormedTuples(rows, (tuples.square().mean(dim=-1) + eps).rsqrt())
+    return NormedTuples(rows, (linear.tuples(rows).square().mean(dim=-1) + eps).rsqrt())

@@ -6,19 +6,19 @@ import torch
 from torch import Tensor
 
 
-def frame_tuples(frames: Tensor, size: int) -> Tensor:
-    """All increasing `size`-subsets of T frames, concatenated: [..., T, C] -> [..., L, size · C].
+def increasing(num_frames: int, size: int) -> Tensor:
+    """All increasing `size`-subsets of T frames in lexicographic order, [L, size].
 
-    L = T over `size`, in lexicographic order. Raises ValueError for more than T frames in a tuple.
+    A module keeps it as a buffer: made anew, it would be copied to the GPU at each call. Raises
+    ValueError where size is below 1 or above T.
     """
-    return frames[..., increasing(frames.shape[-2], size, device=frames.device), :].flatten(-2)
+    if not 1 <= size <= num_frames:
+        raise ValueError(
+            f"tuples of {size} frames: a clip has {num_frames}, and a tuple holds 1 to {num_frames}"
+        )
+    return torch.tensor(list(combinations(range(num_frames), size)))
 
 
-def increasing(length: int, size: int, *, device: torch.device) -> Tensor:
-    """All increasing `size`-subsets of 0..length-1 in lexicographic order, [L, size].
-
-    Raises ValueError where size is below 1 or above length.
-    """
-    if not 1 <= size <= length:
-        raise ValueError(f"tuples of {size} frames: a clip has {length}")
-    return torch.tensor(list(combinations(range(length), size)), device=device)
+def frame_tuples(frames: Tensor, chosen: Tensor) -> Tensor:
+    """The frames of each tuple, concatenated: [..., T, C], `increasing` [L, w] -> [..., L, w C]."""
+    return frames[..., chosen, :].flatten(-2)

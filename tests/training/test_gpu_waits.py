@@ -11,13 +11,18 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from spm.config.model import method_names
 from spm.episodes.training_data import EpisodeClips
-from spm.model.model import build_model
+from spm.model.model import FewShotModel, build_model
+from spm.model.spec import ModelSpec
 from spm.training.loop import _objective, _rows, episode_losses
+from tests.methods.small import small
 from tests.models import spec
 from tests.training.test_loop import _config
 
 CUDA = torch.device("cuda", 0)
+CLASSES, FRAMES = 5, 4
+"""CLASSES: of the training."""
 
 
 class _Copies(TorchDispatchMode):
@@ -36,21 +41,38 @@ class _Copies(TorchDispatchMode):
 
 def _episode() -> EpisodeClips:
     labels = torch.arange(3)
-    pixels = torch.zeros(9, 4, 32, 32, 3, dtype=torch.uint8)
+    pixels = torch.zeros(9, FRAMES, 32, 32, 3, dtype=torch.uint8)
     return EpisodeClips(pixels, labels, labels.repeat_interleave(2), labels)
 
 
-@pytest.mark.parametrize("together", [1, 2])
-def test_a_forward_pass_waits_for_nothing(together):
+def _model(name: str) -> FewShotModel:
+    """A small model of method `name`, built on the CPU and then moved, as `train` does."""
+    model = build_model(_spec(name)).train()
+    for module in model.modules():  # `model.to` cannot swap fake tensors
+        for held in (module._parameters, module._buffers):
+            held |= {key: value.to(CUDA) for key, value in held.items() if value is not None}
+    return model
+
+
+def _spec(name: str) -> ModelSpec:
+    values = small(name) | ({"learn_lambda3": True} if name == "clip_spm" else {})
+    large = spec(method=name, **values)
+    frames = large.frames.model_copy(update={"num_segments": FRAMES})
+    return large.model_copy(update={"frames": frames, "train_classes": CLASSES})
+
+
+@pytest.mark.parametrize(
+    ("name", "together"), [("clip_spm", 1), *((name, 2) for name in method_names())]
+)
+def test_a_forward_pass_waits_for_nothing(name, together):
     with FakeTensorMode(), _Copies() as copies:
-        with CUDA:
-            model = build_model(spec(learn_lambda3=True)).train()
+        model, text = _model(name), torch.zeros(CLASSES, 16, device=CUDA)
         copies.blocking.clear()
         episodes = EpisodeClips.stack(_episode().to(CUDA) for _ in range(together))
-        losses = episode_losses(model, episodes, torch.zeros(5, 16, device=CUDA))
+        losses = episode_losses(model, episodes, text)
         objective, rows = _objective(losses, _config()), _rows(losses, episodes)
     assert objective.device == rows.device == CUDA
-    assert rows.shape == (together, 5)
+    assert rows.shape == (together, 2 + len(model.method.terms))
     assert copies.blocking == [False] * 4 * together  # the tensors of each episode, no more
 
 

@@ -19,11 +19,11 @@ from spm.config.cardinalities import check_clips_have
 from spm.methods.base import EpisodeFeatures, Method, Prepared
 from spm.methods.dpn.config import Config
 from spm.methods.dpn.prototypes import DualPrototypes
-from spm.nn.class_members import members
 from spm.nn.one_by_one import one_by_one
 from spm.nn.packed import width
 from spm.nn.precision import at_least_float32
 from spm.nn.released_names import translated
+from spm.nn.supports_by_class import supports_by_class
 
 _NAMES = {".query.": ".W_Q.", ".key.": ".W_K.", ".value.": ".W_V.", ".norm.": ".norm_k."}
 
@@ -72,12 +72,9 @@ class Dpn(Method):
         self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int
     ) -> Tensor:
         """support [S, n], query [Q, m], labels [S] -> [Q, N]."""
-        of_classes = members(labels, num_classes=num_classes)
-        if not of_classes.present.all():
-            raise ValueError(
-                "DPN takes the same number of supports of each class, and the episode has "
-                f"{of_classes.present.sum(dim=1).tolist()}"
-            )
+        of_classes = supports_by_class(
+            labels, num_classes=num_classes, training=self.training, equal=True
+        )
         with at_least_float32(support, query) as (support, query):
             supports = torch.split(of_classes.of(support), self._widths("of_support"), dim=-1)
             queries = torch.split(query, self._widths("of_query"), dim=-1)

@@ -25,10 +25,9 @@ from spm.nn.tuple_linear import (
     NormedTuples,
     TupleLinear,
     attention_scores,
-    membership,
     normed_tuples,
 )
-from spm.nn.tuples import frame_tuples
+from spm.nn.tuples import frame_tuples, increasing
 
 Axis = Literal["channels", "tuples"]
 
@@ -37,6 +36,9 @@ _SMALLEST_NORM = 1e-12
 
 class DualPrototypes(nn.Module):
     """Tuples of `size` frames."""
+
+    chosen: Tensor
+    """[L, w]: the frames of each tuple. In no state dict."""
 
     def __init__(
         self,
@@ -52,11 +54,11 @@ class DualPrototypes(nn.Module):
         super().__init__()
         dim = size * channels
         self.positions = AdditivePositions(dropout=dropout)
-        self.query = TupleLinear(channels, dim, size=size)
-        self.key = TupleLinear(channels, dim, size=size)
-        self.value = TupleLinear(channels, dim, size=size)
+        self.query = TupleLinear(channels, dim, num_frames=num_frames, size=size)
+        self.key = TupleLinear(channels, dim, num_frames=num_frames, size=size)
+        self.value = TupleLinear(channels, dim, num_frames=num_frames, size=size)
         self.norm = nn.LayerNorm(dim)
-        self.num_frames, self.size = num_frames, size
+        self.register_buffer("chosen", increasing(num_frames, size), persistent=False)
         self.scale, self.similarity_axis = scale, similarity_axis
         rows, tuples = (size * num_frames, dim), (comb(num_frames, size),)
         self.of_support = ((num_frames, channels), rows, tuples, rows, tuples)
@@ -81,7 +83,7 @@ class DualPrototypes(nn.Module):
         frames, *normed = unpacked(support, self.of_support)
         keys, values = NormedTuples(*normed[:2]), NormedTuples(*normed[2:])
         *queries, rows = unpacked(query, self.of_query)
-        belongs = membership(self.num_frames, self.size, like=rows)
+        belongs = self.value.membership.to(rows.dtype)
         y = belongs @ rows  # [Q, L, D]
 
         c = self._prototypes(self._among_supports(frames, keys, belongs), values, belongs)
@@ -94,7 +96,7 @@ class DualPrototypes(nn.Module):
         shots = frames.shape[1]
         if shots > 1:  # a mean of tuples is the tuple of the means
             frames = (frames.sum(dim=1, keepdim=True) - frames) / (shots - 1)
-        others = frame_tuples(frames, self.size)  # [N, K, L, D]
+        others = frame_tuples(frames, self.chosen)  # [N, K, L, D]
         # Row j of K meets the keys of shot j alone, so each shot is a class of one clip.
         alone = NormedTuples(keys.rows[:, :, None], keys.scale[:, :, None])
         scores = alone.dot(others * self.norm.weight, belongs).squeeze(-2)  # [N, K, L, L]

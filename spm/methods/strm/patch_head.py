@@ -11,8 +11,8 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
-from spm.nn.class_members import members
 from spm.nn.precision import at_least_float32
+from spm.nn.supports_by_class import supports_by_class
 from spm.nn.tuple_linear import TupleLinear
 
 PAIR = 2
@@ -24,7 +24,7 @@ class PatchHead(nn.Module):
     def __init__(self, channels: int, *, num_frames: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.layer = TupleLinear(channels, channels // 2, size=PAIR)
+        self.layer = TupleLinear(channels, channels // 2, num_frames=num_frames, size=PAIR)
         self.shape = (comb(num_frames, PAIR), channels // 2)
 
     def embed(self, frames: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class PatchHead(nn.Module):
         self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int
     ) -> Tensor:
         """Logits [Q, N] of one episode's e: [S, L, C/2], [Q, L, C/2]. labels [S] in 0..N-1."""
-        of_classes = members(labels, num_classes=num_classes)
+        of_classes = supports_by_class(labels, num_classes=num_classes, training=self.training)
         with at_least_float32(support, query) as (support, query):
             pairs = of_classes.of(support)  # [N, K, L, C/2]
             nearest = _nearest(query.flatten(0, 1), pairs.flatten(1, 2), of_classes.present)

@@ -26,7 +26,7 @@ from spm.methods.ta2n.coordination import Coordination
 from spm.methods.ta2n.fusion import Fusion
 from spm.methods.ta2n.warp import TemporalWarp
 from spm.nn.precision import at_least_float32
-from spm.nn.shots import by_class
+from spm.nn.supports_by_class import supports_by_class
 
 
 class Ta2n(Method):
@@ -106,7 +106,13 @@ class Ta2n(Method):
 
     def _by_class(self, supports: Tensor, episode: EpisodeFeatures) -> Tensor:
         """[..., S, T, C, H, W] -> [..., N, K, T, C, H, W]."""
-        return by_class(supports, episode.support_labels, num_classes=episode.num_classes)
+        of_classes = supports_by_class(
+            episode.support_labels,
+            num_classes=episode.num_classes,
+            training=self.training,
+            equal=True,
+        )
+        return of_classes.of(supports)
 
 
 def build(config: Config, *, channels: int, **_: object) -> Ta2n:

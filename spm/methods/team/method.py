@@ -143,8 +143,8 @@ _NAMES = {
 
 def _others(num_classes: int, *, device: torch.device) -> Tensor:
     """The classes o ≠ n of each class n, [N, N − 1]."""
-    index = torch.arange(num_classes, device=device)
-    return index.expand(num_classes, -1)[index[:, None] != index].reshape(num_classes, -1)
+    others = torch.arange(num_classes - 1, device=device)
+    return others + (others >= torch.arange(num_classes, device=device)[:, None])
 
 
 def _unit(tokens: Tokens) -> Tokens:

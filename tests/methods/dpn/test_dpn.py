@@ -87,7 +87,7 @@ def test_supports_stand_in_any_order_and_classes_have_equally_many() -> None:
     mixed = drawn._replace(support=drawn.support[order], support_labels=drawn.support_labels[order])
     torch.testing.assert_close(head.classify(mixed), head.classify(drawn), rtol=0, atol=1e-10)
     assert not head.unequal_shots
-    with pytest.raises(ValueError, match=r"same number of supports of each class.*\[1, 3\]"):
+    with pytest.raises(ValueError, match=r"as many supports as the others.*\[1, 3\]"):
         head.classify(tuples.episode(shots=[1, 3]))
 
 
