@@ -26,7 +26,7 @@ CLASSES, FRAMES = 5, 4
 
 
 class _Copies(TorchDispatchMode):
-    """Notes each copy from the CPU to the GPU: for one that blocks, the GPU's queue runs empty."""
+    """Notes each copy between CPU and GPU: for one that blocks, the GPU's queue runs empty."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Copies(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if func is torch.ops.aten._to_copy.default and out.is_cuda and not args[0].is_cuda:
+        if func is torch.ops.aten._to_copy.default and out.is_cuda != args[0].is_cuda:
             self.blocking.append(not (kwargs or {}).get("non_blocking", False))
         return out
 
@@ -81,7 +81,8 @@ def test_what_does_wait_is_noticed():
     with FakeTensorMode(), _Copies() as copies:
         on_gpu = torch.zeros(3, device=CUDA)
         on_gpu.new_tensor(0.5)
-        assert copies.blocking == [True]
+        on_gpu.cpu()
+        assert copies.blocking == [True, True]
         with pytest.raises(DataDependentOutputException):
             on_gpu.sum().item()
         with pytest.raises(RuntimeError, match="at least two devices"):
