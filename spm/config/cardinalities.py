@@ -4,8 +4,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from spm.base.errors import ConfigError
-
 
 def _differ(sizes: list[int]) -> list[int]:
     if len(set(sizes)) < len(sizes):
@@ -17,15 +15,6 @@ Cardinalities = Annotated[
     list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(_differ)
 ]
 """Frames in a tuple, for each kind of tuple: [2, 3] is pairs and triples."""
-
-
-def check_clips_have(cardinalities: list[int], *, num_frames: int) -> None:
-    """Raises ConfigError for tuples of more frames than a clip has."""
-    if max(cardinalities) > num_frames:
-        raise ConfigError(
-            f"cardinalities = {cardinalities}: a clip has {num_frames} frames, and a tuple holds "
-            f"{num_frames} or fewer of them"
-        )
 
 
 def named(title: str, cardinalities: list[int], *, usual: list[int]) -> str:

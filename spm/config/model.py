@@ -29,7 +29,7 @@ METHOD = "model.method"
 
 
 class Needs(NamedTuple):
-    """The tower's outputs that a method uses."""
+    """What a method uses of the tower and of the clips."""
 
     features: Literal["frames", "maps"] = "frames"
     """One vector a frame, [C]; or the last stage's map, [C, H, W]."""
@@ -37,6 +37,10 @@ class Needs(NamedTuple):
     """Whether the method uses the classes' texts."""
     pixels: bool = False
     """Whether its training losses use the clips themselves."""
+    num_frames: int = 1
+    """The fewest frames of a clip."""
+    num_frames_by: str = ""
+    """Name of the parameter whose value `num_frames` follows from; "" if it is always the same."""
 
 
 class Start(Section):
@@ -78,7 +82,7 @@ class ModelConfig(Start):
 
     @property
     def needs(self) -> Needs:
-        """The tower's outputs that the method uses with these values."""
+        """What the method uses with these values."""
         return Needs()
 
     @property
@@ -151,6 +155,19 @@ def read_values(name: str, **changed: Any) -> ModelConfig:
     """The section of method `name`: initial values with `changed` set. Raises ConfigError."""
     values = method_values(name)
     return validate(method_config(name), values | changed, name=name)
+
+
+def too_few_frames(config: ModelConfig, *, num_frames: int) -> str:
+    """Why the method with these values cannot take clips of T = `num_frames`; "" if it can."""
+    fewest, by = config.needs.num_frames, config.needs.num_frames_by
+    if num_frames >= fewest:
+        return ""
+    given = f" with model.{by} = {getattr(config, by)}" if by else ""
+    remedy = f", or choose another model.{by}" if by else ""
+    return (
+        f"{config.method}{given} takes clips of {fewest} frames or more, and a clip has "
+        f"{num_frames}: set frames.num_segments to {fewest} or more{remedy}"
+    )
 
 
 def _no_method(method: Any, *, name: str) -> str:

@@ -16,7 +16,7 @@ from spm.config.episode import EpisodeConfig
 from spm.config.evaluate import EvaluateConfig
 from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
-from spm.config.model import ModelConfig
+from spm.config.model import ModelConfig, too_few_frames
 from spm.config.prompts import PromptsConfig
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
@@ -82,7 +82,7 @@ def check_all(document: dict[str, Any]) -> None:
             validate(section, document.get(name), name=name)
         except ConfigError as error:
             problems.append(str(error))
-    problems = problems or _without_effect(document)
+    problems = problems or _between_sections(document)
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -118,16 +118,23 @@ def _unknown(name: str) -> str:
     return f"{name} is not a section.{hint}"
 
 
-def _without_effect(document: dict[str, Any]) -> list[str]:
-    """Values that change nothing beside those of another section. All sections are valid."""
+def _between_sections(document: dict[str, Any]) -> list[str]:
+    """Values that do not fit those of another section. All sections are valid."""
     sections: dict[str, Any] = {
         name: validate(section, document[name], name=name) for name, section in SECTIONS.items()
     }
     return [
+        *_clips_too_short(sections["frames"], sections["model"]),
         *_control_without_effect(sections["prompts"], sections["model"]),
         *_pixels_without_clips(sections["backbone"], sections["features"], sections["model"]),
         *_execution_without_effect(sections["backbone"], sections["train"], sections["runtime"]),
     ]
+
+
+def _clips_too_short(frames: FramesConfig, model: ModelConfig) -> list[str]:
+    """Fewer frames of a clip than the method takes."""
+    said = too_few_frames(model, num_frames=frames.num_segments)
+    return [said] if said else []
 
 
 def _control_without_effect(prompts: PromptsConfig, model: ModelConfig) -> list[str]:

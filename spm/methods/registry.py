@@ -9,7 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spm.base.errors import ConfigError, DataError
-from spm.config.model import ModelConfig, method_config, method_names, read_values
+from spm.config.model import (
+    ModelConfig,
+    method_config,
+    method_names,
+    read_values,
+    too_few_frames,
+)
 
 if TYPE_CHECKING:  # importing this module must not import torch
     from torch import Size, Tensor
@@ -35,7 +41,8 @@ def build(
 
     channels: C of the features. map_size: H = W of feature maps, for a method that needs maps.
     train_classes: number of training classes, for a method with parameters for each class. Raises
-    ConfigError for an unknown method, an unknown parameter or a value that is not allowed.
+    ConfigError for an unknown method, an unknown parameter, a value that is not allowed, and for
+    fewer frames than the method needs.
     """
     for key in ("method", "init_from"):
         if key in values:
@@ -63,6 +70,8 @@ def build_method(
     map_size: int | None = None,
 ) -> "Method":
     """As `build`, from the validated section `model`."""
+    if said := too_few_frames(config, num_frames=num_frames):
+        raise ConfigError(said)
     module = import_module(f"spm.methods.{config.method}.method")
     method: Method = module.build(
         config,
@@ -77,12 +86,13 @@ def build_method(
 def has_parameters(config: ModelConfig) -> bool:
     """Whether the method with these values has parameters to train. Some have them by a switch.
 
-    It is built without numbers, so sizes do not matter.
+    It is built without numbers, for the shortest clips that it takes: sizes do not matter.
     """
     import torch
 
+    frames = config.needs.num_frames
     with torch.device("meta"):
-        method = build_method(config, channels=8, num_frames=8, train_classes=2, map_size=7)
+        method = build_method(config, channels=8, num_frames=frames, train_classes=2)
     return any(True for _ in method.parameters())
 
 

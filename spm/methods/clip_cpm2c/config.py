@@ -38,8 +38,8 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Class texts: they prompt the supports."""
-        return Needs(text=True)
+        """Class texts: they prompt the supports. Motion is a difference of two frames."""
+        return Needs(text=True, num_frames=2)
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

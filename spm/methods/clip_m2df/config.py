@@ -62,8 +62,8 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Class texts: they prompt supports and queries."""
-        return Needs(text=True)
+        """Class texts: they prompt supports and queries. The frames that are selected."""
+        return Needs(text=True, num_frames=self.selected_frames, num_frames_by="selected_frames")
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spm.base.errors import ConfigError
 from spm.methods.base import (
     Alignment,
     EpisodeFeatures,
@@ -242,17 +241,11 @@ def _class_text(episode: EpisodeFeatures) -> Tensor:
     return episode.class_text
 
 
-def build(config: Config, *, channels: int, num_frames: int, **_: object) -> ClipM2DF:
-    """CLIP-M2DF as `config` describes it, with random weights from config.seed.
+def build(config: Config, *, channels: int, **_: object) -> ClipM2DF:
+    """CLIP-M2DF as `config` describes it, with random weights from config.seed. channels: C.
 
-    channels: C. num_frames: T. Raises ConfigError if `heads` does not divide C, and for more
-    selected frames than T.
+    Raises ConfigError if `heads` does not divide C.
     """
-    if config.selected_frames > num_frames:
-        raise ConfigError(
-            f"model.selected_frames = {config.selected_frames}: a clip has {num_frames} frames. "
-            f"Set it to {num_frames} or fewer, or frames.num_segments higher"
-        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         local_view = View(LocalContext(channels), _transformer(config, channels))

@@ -45,8 +45,9 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Class texts: the prompts of the clips come of them."""
-        return Needs(text=True)
+        """Class texts: the prompts of the clips come of them. Motion is a difference of two
+        frames."""
+        return Needs(text=True, num_frames=2)
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

@@ -73,8 +73,11 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Class texts, if SPM is on. HSMR's prompts are motions, PADM's anchors are clips."""
-        return Needs(text=self.spm)
+        """Class texts, if SPM is on. HSMR's prompts are motions, differences of two frames; PADM's
+        anchors are clips."""
+        if not self.hsmr:
+            return Needs(text=self.spm)
+        return Needs(text=self.spm, num_frames=2, num_frames_by="hsmr")
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

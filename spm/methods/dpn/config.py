@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from spm.config.cardinalities import Cardinalities, named
-from spm.config.model import ModelConfig
+from spm.config.model import ModelConfig, Needs
 
 
 class Config(ModelConfig):
@@ -29,3 +29,8 @@ class Config(ModelConfig):
         """ "DPN (released similarity)" for the axis `tuples`."""
         title = named(self.title, self.cardinalities, usual=[2, 3])
         return title if self.similarity_axis == "channels" else f"{title} (released similarity)"
+
+    @property
+    def needs(self) -> Needs:
+        """As many frames as the largest tuple holds."""
+        return Needs(num_frames=max(self.cardinalities), num_frames_by="cardinalities")

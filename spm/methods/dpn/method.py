@@ -15,7 +15,6 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from spm.config.cardinalities import check_clips_have
 from spm.methods.base import EpisodeFeatures, Method, Prepared
 from spm.methods.dpn.config import Config
 from spm.methods.dpn.prototypes import DualPrototypes
@@ -89,7 +88,6 @@ class Dpn(Method):
 
 def build(config: Config, *, channels: int, num_frames: int, **_: object) -> Dpn:
     """DPN as `config` describes it, with random weights from config.seed. channels: C."""
-    check_clips_have(config.cardinalities, num_frames=num_frames)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         sizes = [

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from spm.config.model import ModelConfig
+from spm.config.model import ModelConfig, Needs
 from spm.nn.set_distance import Reduction
 
 Supports = Literal["mean", "separate"]
@@ -38,7 +38,7 @@ class Config(ModelConfig):
     smoothness_weight: float = Field(ge=0)
     """Weight of L_smooth (HyRSM++): the frames of a clip change slowly. 0: HyRSM."""
     window: int = Field(ge=0)
-    """L_smooth: frames at most so far apart are near ones."""
+    """L_smooth: frames at most so far apart are near ones. Less than T, so that some are far."""
     tau: float = Field(gt=0)
     """L_smooth: how fast the margin of far frames grows with their distance in time."""
     far_weight: float = Field(ge=0)
@@ -61,6 +61,13 @@ class Config(ModelConfig):
         ]
         said = ", ".join(filter(None, variants))
         return f"{name} ({said})" if said else name
+
+    @property
+    def needs(self) -> Needs:
+        """Frames so far apart that L_smooth, where it is used, knows them as far."""
+        if self.smoothness_weight == 0:
+            return Needs()
+        return Needs(num_frames=self.window + 1, num_frames_by="window")
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

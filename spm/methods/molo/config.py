@@ -42,8 +42,9 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Maps, and the clips' pixels as the target of the reconstruction."""
-        return Needs(features="maps", pixels=self.reconstruction_weight > 0)
+        """Maps, and the clips' pixels as the target of the reconstruction. Motion is a difference
+        of two frames."""
+        return Needs(features="maps", pixels=self.reconstruction_weight > 0, num_frames=2)
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

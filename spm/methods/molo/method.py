@@ -223,22 +223,15 @@ def _split(sequences: Sequences, episode: EpisodeFeatures) -> tuple[Sequences, S
     return Sequences(*support), Sequences(*query)
 
 
-def build(
-    config: Config, *, channels: int, num_frames: int, train_classes: int | None, **_: object
-) -> Molo:
+def build(config: Config, *, channels: int, train_classes: int | None, **_: object) -> Molo:
     """MoLo as `config` describes it, with random weights from config.seed. channels: C.
 
-    Raises ConfigError if the heads do not divide C, or a clip has a single frame.
+    Raises ConfigError if the heads do not divide C.
     """
     if channels % config.heads:
         raise ConfigError(
             f"model.heads = {config.heads} does not divide C = {channels}, the channels of the "
             "tower's maps: take a divisor"
-        )
-    if num_frames < 2:
-        raise ConfigError(
-            f"MoLo needs 2 frames or more, since motion is a difference; got {num_frames}: set "
-            "frames.num_segments"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

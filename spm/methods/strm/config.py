@@ -38,8 +38,12 @@ class Config(ModelConfig):
 
     @property
     def needs(self) -> Needs:
-        """Maps: their patches attend to each other."""
-        return Needs(features="maps")
+        """Maps: their patches attend to each other. Frames for the largest tuple, and for pairs."""
+        return Needs(
+            features="maps",
+            num_frames=max(*self.cardinalities, 2),
+            num_frames_by="cardinalities" if max(self.cardinalities) > 2 else "",
+        )
 
     @property
     def weights(self) -> dict[str, tuple[str, float]]:

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from spm.config.cardinalities import check_clips_have
+from spm.base.errors import ConfigError
 from spm.methods.base import (
     EpisodeFeatures,
     EpisodePixels,
@@ -27,7 +27,7 @@ from spm.methods.base import (
 from spm.methods.strm import released
 from spm.methods.strm.config import Config
 from spm.methods.strm.enrichment import FrameEnrichment, PatchEnrichment
-from spm.methods.strm.patch_head import PAIR, PatchHead
+from spm.methods.strm.patch_head import PatchHead
 from spm.nn.cross_transformer import CrossTransformers
 from spm.nn.one_by_one import one_by_one
 
@@ -128,9 +128,19 @@ class Strm(Method):
         return torch.stack([frame, self.patch_head(*pairs, labels, num_classes=num_classes)])
 
 
-def build(config: Config, *, channels: int, num_frames: int, **_: object) -> Strm:
-    """STRM as `config` describes it, with random weights from config.seed. channels: C."""
-    check_clips_have([*config.cardinalities, PAIR], num_frames=num_frames)
+def build(
+    config: Config, *, channels: int, num_frames: int, map_size: int | None = None, **_: object
+) -> Strm:
+    """STRM as `config` describes it, with random weights from config.seed. channels: C.
+
+    map_size: H = W; None: unknown. Raises ConfigError for more patches a side.
+    """
+    if map_size is not None and config.patches > map_size:
+        raise ConfigError(
+            f"model.patches = {config.patches}: the tower's maps have {map_size} x {map_size} "
+            f"places, and a grid of patches has {map_size} a side or fewer. Set model.patches to "
+            f"{map_size} or less, or give the tower larger frames (backbone.image_size)"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         patches = PatchEnrichment(channels, patches=config.patches, dropout=config.dropout)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from spm.config.cardinalities import Cardinalities, named
-from spm.config.model import ModelConfig
+from spm.config.model import ModelConfig, Needs
 
 
 class Config(ModelConfig):
@@ -25,3 +25,8 @@ class Config(ModelConfig):
     def full_title(self) -> str:
         """ "TRX (tuples of 2)" for other tuples than pairs and triples."""
         return named(self.title, self.cardinalities, usual=[2, 3])
+
+    @property
+    def needs(self) -> Needs:
+        """As many frames as the largest tuple holds."""
+        return Needs(num_frames=max(self.cardinalities), num_frames_by="cardinalities")

@@ -14,7 +14,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from spm.config.cardinalities import check_clips_have
 from spm.methods.base import EpisodeFeatures, Method, Prepared
 from spm.methods.trx.config import Config
 from spm.nn.cross_transformer import CrossTransformers
@@ -59,7 +58,6 @@ class Trx(Method):
 
 def build(config: Config, *, channels: int, num_frames: int, **_: object) -> Trx:
     """TRX as `config` describes it, with random weights from config.seed. channels: C."""
-    check_clips_have(config.cardinalities, num_frames=num_frames)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         transformers = CrossTransformers(

@@ -9,6 +9,7 @@ import spm.methods
 from spm.base.errors import ConfigError
 from spm.config.model import read_values
 from spm.methods.strm.method import Strm
+from tests import models
 from tests.methods import tuples
 from tests.methods.tuples import linear, positioned, softmax
 
@@ -163,6 +164,11 @@ def test_a_release_fills_it() -> None:
         assert torch.equal(head.state_dict()[name], value), name
 
 
-def test_a_clip_has_two_frames() -> None:
-    with pytest.raises(ConfigError, match=r"a clip has 1 frames"):
-        build(cardinalities=[1], num_frames=1)
+def test_a_map_has_as_many_places_as_the_grid_of_patches_or_more() -> None:
+    build(patches=4, map_size=4)
+    build(patches=4, map_size=None)
+    said = r"model\.patches = 5: .* 4 x 4 places.* Set model\.patches to 4 or less"
+    with pytest.raises(ConfigError, match=said):
+        build(patches=5, map_size=4)
+    with pytest.raises(ConfigError, match=r"model\.patches = 4: .* 2 x 2 places"):
+        models.build(method="strm")

@@ -106,9 +106,7 @@ def test_a_release_fills_it() -> None:
         assert torch.equal(head.state_dict()[name], value), name
 
 
-def test_sizes_are_checked_before_anything_runs() -> None:
-    with pytest.raises(ConfigError, match=r"cardinalities = \[2, 5\]: a clip has 4 frames"):
-        build(cardinalities=[2, 5])
+def test_a_size_twice_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"\[2, 2\] holds a size twice"):
         build(cardinalities=[2, 2])
 
