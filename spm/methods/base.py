@@ -5,8 +5,9 @@
 
 Each method is a folder beside this file. `config.py` declares the section `model` of params.yaml,
 `values.yaml` holds the section's values, and `method.py` holds the method and `build`, which
-makes the method from the section. Training, evaluation, prediction and the report use this
-interface alone and never name a method.
+makes the method from the section. spm.methods.registry calls `build` after it has set the random
+seed to the section's `seed`. Training, evaluation, prediction and the report use this interface
+alone and never name a method.
 
 Shapes: `...` episodes, `N` classes (way), `S` support clips, `Q` query clips, `T` frames, `C`
 channels.

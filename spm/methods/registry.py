@@ -69,17 +69,21 @@ def build_method(
     train_classes: int | None = None,
     map_size: int | None = None,
 ) -> "Method":
-    """As `build`, from the validated section `model`."""
+    """As `build`, from the validated section `model`. The caller's random state stays as it is."""
+    import torch
+
     if said := too_few_frames(config, num_frames=num_frames):
         raise ConfigError(said)
     module = import_module(f"spm.methods.{config.method}.method")
-    method: Method = module.build(
-        config,
-        channels=channels,
-        num_frames=num_frames,
-        train_classes=train_classes,
-        map_size=map_size,
-    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        method: Method = module.build(
+            config,
+            channels=channels,
+            num_frames=num_frames,
+            train_classes=train_classes,
+            map_size=map_size,
+        )
     return method
 
 

@@ -212,20 +212,18 @@ def _streams(tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipCPM2C:
-    """CLIP-CPM2C as `config` describes it, with random weights from config.seed. channels: C.
+    """CLIP-CPM2C as `config` describes it, with random weights. channels: C.
 
     Raises ConfigError if `heads` does not divide C.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return ClipCPM2C(
-            channels,
-            fusion=_fusion(config, channels),
-            otam_lambda=config.otam_lambda,
-            motion_weight=config.motion_weight,
-            text_weight=config.text_weight,
-            consistency_weight=config.consistency_weight,
-        )
+    return ClipCPM2C(
+        channels,
+        fusion=_fusion(config, channels),
+        otam_lambda=config.otam_lambda,
+        motion_weight=config.motion_weight,
+        text_weight=config.text_weight,
+        consistency_weight=config.consistency_weight,
+    )
 
 
 def _fusion(config: Config, channels: int) -> SemanticFusion:

@@ -186,20 +186,18 @@ def _class_text(episode: EpisodeFeatures) -> Tensor:
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipFsar:
-    """CLIP-FSAR as `config` describes it, with random weights from config.seed. channels: C.
+    """CLIP-FSAR as `config` describes it, with random weights. channels: C.
 
     Raises ConfigError if `heads` does not divide C.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        transformer = TransformerStack(
-            channels,
-            depth=config.depth,
-            heads=config.heads,
-            hidden_dim=config.hidden_dim,
-            attention_dropout=config.attention_dropout,
-            dropout=config.dropout,
-        )
+    transformer = TransformerStack(
+        channels,
+        depth=config.depth,
+        heads=config.heads,
+        hidden_dim=config.hidden_dim,
+        attention_dropout=config.attention_dropout,
+        dropout=config.dropout,
+    )
     return ClipFsar(
         transformer,
         otam_lambda=config.otam_lambda,

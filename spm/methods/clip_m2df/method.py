@@ -242,15 +242,13 @@ def _class_text(episode: EpisodeFeatures) -> Tensor:
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipM2DF:
-    """CLIP-M2DF as `config` describes it, with random weights from config.seed. channels: C.
+    """CLIP-M2DF as `config` describes it, with random weights. channels: C.
 
     Raises ConfigError if `heads` does not divide C.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        local_view = View(LocalContext(channels), _transformer(config, channels))
-        global_context = GlobalContext(channels, dropout=config.tcn_dropout)
-        global_view = View(global_context, _transformer(config, channels))
+    local_view = View(LocalContext(channels), _transformer(config, channels))
+    global_context = GlobalContext(channels, dropout=config.tcn_dropout)
+    global_view = View(global_context, _transformer(config, channels))
     return ClipM2DF(
         local_view,
         global_view,

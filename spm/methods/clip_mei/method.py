@@ -212,23 +212,21 @@ def _class_text(episode: EpisodeFeatures) -> Tensor:
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipMei:
-    """CLIP-MEI as `config` describes it, with random weights from config.seed. channels: C."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        fusion = SemanticFusion(
-            channels,
-            fusion="sum+concat",
-            alpha=config.prompt_weight,
-            transformer=_transformer(config, channels),
-        )
-        generator = PromptGenerator(
-            channels,
-            hidden_dim=config.hidden_dim,
-            dropout=config.dropout,
-            visual_mean="time+channels",
-        )
-        tfe = DualModulation(_transformer(config, channels))
-        mic = HierarchicalMotionRefinement(channels, reduction="mean", distance="squared")
+    """CLIP-MEI as `config` describes it, with random weights. channels: C."""
+    fusion = SemanticFusion(
+        channels,
+        fusion="sum+concat",
+        alpha=config.prompt_weight,
+        transformer=_transformer(config, channels),
+    )
+    generator = PromptGenerator(
+        channels,
+        hidden_dim=config.hidden_dim,
+        dropout=config.dropout,
+        visual_mean="time+channels",
+    )
+    tfe = DualModulation(_transformer(config, channels))
+    mic = HierarchicalMotionRefinement(channels, reduction="mean", distance="squared")
     return ClipMei(
         fusion=fusion,
         generator=generator,

@@ -221,13 +221,11 @@ def _support_text(episode: EpisodeFeatures) -> Tensor:
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipSPM:
-    """CLIP-SPM as `config` describes it, with random weights from config.seed. channels: C."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        fusion = _fusion(config, channels) if config.hsmr or config.spm else None
-        hsmr = _hsmr(config, channels) if config.hsmr else None
-        spm = _spm(config, channels) if config.spm else None
-        padm = DualModulation(_transformer(config, channels)) if config.padm else None
+    """CLIP-SPM as `config` describes it, with random weights. channels: C."""
+    fusion = _fusion(config, channels) if config.hsmr or config.spm else None
+    hsmr = _hsmr(config, channels) if config.hsmr else None
+    spm = _spm(config, channels) if config.spm else None
+    padm = DualModulation(_transformer(config, channels)) if config.padm else None
     return ClipSPM(
         fusion=fusion,
         hsmr=hsmr,

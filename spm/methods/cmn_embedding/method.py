@@ -64,7 +64,5 @@ class CMNEmbedding(Method):
 
 
 def build(config: Config, *, channels: int, **_: object) -> CMNEmbedding:
-    """CMN's embedding as `config` describes it, with weights from config.seed. channels: C."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return CMNEmbedding(channels, tokens=config.tokens)
+    """CMN's embedding as `config` describes it, with random weights. channels: C."""
+    return CMNEmbedding(channels, tokens=config.tokens)

@@ -87,18 +87,16 @@ class Dpn(Method):
 
 
 def build(config: Config, *, channels: int, num_frames: int, **_: object) -> Dpn:
-    """DPN as `config` describes it, with random weights from config.seed. channels: C."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        sizes = [
-            DualPrototypes(
-                channels,
-                num_frames=num_frames,
-                size=size,
-                scale=config.scale,
-                similarity_axis=config.similarity_axis,
-                dropout=config.dropout,
-            )
-            for size in config.cardinalities
-        ]
+    """DPN as `config` describes it, with random weights. channels: C."""
+    sizes = [
+        DualPrototypes(
+            channels,
+            num_frames=num_frames,
+            size=size,
+            scale=config.scale,
+            similarity_axis=config.similarity_axis,
+            dropout=config.dropout,
+        )
+        for size in config.cardinalities
+    ]
     return Dpn(sizes)

@@ -185,32 +185,30 @@ def _frame_distance(fused: PerQuery) -> Tensor:
 
 
 def build(config: Config, *, channels: int, train_classes: int | None = None, **_: object) -> HyRSM:
-    """HyRSM as `config` describes it, with random weights from config.seed. channels: C.
+    """HyRSM as `config` describes it, with random weights. channels: C.
 
     train_classes: number of training classes; None builds no W_c. Raises ConfigError if the heads
     do not divide the channels.
     """
     head_dim = head_width(channels, heads=config.heads)
     classes = train_classes if config.class_weight > 0 else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return HyRSM(
-            positions=ScaledPositions(
-                scale=config.position_scale, weight=config.position_weight, dropout=config.dropout
-            ),
-            within=Attention(
-                channels,
-                heads=config.heads,
-                head_dim=head_dim,
-                dropout=config.attention_dropout,
-                joint=True,
-            ),
-            among=TaskAttention(channels, heads=config.heads, dropout=config.task_dropout),
-            fusion=Fusion(channels),
-            classifier=None if classes is None else nn.Linear(channels, classes),
-            smoothness=Smoothness(config.window, config.tau, config.far_weight),
-            supports=config.supports,
-            frame_reduction=config.frame_reduction,
-            class_weight=config.class_weight,
-            smoothness_weight=config.smoothness_weight,
-        )
+    return HyRSM(
+        positions=ScaledPositions(
+            scale=config.position_scale, weight=config.position_weight, dropout=config.dropout
+        ),
+        within=Attention(
+            channels,
+            heads=config.heads,
+            head_dim=head_dim,
+            dropout=config.attention_dropout,
+            joint=True,
+        ),
+        among=TaskAttention(channels, heads=config.heads, dropout=config.task_dropout),
+        fusion=Fusion(channels),
+        classifier=None if classes is None else nn.Linear(channels, classes),
+        smoothness=Smoothness(config.window, config.tau, config.far_weight),
+        supports=config.supports,
+        frame_reduction=config.frame_reduction,
+        class_weight=config.class_weight,
+        smoothness_weight=config.smoothness_weight,
+    )

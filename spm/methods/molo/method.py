@@ -224,7 +224,7 @@ def _split(sequences: Sequences, episode: EpisodeFeatures) -> tuple[Sequences, S
 
 
 def build(config: Config, *, channels: int, train_classes: int | None, **_: object) -> Molo:
-    """MoLo as `config` describes it, with random weights from config.seed. channels: C.
+    """MoLo as `config` describes it, with random weights. channels: C.
 
     Raises ConfigError if the heads do not divide C.
     """
@@ -233,20 +233,18 @@ def build(config: Config, *, channels: int, train_classes: int | None, **_: obje
             f"model.heads = {config.heads} does not divide C = {channels}, the channels of the "
             "tower's maps: take a divisor"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        has_classes = train_classes is not None and config.class_weight > 0
-        return Molo(
-            appearance=_stream(config, channels),
-            motion=_stream(config, channels),
-            differences=MapDifferences(channels),
-            classifier=nn.Linear(channels, train_classes or 0) if has_classes else None,
-            decoder=Decoder(reduced(channels)) if config.reconstruction_weight > 0 else None,
-            motion_weight=config.motion_weight,
-            class_weight=config.class_weight,
-            contrast_weight=config.contrast_weight,
-            reconstruction_weight=config.reconstruction_weight,
-        )
+    has_classes = train_classes is not None and config.class_weight > 0
+    return Molo(
+        appearance=_stream(config, channels),
+        motion=_stream(config, channels),
+        differences=MapDifferences(channels),
+        classifier=nn.Linear(channels, train_classes or 0) if has_classes else None,
+        decoder=Decoder(reduced(channels)) if config.reconstruction_weight > 0 else None,
+        motion_weight=config.motion_weight,
+        class_weight=config.class_weight,
+        contrast_weight=config.contrast_weight,
+        reconstruction_weight=config.reconstruction_weight,
+    )
 
 
 def _stream(config: Config, channels: int) -> Stream:

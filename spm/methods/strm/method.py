@@ -131,7 +131,7 @@ class Strm(Method):
 def build(
     config: Config, *, channels: int, num_frames: int, map_size: int | None = None, **_: object
 ) -> Strm:
-    """STRM as `config` describes it, with random weights from config.seed. channels: C.
+    """STRM as `config` describes it, with random weights. channels: C.
 
     map_size: H = W; None: unknown. Raises ConfigError for more patches a side.
     """
@@ -141,18 +141,16 @@ def build(
             f"places, and a grid of patches has {map_size} a side or fewer. Set model.patches to "
             f"{map_size} or less, or give the tower larger frames (backbone.image_size)"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        patches = PatchEnrichment(channels, patches=config.patches, dropout=config.dropout)
-        frames = FrameEnrichment(channels, num_frames=num_frames, dropout=config.dropout)
-        transformers = CrossTransformers(
-            channels,
-            num_frames=num_frames,
-            cardinalities=config.cardinalities,
-            dim=config.dim,
-            dropout=config.dropout,
-        )
-        patch_head = PatchHead(channels, num_frames=num_frames, dropout=config.dropout)
+    patches = PatchEnrichment(channels, patches=config.patches, dropout=config.dropout)
+    frames = FrameEnrichment(channels, num_frames=num_frames, dropout=config.dropout)
+    transformers = CrossTransformers(
+        channels,
+        num_frames=num_frames,
+        cardinalities=config.cardinalities,
+        dim=config.dim,
+        dropout=config.dropout,
+    )
+    patch_head = PatchHead(channels, num_frames=num_frames, dropout=config.dropout)
     patch_head.requires_grad_(config.patch_head == "trained")
     return Strm(
         patches=patches,

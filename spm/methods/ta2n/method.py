@@ -116,14 +116,12 @@ class Ta2n(Method):
 
 
 def build(config: Config, *, channels: int, **_: object) -> Ta2n:
-    """TA2N as `config` describes it, with random weights from config.seed. channels: C."""
+    """TA2N as `config` describes it, with random weights. channels: C."""
     first, second = config.widths
     widths = (first, second)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return Ta2n(
-            warp=TemporalWarp(channels, widths=widths),
-            fusion=Fusion(channels),
-            coordination=Coordination(channels, widths=widths, shifts=config.shifts),
-            dropout=config.dropout,
-        )
+    return Ta2n(
+        warp=TemporalWarp(channels, widths=widths),
+        fusion=Fusion(channels),
+        coordination=Coordination(channels, widths=widths, shifts=config.shifts),
+        dropout=config.dropout,
+    )

@@ -166,11 +166,9 @@ def _token_distance(query: Tensor, support: Tensor) -> Tensor:
 
 
 def build(config: Config, *, channels: int, **_: object) -> Team:
-    """TEAM as `config` describes it, with random weights from config.seed. channels: C."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return Team(
-            patterns=Patterns(
-                channels, tokens=config.tokens, heads=config.heads, dropout=config.dropout
-            )
+    """TEAM as `config` describes it, with random weights. channels: C."""
+    return Team(
+        patterns=Patterns(
+            channels, tokens=config.tokens, heads=config.heads, dropout=config.dropout
         )
+    )

@@ -11,7 +11,6 @@ Shapes: `...` episodes, `N` classes, `S` supports, `Q` queries, `T` frames, `C` 
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from spm.methods.base import EpisodeFeatures, Method, Prepared
@@ -57,14 +56,12 @@ class Trx(Method):
 
 
 def build(config: Config, *, channels: int, num_frames: int, **_: object) -> Trx:
-    """TRX as `config` describes it, with random weights from config.seed. channels: C."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        transformers = CrossTransformers(
-            channels,
-            num_frames=num_frames,
-            cardinalities=config.cardinalities,
-            dim=config.dim,
-            dropout=config.dropout,
-        )
+    """TRX as `config` describes it, with random weights. channels: C."""
+    transformers = CrossTransformers(
+        channels,
+        num_frames=num_frames,
+        cardinalities=config.cardinalities,
+        dim=config.dim,
+        dropout=config.dropout,
+    )
     return Trx(transformers)
