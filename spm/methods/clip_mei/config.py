@@ -28,7 +28,7 @@ class Config(ModelConfig):
     distance_weight: float = Field(ge=0)
     """Weight of D₁, the distance before TFE; the distance after it has the weight 1."""
     consistency_weight: float = Field(ge=0)
-    """Weight of L_consistency, L_text and L_motion in L."""
+    """Weight of L_consistency, L_prompt and L_motion in L."""
     attention_dropout: float = Field(ge=0, lt=1)
     """Dropout after the output projection of the attention."""
     dropout: float = Field(ge=0, lt=1)
@@ -53,4 +53,4 @@ class Config(ModelConfig):
     def weights(self) -> dict[str, tuple[str, float]]:
         """The three terms share a weight. A learned scalar multiplies that of L_motion."""
         shared = ("consistency_weight", self.consistency_weight)
-        return dict.fromkeys(("L_consistency", "L_text", "L_motion"), shared)
+        return dict.fromkeys(("L_consistency", "L_prompt", "L_motion"), shared)

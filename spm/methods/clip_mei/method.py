@@ -3,12 +3,12 @@
     f_S, f_Q ─┬─ MIC ──────────────────────────────────────────────────────────── L_motion
               └─ QSA ─┬─ D₁ = OTAM ──────────────┬─ logits = −(distance_weight · D₁ + D₂)
     class texts ──┘   ├─ TFE ─ D₂ = OTAM + OTAM ─┘
-                      └─ consistency of the queries ────────── L_consistency, L_text
+                      └─ consistency of the queries ────────── L_consistency, L_prompt
 
     QSA   [·, f'_k] = E(text of k, f_k),  [τ'_q, f'_q] = E(PG(f_q), f_q)
     E     [p', f'] = Tr₂([p, f + prompt_weight · p])
     PG    Υ(mean text of the episode's classes ⊙ mean of f over time and channels)
-    L     L_CE + consistency_weight · (L_consistency + L_text + a · L_motion), a learned
+    L     L_CE + consistency_weight · (L_consistency + L_prompt + a · L_motion), a learned
 
 CLIP-MEI is CLIP-SPM's ancestor: E is SF without gates, TFE is PADM, MIC is HSMR with means and
 squares. It is transductive through TFE. The release takes PG's mean text over the queries' true
@@ -59,7 +59,7 @@ class Adapted(NamedTuple):
 class ClipMei(Method):
     """QSA, TFE and MIC, compared by OTAM; transductive."""
 
-    terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_consistency", "L_text", "L_motion")
+    terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_consistency", "L_prompt", "L_motion")
     released_unused: ClassVar[tuple[str, ...]] = released.UNUSED
     transductive = True
 
@@ -102,20 +102,20 @@ class ClipMei(Method):
         all_text: Tensor | None = None,
         pixels: EpisodePixels | None = None,
     ) -> Losses:
-        """L = L_CE + consistency_weight · (L_consistency + L_text + a · L_motion).
+        """L = L_CE + consistency_weight · (L_consistency + L_prompt + a · L_motion).
 
-        Only L_consistency and L_text use the texts of the queries' classes.
+        Only L_consistency and L_prompt use the texts of the queries' classes.
         """
         adapted = self.adapt(episode)
         logits = self.logits(adapted, episode)
 
         L_CE = cross_entropy(logits, query_labels)
-        L_consistency, L_text = self.semantic_losses(adapted, episode, query_labels)
+        L_consistency, L_prompt = self.semantic_losses(adapted, episode, query_labels)
         L_motion = self.motion_loss(episode)
 
         weighted_motion = self.motion_weight.squeeze() * L_motion
-        regularizers = self.consistency_weight * (L_consistency + L_text + weighted_motion)
-        terms = (L_CE, L_consistency, L_text, L_motion)
+        regularizers = self.consistency_weight * (L_consistency + L_prompt + weighted_motion)
+        terms = (L_CE, L_consistency, L_prompt, L_motion)
         return Losses(
             total=L_CE + regularizers,
             regularizers=regularizers,
@@ -156,10 +156,10 @@ class ClipMei(Method):
     def semantic_losses(
         self, adapted: Adapted, episode: EpisodeFeatures, query_labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """L_consistency and L_text [...], means over the queries.
+        """L_consistency and L_prompt [...], means over the queries.
 
         [τ°, f°] = E(true text of q, f_q). L_consistency = ‖[τ°, f°] − [τ', f']‖²,
-        L_text = ½ (‖true text − PG(f_q)‖² + ‖τ° − τ'‖²).
+        L_prompt = ½ (‖true text − PG(f_q)‖² + ‖τ° − τ'‖²).
         """
         true_text = texts_of(_class_text(episode), query_labels)
         true_token, true_query = self.fusion(true_text, episode.query)

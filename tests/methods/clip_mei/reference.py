@@ -43,14 +43,14 @@ def losses(
     terms = {
         "L_CE": cross_entropy(got.logits, episode.query_labels),
         "L_consistency": squared_norm(true, got.tokens),
-        "L_text": text / 2,
+        "L_prompt": text / 2,
         "L_motion": sum(
             _motion_loss(side, weights, **values) for side in (episode.support, episode.query)
         ),
     }
     regularizers = values["consistency_weight"] * (
         terms["L_consistency"]
-        + terms["L_text"]
+        + terms["L_prompt"]
         + float(weights["mo_alpha1"][0]) * terms["L_motion"]
     )
     return terms | {"total": terms["L_CE"] + regularizers, "regularizers": regularizers}

@@ -107,7 +107,7 @@ def test_the_semantic_losses_are_of_the_queries_and_average_squares() -> None:
         text.append(0.5 * (square(true - prompt) + square(of_true[0] - of_prompt[0])))
     found = head.losses(given, LABELS).terms
     same(found["L_consistency"], torch.stack(consistency).mean())
-    same(found["L_text"], torch.stack(text).mean())
+    same(found["L_prompt"], torch.stack(text).mean())
 
 
 def motion(head: Method, frames: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ def test_the_learned_scalar_weighs_l_motion_alone() -> None:
     head.motion_weight.fill_(-0.5)
     found = head.losses(given, LABELS)
     terms = found.terms
-    expected = 0.01 * (terms["L_consistency"] + terms["L_text"] - 0.5 * terms["L_motion"])
+    expected = 0.01 * (terms["L_consistency"] + terms["L_prompt"] - 0.5 * terms["L_motion"])
     assert found.regularizers.shape == ()
     same(found.regularizers, expected)
     same(found.total, terms["L_CE"] + expected)
