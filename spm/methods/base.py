@@ -17,7 +17,8 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from spm.nn.cross_entropy import cross_entropy as cross_entropy
 
 
 class EpisodeFeatures(NamedTuple):
@@ -155,9 +156,3 @@ class Method(nn.Module):
     def released_name(name: str) -> str:
         """The name of the method's tensor `name` in the public release."""
         return name
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """L_CE, the mean over queries: logits [..., Q, N], labels [..., Q] -> [...]."""
-    log_p = F.log_softmax(logits, dim=-1)
-    return -log_p.gather(-1, labels[..., None]).squeeze(-1).mean(dim=-1)

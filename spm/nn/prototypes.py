@@ -33,10 +33,3 @@ def pairs_over_class(pairs: Tensor, labels: Tensor, *, num_classes: int) -> Tens
     by_frame = pairs.movedim(-3, -1)  # [..., Q, T, T', S]
     means = mean_over_class(by_frame.flatten(-4, -2), labels, num_classes=num_classes)
     return means.reshape(*by_frame.shape[:-1], -1).movedim(-1, -3)
-
-
-def texts_of(class_text: Tensor, labels: Tensor) -> Tensor:
-    """class_text [..., N, C], labels [..., S] -> the text of each clip's class [..., S, 1, C]."""
-    index = labels[..., None].expand(*labels.shape, class_text.shape[-1])
-    leading = class_text.expand(*labels.shape[:-1], *class_text.shape[-2:])
-    return torch.gather(leading, -2, index)[..., None, :]

@@ -15,10 +15,8 @@ from torch import Tensor
 
 from spm.methods.base import Alignment, EpisodeFeatures, Method
 from spm.methods.bi_mhm.config import Config
-from spm.nn.cosine import exact_cosine
-from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import mean_over_class, pairs_over_class
-from spm.nn.set_distance import Reduction, bi_mhm, matches
+from spm.nn.set_distance import Reduction, bi_mhm, exact_frame_distance, matches
 
 
 class BiMHM(Method):
@@ -46,11 +44,8 @@ class BiMHM(Method):
 
 def _frame_distance(episode: EpisodeFeatures) -> Tensor:
     """D of every query with every support, [..., Q, S, T, T]."""
-    with at_least_float32(episode.query, episode.support) as (query, support):
-        distance = 1 - exact_cosine(query.flatten(-3, -2), support.flatten(-3, -2))
-    return rearrange(
-        distance, "... (q t) (s u) -> ... q s t u", t=query.shape[-2], u=support.shape[-2]
-    )
+    distance = exact_frame_distance(episode.query.flatten(-3, -2), episode.support)
+    return rearrange(distance, "... s (q t) u -> ... q s t u", t=episode.query.shape[-2])
 
 
 def build(config: Config, **_: object) -> BiMHM:

@@ -34,15 +34,15 @@ from spm.methods.base import (
     cross_entropy,
 )
 from spm.methods.clip_cpm2c.config import Config
+from spm.nn.class_text import required, texts_of
+from spm.nn.configured_transformer import configured_transformer
 from spm.nn.consistency import consistency_distance, reduce_clips
 from spm.nn.motion_features import MotionFeatureExtraction
 from spm.nn.otam import alignment, frame_distance, sequence_distance
-from spm.nn.prototypes import class_means, texts_of
+from spm.nn.prototypes import class_means
 from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
 from spm.nn.semantic_fusion import SemanticFusion
-from spm.nn.transformer import Transformer
-from spm.nn.transformer_stack import head_width
-from spm.nn.video_text import classes_of, video_text_logits
+from spm.nn.video_text import text_loss, weight_of_sum
 
 _RELEASED = {
     "fusion.transformer.": "context2.",
@@ -94,20 +94,25 @@ class ClipCPM2C(Method):
     ) -> Losses:
         """L = L_CE + text_weight (S + Q) / Q L_text + consistency_weight L_consistency.
 
-        The factor (S + Q) / Q makes of a mean over clips the sum that the authors weigh. Without
-        the training classes, L_text is 0.
+        Without the training classes, L_text is 0.
         """
         prompted = self.prompt(episode)
         logits = self.logits(prompted, episode)
 
         L_CE = cross_entropy(logits, query_labels)
-        L_text = torch.zeros_like(L_CE)
-        if classes is not None and all_text is not None:
-            L_text = self.text_loss(episode, query_labels, classes=classes, all_text=all_text)
+        L_text = text_loss(
+            torch.cat([episode.support, episode.query], dim=-3),
+            torch.cat([episode.support_labels, query_labels], dim=-1),
+            classes=classes,
+            all_text=all_text,
+            scale=self.scale,
+            like=L_CE,
+        )
         L_consistency = self.consistency_loss(prompted, episode, query_labels)
 
-        num_support, num_query = episode.support_labels.shape[-1], query_labels.shape[-1]
-        text_weight = self.text_weight * (num_support + num_query) / num_query
+        text_weight = weight_of_sum(
+            self.text_weight, support_labels=episode.support_labels, query_labels=query_labels
+        )
         regularizers = self.consistency_weight * L_consistency
         return Losses(
             total=L_CE + text_weight * L_text + regularizers,
@@ -120,12 +125,8 @@ class ClipCPM2C(Method):
         """E of both streams, [..., S, L, C] of supports and [..., Q, L, C] of queries."""
         if episode.prepared is not None:
             return episode.prepared
-        if episode.class_text is None:
-            raise ValueError(
-                "CLIP-CPM2C prompts supports by class texts; the episode has none "
-                "(class_text is None)"
-            )
-        text = texts_of(episode.class_text, episode.support_labels)
+        class_text = required(episode.class_text, by=Config.title)
+        text = texts_of(class_text, episode.support_labels)
         return Prepared(self.by_text(episode.support, text), self.by_token(episode.query))
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
@@ -173,21 +174,12 @@ class ClipCPM2C(Method):
         self, prompted: Prepared, episode: EpisodeFeatures, query_labels: Tensor
     ) -> Tensor:
         """L_consistency [...]. It alone uses the texts of the queries' classes."""
-        assert episode.class_text is not None
+        class_text = required(episode.class_text, by=Config.title)
         by_token = self.by_token(episode.support)
-        by_text = self.by_text(episode.query, texts_of(episode.class_text, query_labels))
+        by_text = self.by_text(episode.query, texts_of(class_text, query_labels))
         of_support = consistency_distance(prompted.support, by_token, kind="squared")
         of_query = consistency_distance(prompted.query, by_text, kind="squared")
         return reduce_clips(of_support, of_query, how="mean")
-
-    def text_loss(
-        self, episode: EpisodeFeatures, query_labels: Tensor, *, classes: Tensor, all_text: Tensor
-    ) -> Tensor:
-        """L_text [...], the mean over supports and queries, whose features are the tower's."""
-        clips = torch.cat([episode.support, episode.query], dim=-3)
-        labels = torch.cat([episode.support_labels, query_labels], dim=-1)
-        logits = video_text_logits(clips, all_text, scale=self.scale)
-        return cross_entropy(logits, classes_of(classes, labels))
 
     def explain(self, episode: EpisodeFeatures) -> Alignment:
         """The alignment of the stream of frames; the steps of motion have none of the T frames."""
@@ -216,25 +208,17 @@ def build(config: Config, *, channels: int, **_: object) -> ClipCPM2C:
 
     Raises ConfigError if `heads` does not divide C.
     """
+    fusion = SemanticFusion(
+        channels,
+        fusion="sum+concat",
+        alpha=config.prompt_weight,
+        transformer=configured_transformer(config, channels),
+    )
     return ClipCPM2C(
         channels,
-        fusion=_fusion(config, channels),
+        fusion=fusion,
         otam_lambda=config.otam_lambda,
         motion_weight=config.motion_weight,
         text_weight=config.text_weight,
         consistency_weight=config.consistency_weight,
-    )
-
-
-def _fusion(config: Config, channels: int) -> SemanticFusion:
-    transformer = Transformer(
-        channels,
-        heads=config.heads,
-        head_dim=head_width(channels, heads=config.heads),
-        hidden_dim=config.hidden_dim,
-        attention_dropout=config.attention_dropout,
-        dropout=config.dropout,
-    )
-    return SemanticFusion(
-        channels, fusion="sum+concat", alpha=config.prompt_weight, transformer=transformer
     )

@@ -31,13 +31,14 @@ from spm.methods.base import (
     cross_entropy,
 )
 from spm.methods.clip_fsar.config import Config, Supports, TestText
+from spm.nn.class_text import required, texts_of
+from spm.nn.configured_transformer import configured_transformer
 from spm.nn.cosine import exact_cosine
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.precision import at_least_float32
-from spm.nn.prototypes import class_means, texts_of
+from spm.nn.prototypes import class_means
 from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
-from spm.nn.transformer_stack import TransformerStack
-from spm.nn.video_text import classes_of, video_text_logits
+from spm.nn.video_text import text_loss
 
 _DISTANCE_SCALE = 8.0
 """OTAM's distance becomes (8 − D) / 8 before its softmax, whatever T is."""
@@ -50,7 +51,7 @@ class ClipFsar(Method):
 
     def __init__(
         self,
-        transformer: TransformerStack,
+        transformer: nn.Sequential,
         *,
         otam_lambda: float,
         supports: Supports,
@@ -58,7 +59,7 @@ class ClipFsar(Method):
         test_text: TestText,
         text_coefficient: float,
     ) -> None:
-        """The values are explained in config.py."""
+        """transformer: Tr, its layers. The values are explained in config.py."""
         super().__init__()
         self.transformer = transformer
         self.scale = nn.Parameter(torch.ones(1))
@@ -94,9 +95,14 @@ class ClipFsar(Method):
         """
         logits = -self.distances(episode)
         L_CE = cross_entropy(logits, query_labels)
-        L_text = torch.zeros_like(L_CE)
-        if classes is not None and all_text is not None:
-            L_text = self.text_loss(episode, query_labels, classes=classes, all_text=all_text)
+        L_text = text_loss(
+            torch.cat([episode.support, episode.query], dim=-3),
+            torch.cat([episode.support_labels, query_labels], dim=-1),
+            classes=classes,
+            all_text=all_text,
+            scale=self.scale,
+            like=L_CE,
+        )
         return Losses(
             total=L_CE + self.text_weight * L_text,
             regularizers=torch.zeros_like(L_CE),
@@ -104,22 +110,13 @@ class ClipFsar(Method):
             logits=logits,
         )
 
-    def text_loss(
-        self, episode: EpisodeFeatures, query_labels: Tensor, *, classes: Tensor, all_text: Tensor
-    ) -> Tensor:
-        """CE(u) [...], the mean over supports and queries, whose features are the tower's."""
-        clips = torch.cat([episode.support, episode.query], dim=-3)
-        labels = torch.cat([episode.support_labels, query_labels], dim=-1)
-        logits = video_text_logits(clips, all_text, scale=self.scale)
-        return cross_entropy(logits, classes_of(classes, labels))
-
     def distances(self, episode: EpisodeFeatures) -> Tensor:
         """OTAM(f'_q, P_n) [..., Q, N]."""
         return sequence_distance(*self.modulate(episode), lam=self.otam_lambda)
 
     def modulate(self, episode: EpisodeFeatures) -> tuple[Tensor, Tensor]:
         """f'_q [..., Q, T, C] and P_n [..., N, T, C]. Raises ValueError without class texts."""
-        return self._queries(episode), self._prototypes(episode, _class_text(episode))
+        return self._queries(episode), self._prototypes(episode)
 
     def _queries(self, episode: EpisodeFeatures) -> Tensor:
         if episode.prepared is not None:
@@ -127,7 +124,8 @@ class ClipFsar(Method):
         out: Tensor = self.transformer(episode.query)
         return out
 
-    def _prototypes(self, episode: EpisodeFeatures, class_text: Tensor) -> Tensor:
+    def _prototypes(self, episode: EpisodeFeatures) -> Tensor:
+        class_text = required(episode.class_text, by=Config.title)
         labels, classes = episode.support_labels, episode.num_classes
         if self.supports == "mean":
             means = class_means(episode.support, labels, num_classes=classes)
@@ -153,8 +151,8 @@ class ClipFsar(Method):
 
     def _text_log_probabilities(self, episode: EpisodeFeatures) -> Tensor:
         """log softmax_n(s · cos(mean frame of q, text of n)) [..., Q, N]."""
-        tensors = episode.query, _class_text(episode), self.scale
-        with at_least_float32(*tensors) as (query, text, scale):
+        class_text = required(episode.class_text, by=Config.title)
+        with at_least_float32(episode.query, class_text, self.scale) as (query, text, scale):
             return F.log_softmax(scale * exact_cosine(query.mean(dim=-2), text), dim=-1)
 
     def explain(self, episode: EpisodeFeatures) -> Alignment | None:
@@ -178,28 +176,14 @@ class ClipFsar(Method):
         return f"context2.{first.replace('layers.0', f'layers.{layer}', 1)}"
 
 
-def _class_text(episode: EpisodeFeatures) -> Tensor:
-    """[..., N, C]. Raises ValueError without class texts."""
-    if episode.class_text is None:
-        raise ValueError("CLIP-FSAR takes class texts; the episode has none (class_text is None)")
-    return episode.class_text
-
-
 def build(config: Config, *, channels: int, **_: object) -> ClipFsar:
     """CLIP-FSAR as `config` describes it, with random weights. channels: C.
 
     Raises ConfigError if `heads` does not divide C.
     """
-    transformer = TransformerStack(
-        channels,
-        depth=config.depth,
-        heads=config.heads,
-        hidden_dim=config.hidden_dim,
-        attention_dropout=config.attention_dropout,
-        dropout=config.dropout,
-    )
+    layers = (configured_transformer(config, channels) for _ in range(config.depth))
     return ClipFsar(
-        transformer,
+        nn.Sequential(*layers),
         otam_lambda=config.otam_lambda,
         supports=config.supports,
         text_weight=config.text_weight,

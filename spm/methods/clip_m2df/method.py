@@ -33,12 +33,12 @@ from spm.methods.clip_m2df.config import Config, Direction, Prompts
 from spm.methods.clip_m2df.distillation import Compared, distillation
 from spm.methods.clip_m2df.prompts import draw, nearest_frames, similarity
 from spm.methods.clip_m2df.views import GlobalContext, LocalContext, View
+from spm.nn.class_text import required, texts_of
+from spm.nn.configured_transformer import configured_transformer
 from spm.nn.otam import alignment, frame_distance, sequence_distance
-from spm.nn.prototypes import class_means, texts_of
+from spm.nn.prototypes import class_means
 from spm.nn.released_names import WITHIN_A_TRANSFORMER, translated
-from spm.nn.transformer import Transformer
-from spm.nn.transformer_stack import head_width
-from spm.nn.video_text import classes_of, video_text_logits
+from spm.nn.video_text import text_loss, weight_of_sum
 
 _RELEASED = {
     "local_view.context.mfe.conv": "context_conv",
@@ -117,9 +117,14 @@ class ClipM2DF(Method):
         logits = _logits(*views)
 
         L_CE = cross_entropy(logits, query_labels)
-        L_text = torch.zeros_like(L_CE)
-        if classes is not None and all_text is not None:
-            L_text = self.text_loss(episode, query_labels, classes=classes, all_text=all_text)
+        L_text = text_loss(
+            self.nearest_frames(episode),
+            torch.cat([episode.support_labels, query_labels], dim=-1),
+            classes=classes,
+            all_text=all_text,
+            scale=self.scale,
+            like=L_CE,
+        )
         L_distillation = distillation(
             *views,
             direction=self.distillation,
@@ -127,9 +132,10 @@ class ClipM2DF(Method):
             compare_distance=self.compare_distance,
         )
 
-        num_support, num_query = episode.support_labels.shape[-1], query_labels.shape[-1]
-        text_weight = self.text_weight * (num_support + num_query) / num_query
-        distillation_weight = self.distillation_weight / num_query
+        text_weight = weight_of_sum(
+            self.text_weight, support_labels=episode.support_labels, query_labels=query_labels
+        )
+        distillation_weight = self.distillation_weight / query_labels.shape[-1]
         return Losses(
             total=L_CE + text_weight * L_text + distillation_weight * L_distillation,
             regularizers=torch.zeros_like(L_CE),
@@ -139,7 +145,7 @@ class ClipM2DF(Method):
 
     def compare(self, episode: EpisodeFeatures) -> tuple[Compared, Compared]:
         """The local view and the global view of the episode."""
-        class_text = _class_text(episode)
+        class_text = required(episode.class_text, by=Config.title)
         prepared = episode.prepared or Prepared(
             self.views(episode.support, texts_of(class_text, episode.support_labels)),
             self.contexts(episode.query),
@@ -189,21 +195,16 @@ class ClipM2DF(Method):
         probabilities = F.softmax(self.temperature * similar.double(), dim=-1)
         return draw(probabilities, query, seed=self.seed)
 
-    def text_loss(
-        self, episode: EpisodeFeatures, query_labels: Tensor, *, classes: Tensor, all_text: Tensor
-    ) -> Tensor:
-        """L_text [...], the mean over supports and queries, of the frames nearest to a text.
+    def nearest_frames(self, episode: EpisodeFeatures) -> Tensor:
+        """The frames that L_text is of: those nearest to the clip's text, [..., S + Q, ·, C].
 
         A query's text is that of the most similar class, whatever `prompts` is.
         """
-        class_text, count = _class_text(episode), self.selected_frames
+        class_text, count = required(episode.class_text, by=Config.title), self.selected_frames
         guessed = similarity(episode.query, class_text, count=count).argmax(dim=-1)
         text = texts_of(class_text, torch.cat([episode.support_labels, guessed], dim=-1))
         clips = torch.cat([episode.support, episode.query], dim=-3)
-        selected = nearest_frames(clips, text, count=count)
-        labels = torch.cat([episode.support_labels, query_labels], dim=-1)
-        logits = video_text_logits(selected, all_text, scale=self.scale)
-        return cross_entropy(logits, classes_of(classes, labels))
+        return nearest_frames(clips, text, count=count)
 
     def explain(self, episode: EpisodeFeatures) -> Alignment:
         """The alignments of the two views, averaged."""
@@ -233,22 +234,14 @@ def _logits(local_view: Compared, global_view: Compared) -> Tensor:
     return -(local_view.distance + global_view.distance)
 
 
-def _class_text(episode: EpisodeFeatures) -> Tensor:
-    if episode.class_text is None:
-        raise ValueError(
-            "CLIP-M2DF prompts clips by class texts; the episode has none (class_text is None)"
-        )
-    return episode.class_text
-
-
 def build(config: Config, *, channels: int, **_: object) -> ClipM2DF:
     """CLIP-M2DF as `config` describes it, with random weights. channels: C.
 
     Raises ConfigError if `heads` does not divide C.
     """
-    local_view = View(LocalContext(channels), _transformer(config, channels))
+    local_view = View(LocalContext(channels), configured_transformer(config, channels))
     global_context = GlobalContext(channels, dropout=config.tcn_dropout)
-    global_view = View(global_context, _transformer(config, channels))
+    global_view = View(global_context, configured_transformer(config, channels))
     return ClipM2DF(
         local_view,
         global_view,
@@ -262,15 +255,4 @@ def build(config: Config, *, channels: int, **_: object) -> ClipM2DF:
         compare_text=config.compare_text,
         compare_distance=config.compare_distance,
         seed=config.seed,
-    )
-
-
-def _transformer(config: Config, channels: int) -> Transformer:
-    return Transformer(
-        channels,
-        heads=config.heads,
-        head_dim=head_width(channels, heads=config.heads),
-        hidden_dim=config.hidden_dim,
-        attention_dropout=config.attention_dropout,
-        dropout=config.dropout,
     )

@@ -33,14 +33,15 @@ from spm.methods.base import (
 )
 from spm.methods.clip_mei import released
 from spm.methods.clip_mei.config import Config
+from spm.nn.class_text import required, texts_of
+from spm.nn.configured_transformer import configured_transformer
 from spm.nn.consistency import consistency_distance, reduce_clips
 from spm.nn.dual_modulation import DualModulation
 from spm.nn.motion_refinement import HierarchicalMotionRefinement
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.prompt_generator import PromptGenerator
-from spm.nn.prototypes import class_means, texts_of
+from spm.nn.prototypes import class_means
 from spm.nn.semantic_fusion import SemanticFusion
-from spm.nn.transformer import Transformer
 
 
 class Adapted(NamedTuple):
@@ -125,14 +126,15 @@ class ClipMei(Method):
 
     def adapt(self, episode: EpisodeFeatures) -> Adapted:
         """QSA. Raises ValueError without class texts."""
-        generated = self.generator(_class_text(episode)[..., None, :], episode.query)
+        class_text = required(episode.class_text, by=Config.title)
+        generated = self.generator(class_text[..., None, :], episode.query)
         token, query = self.fusion(generated, episode.query)
-        return Adapted(self._support(episode), query, generated, token)
+        return Adapted(self._support(episode, class_text), query, generated, token)
 
-    def _support(self, episode: EpisodeFeatures) -> Tensor:
+    def _support(self, episode: EpisodeFeatures, class_text: Tensor) -> Tensor:
         if episode.prepared is not None:
             return episode.prepared.support
-        text = texts_of(_class_text(episode), episode.support_labels)
+        text = texts_of(class_text, episode.support_labels)
         _, support = self.fusion(text, episode.support)
         return support  # type: ignore[no-any-return]
 
@@ -161,7 +163,7 @@ class ClipMei(Method):
         [τ°, f°] = E(true text of q, f_q). L_consistency = ‖[τ°, f°] − [τ', f']‖²,
         L_prompt = ½ (‖true text − PG(f_q)‖² + ‖τ° − τ'‖²).
         """
-        true_text = texts_of(_class_text(episode), query_labels)
+        true_text = texts_of(required(episode.class_text, by=Config.title), query_labels)
         true_token, true_query = self.fusion(true_text, episode.query)
         of_frames = _distance(true_query, adapted.query)
         of_tokens = _distance(true_token, adapted.token)
@@ -204,20 +206,14 @@ def _distance(x: Tensor, y: Tensor) -> Tensor:
     return consistency_distance(x, y, kind="squared")
 
 
-def _class_text(episode: EpisodeFeatures) -> Tensor:
-    """[..., N, C]. Raises ValueError without class texts."""
-    if episode.class_text is None:
-        raise ValueError("CLIP-MEI takes class texts; the episode has none (class_text is None)")
-    return episode.class_text
-
-
 def build(config: Config, *, channels: int, **_: object) -> ClipMei:
     """CLIP-MEI as `config` describes it, with random weights. channels: C."""
+    head_dim = config.dim // config.heads
     fusion = SemanticFusion(
         channels,
         fusion="sum+concat",
         alpha=config.prompt_weight,
-        transformer=_transformer(config, channels),
+        transformer=configured_transformer(config, channels, head_dim=head_dim),
     )
     generator = PromptGenerator(
         channels,
@@ -225,7 +221,7 @@ def build(config: Config, *, channels: int, **_: object) -> ClipMei:
         dropout=config.dropout,
         visual_mean="time+channels",
     )
-    tfe = DualModulation(_transformer(config, channels))
+    tfe = DualModulation(configured_transformer(config, channels, head_dim=head_dim))
     mic = HierarchicalMotionRefinement(channels, reduction="mean", distance="squared")
     return ClipMei(
         fusion=fusion,
@@ -235,15 +231,4 @@ def build(config: Config, *, channels: int, **_: object) -> ClipMei:
         otam_lambda=config.otam_lambda,
         distance_weight=config.distance_weight,
         consistency_weight=config.consistency_weight,
-    )
-
-
-def _transformer(config: Config, channels: int) -> Transformer:
-    return Transformer(
-        channels,
-        heads=config.heads,
-        head_dim=config.dim // config.heads,
-        hidden_dim=config.hidden_dim,
-        attention_dropout=config.attention_dropout,
-        dropout=config.dropout,
     )

@@ -30,12 +30,14 @@ from spm.methods.clip_spm.modulation import (
     Prompts,
     SemanticPrototypeModulation,
 )
+from spm.nn.class_text import required, texts_of
+from spm.nn.configured_transformer import configured_transformer
 from spm.nn.consistency import reduce_clips
 from spm.nn.dual_modulation import DualModulation
 from spm.nn.motion_refinement import HierarchicalMotionRefinement
 from spm.nn.otam import alignment, frame_distance, sequence_distance
 from spm.nn.prompt_generator import PromptGenerator
-from spm.nn.prototypes import class_means, texts_of
+from spm.nn.prototypes import class_means
 from spm.nn.semantic_fusion import SemanticFusion
 from spm.nn.transformer import Transformer
 
@@ -215,9 +217,7 @@ class ClipSPM(Method):
 
 def _support_text(episode: EpisodeFeatures) -> Tensor:
     """The text of each support's class [..., S, 1, C]. Raises ValueError without class texts."""
-    if episode.class_text is None:
-        raise ValueError("SPM modulates by class texts; the episode has none (class_text is None)")
-    return texts_of(episode.class_text, episode.support_labels)
+    return texts_of(required(episode.class_text, by="SPM"), episode.support_labels)
 
 
 def build(config: Config, *, channels: int, **_: object) -> ClipSPM:
@@ -269,11 +269,4 @@ def _spm(config: Config, channels: int) -> SemanticPrototypeModulation:
 
 
 def _transformer(config: Config, channels: int) -> Transformer:
-    return Transformer(
-        channels,
-        heads=config.heads,
-        head_dim=config.head_dim,
-        hidden_dim=config.hidden_dim,
-        attention_dropout=config.attention_dropout,
-        dropout=config.dropout,
-    )
+    return configured_transformer(config, channels, head_dim=config.head_dim)

@@ -15,7 +15,6 @@ queries, `T` frames, `C` channels.
 from typing import ClassVar
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from spm.methods.base import (
@@ -31,13 +30,11 @@ from spm.methods.hyrsm import released
 from spm.methods.hyrsm.config import Config, Supports
 from spm.methods.hyrsm.smoothness import Smoothness
 from spm.methods.hyrsm.task import Fusion, PerQuery, TaskAttention
-from spm.nn.cosine import exact_cosine
+from spm.nn.head_width import head_width
 from spm.nn.positions import ScaledPositions
-from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import class_means, mean_over_class, pairs_over_class
-from spm.nn.set_distance import Reduction, bi_mhm, matches
+from spm.nn.set_distance import Reduction, bi_mhm, exact_frame_distance, matches
 from spm.nn.transformer import Attention
-from spm.nn.transformer_stack import head_width
 from spm.nn.video_text import classes_of
 
 
@@ -136,7 +133,8 @@ class HyRSM(Method):
 
     def logits(self, fused: PerQuery, episode: EpisodeFeatures) -> Tensor:
         """−d, [..., Q, N]; of separate supports the mean over those of a class."""
-        distance = bi_mhm(_frame_distance(fused), reduction=self.frame_reduction)
+        of_frames = exact_frame_distance(fused.query, fused.support)  # [..., Q, R, T, T]
+        distance = bi_mhm(of_frames, reduction=self.frame_reduction)
         if self.supports == "mean":
             return -distance
         return -mean_over_class(distance, episode.support_labels, num_classes=episode.num_classes)
@@ -164,7 +162,8 @@ class HyRSM(Method):
 
     def explain(self, episode: EpisodeFeatures) -> Alignment:
         """Nearest frames y of queries and support items, averaged over each class."""
-        distance = _frame_distance(self.fused(episode))
+        fused = self.fused(episode)
+        distance = exact_frame_distance(fused.query, fused.support)
         found = Alignment(distance, matches(distance, reduction=self.frame_reduction))
         if self.supports == "mean":
             return found
@@ -175,13 +174,6 @@ class HyRSM(Method):
     def released_name(name: str) -> str:
         """The name of the tensor `name` in the authors' release."""
         return released.released_name(name)
-
-
-def _frame_distance(fused: PerQuery) -> Tensor:
-    """1 − cosine of a query's frames with those of its version of each item, [..., Q, R, T, T]."""
-    with at_least_float32(fused.query, fused.support) as (query, support):
-        distance = 1 - exact_cosine(query, support.flatten(-3, -2))
-    return rearrange(distance, "... t (r u) -> ... r t u", u=support.shape[-2])
 
 
 def build(config: Config, *, channels: int, train_classes: int | None = None, **_: object) -> HyRSM:

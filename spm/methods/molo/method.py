@@ -17,7 +17,6 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from spm.base.errors import ConfigError
 from spm.methods.base import (
     Alignment,
     EpisodeFeatures,
@@ -31,6 +30,7 @@ from spm.methods.molo import released
 from spm.methods.molo.config import Config
 from spm.methods.molo.motion import Decoder, MapDifferences, reconstruction_loss, reduced
 from spm.methods.molo.stream import Stream
+from spm.nn.head_width import head_width
 from spm.nn.otam import frame_distance
 from spm.nn.positions import ScaledPositions
 from spm.nn.precision import at_least_float32
@@ -228,11 +228,6 @@ def build(config: Config, *, channels: int, train_classes: int | None, **_: obje
 
     Raises ConfigError if the heads do not divide C.
     """
-    if channels % config.heads:
-        raise ConfigError(
-            f"model.heads = {config.heads} does not divide C = {channels}, the channels of the "
-            "tower's maps: take a divisor"
-        )
     has_classes = train_classes is not None and config.class_weight > 0
     return Molo(
         appearance=_stream(config, channels),
@@ -256,7 +251,7 @@ def _stream(config: Config, channels: int) -> Stream:
         attention=Attention(
             channels,
             heads=config.heads,
-            head_dim=channels // config.heads,
+            head_dim=head_width(channels, heads=config.heads),
             dropout=config.attention_dropout,
             joint=True,
         ),

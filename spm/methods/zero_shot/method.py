@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.zero_shot.config import Config
+from spm.nn.class_text import required
 from spm.nn.cosine import exact_cosine
 
 
@@ -18,9 +19,8 @@ class ZeroShotText(Method):
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]. Raises ValueError for an episode without texts."""
-        if episode.class_text is None:
-            raise ValueError("zero_shot takes class texts; the episode has none")
-        return exact_cosine(episode.query.mean(dim=-2), episode.class_text)
+        class_text = required(episode.class_text, by=Config.title)
+        return exact_cosine(episode.query.mean(dim=-2), class_text)
 
 
 def build(config: Config, **_: object) -> ZeroShotText:

@@ -151,7 +151,7 @@ def test_the_explanation_is_of_frames() -> None:
 
 def test_an_episode_without_texts_is_an_error() -> None:
     head, (drawn, _) = build(), episode(shots=[1, 1])
-    with pytest.raises(ValueError, match="CLIP-CPM2C prompts supports by class texts"):
+    with pytest.raises(ValueError, match="CLIP-CPM2C takes class texts"):
         head.classify(drawn._replace(class_text=None))
 
 

@@ -320,7 +320,7 @@ def test_the_explanation_is_of_both_views() -> None:
 
 def test_an_episode_without_texts_is_an_error() -> None:
     head, (drawn, _) = build(), episode(shots=[1, 1])
-    with pytest.raises(ValueError, match="CLIP-M2DF prompts clips by class texts"):
+    with pytest.raises(ValueError, match="CLIP-M2DF takes class texts"):
         head.classify(drawn._replace(class_text=None))
 
 

@@ -235,5 +235,5 @@ def test_the_number_of_parameters_is_that_of_the_release() -> None:
 
 
 def test_heads_divide_the_channels() -> None:
-    with pytest.raises(ConfigError, match=r"model.heads = 3 does not divide C = 16"):
+    with pytest.raises(ConfigError, match=r"model.heads = 3: .* 16 channels .* to 2 or 4"):
         head(heads=3)
