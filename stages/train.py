@@ -39,9 +39,10 @@ from spm.model.activation_checkpointing import checkpoint_activations
 from spm.model.backbone import WEIGHTS_FILE
 from spm.model.calibration import FILE as CALIBRATION_FILE
 from spm.model.calibration import Calibration
-from spm.model.model import FewShotModel, build_model, load_weights, save_model
+from spm.model.model import FewShotModel, build_model, save_model
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec, differences, load_start
+from spm.model.start_weights import start_from
 from spm.training.background import make_background
 from spm.training.calibration import calibrate
 from spm.training.checkpoint import Checkpoint, hold
@@ -100,7 +101,7 @@ def _train(
     """The work of one rank. Rank 0 also writes the outs, the checkpoint and the MLflow run."""
     ranks.check_agree(fingerprint)
     with _record(ranks, device, sections, fingerprint) as (checkpoint, run):
-        model = place(_initial_model(spec), device)
+        model = place(_initial_model(spec, ranks), device)
         history = History(model.method.terms)
         if runtime.activation_checkpointing:
             checkpoint_activations(model.backbone.visual)
@@ -253,12 +254,17 @@ def _warn_of_differences(start: ModelSpec, spec: ModelSpec) -> None:
         )
 
 
-def _initial_model(spec: ModelSpec) -> FewShotModel:
-    """The model with the weights of `model.init_from`; if null, with the backbone's weights."""
+def _initial_model(spec: ModelSpec, ranks: Ranks) -> FewShotModel:
+    """The model with the weights of `model.init_from`; if null, with the backbone's weights.
+
+    Says which training heads are not those of `model.init_from`.
+    """
     init_from = spec.model.init_from
     model = build_model(spec, load_backbone_weights=init_from is None)
     if init_from is not None:
-        load_weights(model, Path(init_from))
+        for line in start_from(model, Path(init_from)):
+            if ranks.first:
+                print(f"train: model.init_from = {init_from!r}: {line}")
     return model
 
 

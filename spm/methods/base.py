@@ -95,6 +95,10 @@ class Method(nn.Module):
     released_unused: ClassVar[tuple[str, ...]] = ()
     """Patterns (fnmatch: `*.norm_v.*`) of the names of tensors that the public release holds and
     that enter nothing it computes. The method has no such tensor."""
+    training_heads: ClassVar[tuple[str, ...]] = ()
+    """Patterns (fnmatch: `classifier.*`), one a head, of the names of tensors that training losses
+    alone use and that the method has with some values only. A model may start from one with another
+    such head, or without."""
     transductive: bool = False
     """Whether a query's logits depend on the episode's other queries."""
     ordered_support: ClassVar[bool] = False

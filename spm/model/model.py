@@ -192,15 +192,27 @@ def load_model(folder: Path | str) -> FewShotModel:
 
 def load_weights(model: FewShotModel, folder: Path) -> None:
     """Fills `model` from a model folder. Raises DataError for missing, extra or unlike tensors."""
-    from spm.base.state_dicts import misfit
+    fill(model, saved(folder), folder=folder)
+
+
+def saved(folder: Path) -> Mapping[str, Tensor]:
+    """The tensors in a model folder, under the names of `stored`. Raises DataError without any."""
     from spm.model.weights import read_safetensors
 
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise DataError(f"{folder} is not a model folder: it has no {WEIGHTS_FILE}")
-    state = read_safetensors(path)
+    return read_safetensors(path)
+
+
+def fill(model: FewShotModel, state: Mapping[str, Tensor], *, folder: Path) -> None:
+    """Fills `model` with tensors of `folder`, under the names of `stored`. Raises as
+    `load_weights`."""
+    from spm.base.state_dicts import misfit
+
     expected = {name: value.shape for name, value in stored(model).items()}
     if said := misfit(state, expected):
+        path = folder / WEIGHTS_FILE
         raise DataError(f"{path} does not fit the model that the parameters ask for: {said}")
     model.load_state_dict({_in_memory(name): value for name, value in state.items()})
 

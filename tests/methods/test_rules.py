@@ -1,6 +1,7 @@
 """Rules that every method of the registry keeps; a new folder of spm/methods is asked too."""
 
 import inspect
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,16 @@ def test_what_needs_no_text_gives_the_same_without(name: str) -> None:
             method.classify(without)
     else:
         assert torch.equal(method.classify(without), method.classify(drawn))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_heads_change_no_logit(name: str) -> None:
+    method, drawn = build(name), episode(name, shots=[2, 2])
+    before = method.classify(drawn)
+    for tensor, value in method.state_dict().items():
+        if any(fnmatchcase(tensor, head) for head in method.training_heads):
+            value.fill_(7)
+    assert torch.equal(method.classify(drawn), before)
 
 
 @pytest.mark.parametrize("name", NAMES)

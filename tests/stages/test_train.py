@@ -232,6 +232,22 @@ def test_weights_that_start_where_they_were_saved_are_not_warned_of(
 
 
 @pytest.mark.usefixtures("workspace")
+def test_a_training_head_that_the_start_lacks_is_said_to_start_anew(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save_model(models.build(hsmr=False, **SIZES).float(), Path("models/start"))
+    change("model", init_from="models/start")
+    change("train", episodes=0)
+    train.main()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == (
+        "train: model.init_from = 'models/start': the training head hsmr.* starts anew, since the "
+        "folder has none"
+    )
+    assert load_model(paths.MODEL).method.hsmr is not None
+
+
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(("lambda4", "warnings"), [(10.0, 1), (0.0, 0)])
 def test_a_regulariser_that_outweighs_the_loss_is_warned_of_once(
     lambda4: float, warnings: int, capsys: pytest.CaptureFixture[str]

@@ -15,7 +15,7 @@ class Config(ModelConfig):
 
     title: ClassVar[str] = "CLIP-SPM"
     without_effect: ClassVar[frozenset[str]] = ModelConfig.without_effect | {
-        *("lambda3", "learn_lambda3", "lambda4", "consistency", "consistency_reduction"),
+        *("hsmr", "lambda3", "learn_lambda3", "lambda4", "consistency", "consistency_reduction"),
         *("attention_dropout", "dropout"),
     }
 

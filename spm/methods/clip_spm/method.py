@@ -47,6 +47,7 @@ class ClipSPM(Method):
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_H", "L_S")
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.", released.SCALE)
+    training_heads: ClassVar[tuple[str, ...]] = ("hsmr.*", "lambda3_scale")
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ class HyRSM(Method):
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_class", "L_smooth")
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.", released.CLASSIFIER)
+    training_heads: ClassVar[tuple[str, ...]] = ("classifier.*",)
 
     def __init__(
         self,

@@ -54,6 +54,7 @@ class Molo(Method):
 
     terms: ClassVar[tuple[str, ...]] = ("L_CE", "L_class", "L_contrast", "L_reconstruct")
     released_other_prefixes: ClassVar[tuple[str, ...]] = ("backbone.", *released.IN_TRAINING)
+    training_heads: ClassVar[tuple[str, ...]] = ("classifier.*", "decoder.*")
 
     def __init__(
         self,
