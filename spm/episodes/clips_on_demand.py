@@ -73,4 +73,4 @@ def bytes_of_a_clip(model: FewShotModel, *, num_frames: int) -> int:
     text = like.new_zeros(1, model.channels) if model.config.model.needs.text else None
     with torch.no_grad():
         prepared = model.method.prepare(features, text)
-    return sum(table.nbytes for table in (features, *(prepared or ())))
+    return features.nbytes + (0 if prepared is None else prepared.nbytes)

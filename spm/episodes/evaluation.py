@@ -36,7 +36,7 @@ class EncodedClips:
     """The features of some clips of a frame store."""
 
     features: Tensor
-    """[clips, T, C]; [clips, T, C, H, W] for a method that needs maps."""
+    """[clips, T, C]; [clips, T, C, H, W] for a method that needs maps, until they are prepared."""
     clips: Ints
     """[clips], the clip numbers, ascending."""
     prepared: Prepared | None = None
@@ -80,12 +80,17 @@ def on_vectors(classify: Classifier) -> Classifier:
     """Wraps a `classify` that takes vectors [..., T, C]: averages maps [..., T, C, H, W] first."""
 
     def on_batch(episode: EpisodeFeatures) -> Tensor:
-        if episode.support.dim() == episode.support_labels.dim() + 2:
-            return classify(episode)
-        support, query = (each.mean(dim=(-2, -1)) for each in (episode.support, episode.query))
+        leading = episode.support_labels.dim()
+        sides = (episode.support, episode.query)
+        support, query = (_vectors(each, leading=leading) for each in sides)
         return classify(episode._replace(support=support, query=query))
 
     return on_batch
+
+
+def _vectors(features: Tensor, *, leading: int) -> Tensor:
+    """[..., T, C]; the means over positions of maps. leading: number of dimensions before T."""
+    return features if features.dim() == leading + 2 else features.mean(dim=(-2, -1))
 
 
 def prepare_clips(
@@ -96,6 +101,9 @@ def prepare_clips(
     class_text: Tensor | None,
 ) -> EncodedClips:
     """Adds the result of `Method.prepare` to `encoded`; returns `encoded` if the method has none.
+
+    Beside it, maps are no longer needed but by baselines, which take the means over positions. Only
+    these stay: an episode would gather megabytes a clip otherwise.
 
     classes: name -> clip numbers; class_text [classes, C], classes sorted by name.
     """
@@ -110,8 +118,16 @@ def prepare_clips(
             if part is None:
                 return encoded
             parts.append(part)
-    tables = (torch.cat(tables) for tables in zip(*parts, strict=True))
-    return replace(encoded, prepared=Prepared(*tables))
+    vectors = _vectors(encoded.features, leading=1)
+    return replace(encoded, features=vectors, prepared=_joined(parts))
+
+
+def _joined(parts: Sequence[Prepared]) -> Prepared:
+    """The clips of all parts, in one tensor where each part is one tensor for both sides."""
+    support = torch.cat([part.support for part in parts])
+    if all(part.query is part.support for part in parts):
+        return Prepared(support, support)
+    return Prepared(support, torch.cat([part.query for part in parts]))
 
 
 def _texts_of_clips(

@@ -25,12 +25,13 @@ class EpisodeFeatures(NamedTuple):
     """The features of an episode's clips, without the labels of its queries."""
 
     support: Tensor
-    """[..., S, T, C]; [..., S, T, C, H, W] for a method that needs maps."""
+    """[..., S, T, C]; [..., S, T, C, H, W] for a method that needs maps. Once its clips are
+    prepared, such a method finds the means over positions here, [..., S, T, C]."""
     support_labels: Tensor
     """[..., S] int64 in 0..N-1. Every class has a support: without one, logits are NaN, and only
     FewShotModel checks. Classes may have different numbers of supports."""
     query: Tensor
-    """[..., Q, T, C]; [..., Q, T, C, H, W] for a method that needs maps."""
+    """[..., Q, T, C], or as `support`."""
     class_text: Tensor | None
     """[..., N, C]; None if the backbone has no text tower."""
     num_classes: int
@@ -42,13 +43,20 @@ class EpisodeFeatures(NamedTuple):
 class Prepared(NamedTuple):
     """The part of a method's work that depends on one clip alone, and not on the episode.
 
-    Evaluation computes this part once per clip instead of once per episode.
+    Evaluation computes this part once per clip instead of once per episode. Where both fields are
+    the same tensor, evaluation keeps one.
     """
 
     support: Tensor
     """The clip used as a support of its class: [..., S, …] in an episode, [clips, …] before."""
     query: Tensor
     """The clip used as a query: [..., Q, …] in an episode, [clips, …] before."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that both fields take."""
+        same = self.query is self.support
+        return self.support.nbytes + (0 if same else self.query.nbytes)
 
 
 class EpisodePixels(NamedTuple):
@@ -128,6 +136,7 @@ class Method(nn.Module):
         """Prepares clips: features [clips, T, C], texts [clips, C] of the clips' classes.
 
         `classify` gives the same logits, to rounding, with and without `EpisodeFeatures.prepared`.
+        Of maps, everything that it uses is prepared: an episode of prepared clips holds no maps.
         The default, None: the method has no work that depends on one clip alone.
         """
         return None

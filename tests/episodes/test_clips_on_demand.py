@@ -68,6 +68,7 @@ def test_the_limit_counts_features_and_what_is_prepared(store: FrameStore) -> No
     features = 8 * T * C
     assert bytes_of_a_clip(build(method="otam"), num_frames=T) == features
     assert bytes_of_a_clip(build(), num_frames=T) == 3 * features
+    assert bytes_of_a_clip(build(method="cmn_embedding"), num_frames=T) == features + 8 * C
     clips = np.arange(30)
     model = models.build(method="otam")
     needed = 30 * features / 2**20

@@ -21,6 +21,7 @@ from spm.episodes.scores import episode_accuracies
 from spm.episodes.training_data import read_clips
 from spm.methods.base import EpisodeFeatures
 from tests import models
+from tests.methods.small import small
 from tests.stores import make_store
 
 WAY, SHOT, QUERY = 3, 2, 2
@@ -187,6 +188,37 @@ def logits_of(ask: Classifier, encoded: EncodedClips, class_text: Tensor) -> Ten
         progress=False,
     )
     return torch.cat(logits)
+
+
+def test_what_serves_both_sides_is_kept_once() -> None:
+    clips = torch.randn(100, 4, 16, dtype=torch.float64)
+    table = EncodedClips(clips, np.arange(100))
+    model = models.build(method="cmn_embedding")
+    one = prepare_clips(model, table, classes={}, class_text=None)
+    assert one.prepared.support is one.prepared.query
+    assert one.prepared.nbytes == one.prepared.support.nbytes
+    torch.testing.assert_close(one.prepared.query, model.method.embed(clips))
+    two = prepare_clips(models.build(method="team"), table, classes={}, class_text=None)
+    assert two.prepared.support is not two.prepared.query
+    assert two.prepared.nbytes == two.prepared.support.nbytes + two.prepared.query.nbytes
+
+
+@pytest.mark.parametrize("name", ["strm", "molo", "ta2n"])
+def test_episodes_of_prepared_maps_hold_no_maps_and_give_the_same_logits(name: str) -> None:
+    model = models.build(method=name, **small(name))
+    frames = model.config.frames.num_segments
+    maps = torch.randn(NUM_CLIPS, frames, *model.feature_shape, dtype=torch.float64)
+    encoded = EncodedClips(maps, np.arange(NUM_CLIPS))
+    prepared = prepare_clips(model, encoded, classes=CLASSES, class_text=None)
+    channels = model.feature_shape[0]
+    assert prepared.features.shape == (NUM_CLIPS, frames, channels)
+    text = torch.zeros(5, channels)
+    logits = [logits_of(model.method.classify, table, text) for table in (encoded, prepared)]
+    torch.testing.assert_close(logits[1], logits[0])
+    baseline = methods.build("mean_pooled_cosine", channels=channels, num_frames=frames)
+    of_baseline = on_vectors(baseline.classify)
+    before, after = (logits_of(of_baseline, table, text) for table in (encoded, prepared))
+    assert torch.equal(after, before)
 
 
 def test_a_classifier_of_vectors_gets_the_means_of_maps() -> None:

@@ -82,7 +82,7 @@ class Ta2n(Method):
     def _warped(self, episode: EpisodeFeatures) -> tuple[Tensor, Tensor]:
         """The maps of supports and queries after the temporal transform, prepared or not."""
         if episode.prepared is not None:
-            channels = episode.support.shape[-3]
+            channels = episode.prepared.support.shape[-3] - self.coordination.width
             support, query = (each[..., :channels, :, :] for each in episode.prepared)
             return support, query
         maps = self.warp(self.dropout(torch.cat([episode.support, episode.query], dim=-5)))
