@@ -32,7 +32,7 @@ NEVER = {
     "stages/__init__.py": "explains a missing package, and how idle threads wait",
     "spm/methods/__init__.py": "names the doors of the registry",
     "spm/base": "refuses and warns, makes names and hashes, reads YAML, writes files whole (h5py "
-    "decides the bytes of an HDF5 file)",
+    "and safetensors decide the bytes of theirs)",
     "spm/config": "holds no values, refuses (tests/config): what it holds stands in params.yaml",
     "stages/shared": "starts a stage in its ranks, which are recorded beside the result; refuses; "
     "says where folders and sections are. What outside_files makes, inventory writes at every run",

@@ -13,6 +13,7 @@ from spm.base import command
 from spm.base.atomic import atomic_path
 from spm.base.command_line import new_app, run_app
 from spm.base.errors import ConfigError
+from spm.base.safetensors_file import write_safetensors
 from spm.base.unwritable import make_writable
 from spm.builtin_clip.model.files import NAME, WEIGHTS, weights_file
 
@@ -85,10 +86,8 @@ def _halved(model: "nn.Module") -> "State":
 
 def _write(state: "State", how: dict[str, float], path: Path) -> None:
     """Writes the weights, and beside them the record of how they were made; both or neither."""
-    from safetensors.torch import save_file
-
     with atomic_path(path.with_suffix(".yaml")) as record, atomic_path(path) as weights:
-        save_file(state, weights)
+        write_safetensors(state, weights)
         lines = [f"{key}: {value}\n" for key, value in how.items()]
         record.write_text("".join(lines), encoding="utf-8")
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
+from spm.base.safetensors_file import write_safetensors
 from spm.base.state_dicts import State, misfit
 from spm.model.weights import read_safetensors
 
@@ -63,13 +64,11 @@ class Background:
 
 def save_background(background: Background | None, folder: Path) -> None:
     """Writes background.safetensors; without a background removes the file of another model."""
-    from safetensors.torch import save_file
-
     if background is None:
         (folder / FILE).unlink(missing_ok=True)
         return
     with atomic_path(folder / FILE) as path:
-        save_file({name: value.contiguous() for name, value in background.tensors().items()}, path)
+        write_safetensors(background.tensors(), path)
 
 
 def load_background(

@@ -162,14 +162,12 @@ def build_model(config: ModelSpec, *, load_backbone_weights: bool = True) -> Few
 def save_model(model: FewShotModel, folder: Path) -> None:
     """Writes model.safetensors and config.json; calibration.json and background.safetensors if the
     model has them. `load_model` reads them."""
-    from safetensors.torch import save_file
-
     from spm.base.atomic import atomic_path
+    from spm.base.safetensors_file import write_safetensors
 
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / WEIGHTS_FILE) as path:
-        # No metadata: safetensors writes several keys in random order, and bytes would differ.
-        save_file({name: value.contiguous() for name, value in stored(model).items()}, path)
+        write_safetensors(stored(model), path)
     save_spec(model.config, folder)
     save_calibration(model.calibration, folder)
     save_background(model.background, folder)

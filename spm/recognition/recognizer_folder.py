@@ -15,6 +15,7 @@ from pydantic import Field
 
 from spm.base.atomic import atomic_folder
 from spm.base.errors import DataError
+from spm.base.safetensors_file import write_safetensors
 from spm.base.state_dicts import misfit
 from spm.config.base import Section, validate
 from spm.episodes.threshold import Threshold
@@ -49,8 +50,6 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
 
     Raises DataError for a folder that holds something else, StorageError for a full disk.
     """
-    from safetensors.torch import save_file
-
     folder = check_free(Path(folder))
     classes = recognizer.classes.values()
     tensors = {"features": torch.cat([each.features for each in classes])}
@@ -65,7 +64,7 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
     )
     with atomic_folder(folder) as new:
         save_model(recognizer.model, new)
-        save_file({name: value.contiguous() for name, value in tensors.items()}, new / EXAMPLES)
+        write_safetensors(tensors, new / EXAMPLES)
         text = json.dumps(document.model_dump(), indent=2, ensure_ascii=False)
         (new / FILE).write_text(f"{text}\n", encoding="utf-8")
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from spm.base.atomic import atomic_path
 from spm.base.errors import ConfigError, DataError
+from spm.base.safetensors_file import write_safetensors
 from spm.base.state_dicts import State, is_by_name, misnamed, misshapen, unwrapped
 from spm.config.backbone import BackboneConfig, kind_of
 from spm.methods.clip_spm.config import Config
@@ -224,7 +224,7 @@ def _save(folder: Path, file: str, tensors: State, **metadata: str) -> None:
         for name, value in tensors.items()
     }
     with atomic_path(folder / file) as path:
-        save_file(copies, path, metadata=metadata or None)
+        write_safetensors(copies, path, metadata=metadata or None)
 
 
 def _load(path: Path) -> tuple[State, str]:
