@@ -41,6 +41,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     new, old = (path.with_name(f".{path.name}.{state}.tmp") for state in ("new", "old"))
     with writing(path.parent):
         try:
+            _put_back(old, path)
             _remove(new, old)
             new.mkdir(parents=True)
             with _speaking_of(path, at=new):
@@ -49,6 +50,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 path.rename(old)
             new.rename(path)
         finally:
+            _put_back(old, path)
             _remove(new, old)
 
 
@@ -68,6 +70,12 @@ def _speaking_of(path: Path, *, at: Path) -> Iterator[None]:
     except StorageError as error:
         said = str(error).replace(str(at.absolute()), str(path.absolute()))
         raise StorageError(said) from error
+
+
+def _put_back(old: Path, path: Path) -> None:
+    """After a writer that ended between its two renames, there is `old` and no `path`."""
+    if old.exists() and not path.exists():
+        old.rename(path)
 
 
 def _remove(*folders: Path) -> None:

@@ -1,5 +1,7 @@
 """A folder is there whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from spm.base.atomic import atomic_folder, atomic_path
@@ -70,3 +72,25 @@ def test_what_a_killed_writer_left_is_gone(folder):
     with atomic_folder(folder) as again:
         assert names(again) == []
     assert names(folder.parent) == ["out"]
+
+
+def test_an_interrupt_between_the_two_renames_leaves_what_was_there(folder, monkeypatch):
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if ".new." in path.name:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_folder(folder) as new:
+        (new / "second").touch()
+    assert names(folder) == ["first"]
+    assert names(folder.parent) == ["out"]
+
+
+def test_after_a_kill_between_them_it_is_put_back(folder):
+    folder.rename(folder.with_name(".out.old.tmp"))
+    with pytest.raises(FileNotFoundError), atomic_folder(folder) as new:
+        (new / "missing").read_text()
+    assert names(folder) == ["first"]
