@@ -32,8 +32,12 @@ def enroll(
         str | None,
         Option(metavar="NAME[:WEIGHTS]", help="in place of a model, as clip-spm classify has it"),
     ] = None,
-    method: Annotated[str, Option(help="of a tower: one without parameters to train")] = "otam",
-    frames: Annotated[int, Option(min=2, help="of a tower: frames of each clip")] = 8,
+    method: Annotated[
+        str | None, Option(help="of a tower: one without parameters to train; otam by default")
+    ] = None,
+    frames: Annotated[
+        int | None, Option(min=2, help="of a tower: frames of each clip; 8 by default")
+    ] = None,
     false_alarms: Annotated[
         float,
         Option(metavar="SHARE", help="of other clips: how many may pass for one of the classes"),
@@ -42,6 +46,8 @@ def enroll(
     """Shows a model a few clips of each class, and saves what it has learned as a recognizer."""
     if (model is None) == (tower is None):
         raise ConfigError("give either --model, a model folder, or --tower, a pretrained tower")
+    if tower is None and (method is not None or frames is not None):
+        raise ConfigError("--method and --frames are of a tower: a model has its own")
     from spm.recognition import commands
 
     return commands.enroll(
@@ -49,8 +55,8 @@ def enroll(
         out=out,
         model=model,
         tower=tower,
-        method=method,
-        num_frames=frames,
+        method=method or "otam",
+        num_frames=frames or 8,
         false_alarms=false_alarms,
     )
 

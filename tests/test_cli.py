@@ -1,5 +1,6 @@
 """`clip-spm`: which commands there are, in a clone and where the wheel is installed alone."""
 
+import json
 import re
 import resource
 import subprocess
@@ -18,7 +19,7 @@ from tests.import_closure import ROOT
 from tests.machines import python
 from tests.wheel import build_wheel
 
-LIBRARY = ["classify", "convert", "predict", "table"]
+LIBRARY = ["classes", "classify", "convert", "enroll", "predict", "recognize", "table"]
 JOINING = ["experiments", "gc", "preset", "ui"]
 HEAVY = {"torch", "open_clip", "mlflow", "prefect", "dvc", "distributed", "matplotlib"}
 SECONDS = 1.5
@@ -95,6 +96,19 @@ def test_the_wheel_alone_classifies_clips_in_any_folder(alone: Path, tmp_path: P
     assert "OTAM, not trained, on the weights built-in of builtin-clip" in done.stdout
     assert re.search(r"^  waving       +50\.00 %$", done.stdout, re.MULTILINE)
     assert {path.name for path in tmp_path.iterdir()} == {"support", "clip.mp4"}
+
+
+def test_the_wheel_alone_enrolls_and_recognizes(alone: Path, tmp_path: Path) -> None:
+    for name in ("support/waving/a.mp4", "support/Pouring Tea/b.mp4", "clip.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(tmp_path / name, num_frames=16)
+    given = ["enroll", "support", "--tower", "builtin-clip", "--out", "kitchen"]
+    done = clip_spm(*given, site=alone, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    done = clip_spm("recognize", "kitchen", "--json", "clip.mp4", site=alone, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["probabilities"] == {"Pouring Tea": 0.5, "waving": 0.5}
 
 
 @pytest.mark.parametrize("name", JOINING)

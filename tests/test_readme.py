@@ -26,12 +26,12 @@ PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 TEXTS = [README, *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in PAGES)]
 LINES = sorted({line for text in TEXTS for line in re.findall(r"clip-spm ([a-z][^`#\n]+)", text)})
 OURS = {
-    "classify": "spm.classify",
-    "predict": "spm.predict",
-    "enroll": "spm.enroll",
-    "recognize": "spm.recognize",
     "classes": "spm.classes",
+    "classify": "spm.classify",
     "convert": "spm.convert",
+    "enroll": "spm.enroll",
+    "predict": "spm.predict",
+    "recognize": "spm.recognize",
     "table": "spm.results.accuracy_table",
 }
 PUBLISHED = "ViT-B-16-quickgelu:openai"

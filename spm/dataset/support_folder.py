@@ -1,4 +1,4 @@
-"""The support set of `predict`: a folder with one folder for each class.
+"""The support set of `predict` and `enroll`: a folder with one folder for each class.
 
     my_classes/pouring_water/a.mp4
     my_classes/pouring_water/monday/b.mp4        sub-folders of a class do not matter
@@ -26,7 +26,7 @@ from spm.video.clip_files import EXTENSIONS, is_video, not_read
 def find_support(folder: Path) -> dict[str, list[Path]]:
     """Class name -> its clips, both sorted. Raises DataError if `folder` is no support set."""
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: --support takes one with a folder a class")
+        raise DataError(f"{folder} is not a folder: give one with a folder of clips for each class")
     _check_names(folder)
     held = _look_into(folder)
     _check_read(held.videos, folder=folder)
@@ -51,6 +51,7 @@ def find_clips(folder: Path) -> list[Path]:
     """The clips of the class whose folder this is, sorted. Raises DataError if there are none."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give one that holds the clips of a class")
+    _check_name(folder)
     held = _look_into(folder, depth=0)
     _check_read(held.videos, folder=folder)
     if not held.clips:
@@ -120,14 +121,15 @@ def _classes(clips: Iterable[str], *, folder: Path) -> dict[str, list[Path]]:
 def _check_names(folder: Path) -> None:
     """Checks folders without clips too: the error about missing clips prints their names."""
     for path in sorted(folder.iterdir()):
-        if not path.name.startswith(".") and not _is_utf8(path.name) and path.is_dir():
-            raise DataError(
-                f"the class folder {printable(path)} has a name that is not UTF-8: rename it"
-            )
+        if not path.name.startswith(".") and path.is_dir():
+            _check_name(path)
 
 
-def _is_utf8(name: str) -> bool:
-    return os.fsencode(name) == name.encode(errors="replace")
+def _check_name(folder: Path) -> None:
+    if os.fsencode(folder.name) != folder.name.encode(errors="replace"):
+        raise DataError(
+            f"the class folder {printable(folder)} has a name that is not UTF-8: rename it"
+        )
 
 
 def _check_read(videos: Iterable[str], *, folder: Path) -> None:
@@ -146,4 +148,4 @@ def _check_layout(clips: list[str], *, folder: Path) -> None:
 def _remedy(layout: Layout, *, folder: Path) -> str:
     if layout.kind == "loose":
         return "put the clips of each class into a folder of its name"
-    return f"give the folder that has the class folders, --support {folder / layout.inside}"
+    return f"give the folder that has the class folders, {folder / layout.inside}"

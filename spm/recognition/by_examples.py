@@ -52,12 +52,13 @@ def print_answers(
     recognizer = Recognizer.enroll(model.to(pick_device("auto")), support, false_alarms=None)
     found = dict(encode_each(model, dict.fromkeys(clips)))
     features = {path: each for path, each in found.items() if not isinstance(each, str)}
+    readable = [path for path in clips if path in features]
     print(conditions(recognizer, how=_how(model, transductive=transductive)))
     print(percentages(model, transductive=transductive))
-    if features:
-        stacked = torch.stack(list(features.values()))
+    if readable:
+        stacked = torch.stack([features[path] for path in readable])
         rows = recognizer.probabilities(stacked, transductive=transductive).tolist()
-        for path, row in zip(features, rows, strict=True):
+        for path, row in zip(readable, rows, strict=True):
             answer = dict(zip(recognizer.classes, row, strict=True))
             print(f"\n{printable(path)}\n{ranking(answer)}")
     problems = {path: each for path, each in found.items() if isinstance(each, str)}

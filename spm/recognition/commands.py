@@ -1,9 +1,11 @@
 """What `clip-spm enroll`, `recognize` and `classes` do and print."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from spm.base.errors import DataError
 from spm.base.printable import printable
+from spm.base.unwritable import make_writable
 from spm.builtin_clip.model.files import NAME as BUILTIN_CLIP
 from spm.dataset.support_folder import find_clips
 from spm.episodes.device import pick_device
@@ -46,6 +49,7 @@ def enroll(
     """
     check_free(out)
     paths = find_support_with_notes(support)
+    make_writable(out.absolute().parent)
     built = _model(model, tower, method=method, num_frames=num_frames)
     recognizer = Recognizer.enroll(built.to(pick_device("auto")), paths, false_alarms=false_alarms)
     save_recognizer(recognizer, out)
@@ -61,7 +65,7 @@ def recognize(folder: Path, clips: Sequence[Path], *, as_json: bool) -> int:
     if not as_json:
         print(_summary(recognizer), flush=True)
     failed = False
-    for path, answer in recognizer.recognize_each(dict.fromkeys(clips)):
+    for path, answer in recognizer.recognize_each(clips):
         failed |= isinstance(answer, str)
         _print(path, answer, as_json=as_json)
     return int(failed)
@@ -77,13 +81,15 @@ def change_classes(
     if add is not None:
         words = text if vector is None else _read_vector(vector)
         recognizer.model.to(pick_device("auto"))
-        recognizer.add_class(add.resolve().name, find_clips(add), text=words)
+        recognizer.add_class(Path(os.path.abspath(add)).name, find_clips(add), text=words)
     if add is not None or remove is not None:
         save_recognizer(recognizer, folder)
     width = max(map(len, map(printable, recognizer.classes)))
+    takes_text = recognizer.text_trained is not None
     for each in recognizer.classes.values():
-        words = f"  {each.words!r}" if recognizer.text_trained is not None else ""
-        print(f"{printable(each.name):<{width}}  {len(each.clips)} clips{words}")
+        clips = "1 clip" if len(each.clips) == 1 else f"{len(each.clips)} clips"
+        text = f"  {repr(each.words) if each.words else 'a vector'}" * takes_text
+        print(f"{printable(each.name):<{width}}  {clips}{text}")
     return 0
 
 
@@ -137,5 +143,5 @@ def _read_vector(path: Path) -> Tensor:
     """A vector [C] that numpy.save wrote. Raises DataError for anything else."""
     try:
         return torch.from_numpy(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, BadZipFile) as error:
         raise DataError(f"{path} holds no vector that numpy.save wrote: {error}") from None

@@ -9,6 +9,7 @@ Another clip in the same call changes no answer. Classes are in the order of the
 Shapes: `N` classes, `Q` queries, `T` frames, `C` channels.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +172,7 @@ class Recognizer:
 
     def remove_class(self, name: str) -> None:
         """Raises DataError for a class that is not there, and for the last but one."""
+        name = composed(name)
         if name not in self._classes:
             raise DataError(f"there is no class {name!r}: {', '.join(self._classes)}")
         self._change({key: value for key, value in self._classes.items() if key != name})
@@ -184,9 +186,9 @@ class Recognizer:
         features = encode_all(self.model, paths, what="clips")
         return [self.answer(features[path], clip=path) for path in paths]
 
-    def recognize_each(self, clips: Iterable[Path]) -> Iterator[tuple[Path, Answer | str]]:
+    def recognize_each(self, clips: Iterable[Path | str]) -> Iterator[tuple[Path, Answer | str]]:
         """Each clip with its answer, as it comes; with the reason for one that cannot be read."""
-        for path, found in encode_each(self.model, clips):
+        for path, found in encode_each(self.model, map(Path, clips)):
             yield path, found if isinstance(found, str) else self.answer(found, clip=path)
 
     def answer(self, features: Tensor, *, clip: Path) -> Answer:
@@ -263,7 +265,9 @@ def _paths(support: Examples | Path | str) -> dict[str, list[Path]]:
     """Class name -> its clips, classes sorted."""
     if isinstance(support, Path | str):
         return find_support(Path(support))
-    found = {composed(name): list(map(Path, clips)) for name, clips in support.items()}
+    found: dict[str, list[Path]] = defaultdict(list)
+    for name, clips in support.items():
+        found[composed(name)] += map(Path, clips)
     if empty := [name for name, clips in found.items() if not clips]:
         raise DataError(f"no clips of {', '.join(empty)}: each class needs at least one")
     return dict(sorted(found.items()))
@@ -285,11 +289,16 @@ def _texts(
 ) -> dict[str, tuple[str, Tensor | None]]:
     """Class name -> its words and its text [C], of the words or the vectors in `given`.
 
-    Raises ConfigError if the text tower's weights are missing, or for a vector of another C.
+    Raises ConfigError if the text tower's weights are missing, for a vector of another C, and for
+    one that the method would not use.
     """
     sentences = {name: text for name, text in given.items() if isinstance(text, str)}
     vectors = {name: text for name, text in given.items() if isinstance(text, Tensor)}
     found: dict[str, Tensor] = {}
+    if vectors and not model.config.model.needs.text:
+        raise ConfigError(
+            f"{model.config.model.method} takes no texts: leave out that of {', '.join(vectors)}"
+        )
     if model.config.model.needs.text:
         found = {name: _vector(name, text, model=model) for name, text in vectors.items()}
         found |= _encoded(sentences, model=model)
@@ -302,6 +311,8 @@ def _vector(name: str, text: Tensor, *, model: FewShotModel) -> Tensor:
             f"the text of {name!r} has the shape {list(text.shape)}: this model's texts are "
             f"[{model.channels}]"
         )
+    if not text.isfinite().all():
+        raise ConfigError(f"the text of {name!r} holds values that are not finite")
     return text.float().cpu()
 
 
@@ -310,7 +321,13 @@ def _encoded(sentences: Mapping[str, str], *, model: FewShotModel) -> dict[str, 
     if not sentences:
         return {}
     prompts, backbone = model.config.prompts, model.config.backbone
-    encoded = text_tower.encode_classes(dict(sentences), prompts=prompts, backbone=backbone)
+    try:
+        encoded = text_tower.encode_classes(dict(sentences), prompts=prompts, backbone=backbone)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}; or give the text of {', '.join(sentences)} as a vector [{model.channels}] "
+            "(--text-vector of `clip-spm classes`, or in Python)"
+        ) from error
     texts = encoded.of(list(sentences), how=prompts.text_ensemble, control="none")
     return {} if texts is None else dict(zip(sentences, texts, strict=True))
 

@@ -8,6 +8,7 @@ Reading it runs nothing that is in it. No support clip, text tower or network is
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from pydantic import Field
 
 from spm.base.atomic import atomic_folder
 from spm.base.errors import DataError
+from spm.base.printable import printable
 from spm.base.safetensors_file import write_safetensors
 from spm.base.state_dicts import misfit
 from spm.config.base import Section, validate
@@ -26,6 +28,7 @@ from spm.recognition.recognizer import Recognizer
 
 FORMAT = 1
 FILE, EXAMPLES = "recognizer.json", "examples.safetensors"
+_ENDINGS = (".json", ".safetensors")
 
 
 class _Class(Section):
@@ -39,7 +42,7 @@ class _Class(Section):
 class _Document(Section):
     """recognizer.json."""
 
-    format: int
+    format: int = Field(ge=1)
     text_trained: bool | None
     threshold: Threshold | None
     classes: list[_Class] = Field(min_length=2)
@@ -50,7 +53,7 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
 
     Raises DataError for a folder that holds something else, StorageError for a full disk.
     """
-    folder = check_free(Path(folder))
+    folder = check_free(Path(folder).resolve())
     classes = recognizer.classes.values()
     tensors = {"features": torch.cat([each.features for each in classes])}
     texts = [each.text for each in classes if each.text is not None]
@@ -60,7 +63,10 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
         format=FORMAT,
         text_trained=recognizer.text_trained,
         threshold=recognizer.threshold,
-        classes=[_Class(name=each.name, words=each.words, clips=each.clips) for each in classes],
+        classes=[
+            _Class(name=each.name, words=each.words, clips=list(map(printable, each.clips)))
+            for each in classes
+        ],
     )
     with atomic_folder(folder) as new:
         save_model(recognizer.model, new)
@@ -72,7 +78,8 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
 def load_recognizer(folder: Path | str) -> Recognizer:
     """The recognizer that `save_recognizer` wrote, on the CPU.
 
-    Raises DataError for another folder, a damaged one, and one that a newer version wrote.
+    Raises DataError for another folder, a damaged one, and one that a newer version wrote;
+    ConfigError for a value that is not allowed.
     """
     folder = Path(folder)
     document = _read_document(folder)
@@ -96,10 +103,15 @@ def load_recognizer(folder: Path | str) -> Recognizer:
 
 def check_free(folder: Path) -> Path:
     """`folder`, if it is free, or a recognizer to be replaced. Raises DataError for another."""
-    if folder.is_file() or (
-        folder.is_dir() and any(folder.iterdir()) and not (folder / FILE).is_file()
-    ):
+    held = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if folder.is_file() or (held and FILE not in held):
         raise DataError(f"{folder} is there, and is no recognizer: give a new folder's name")
+    others = sorted(name for name in held if name[0] != "." and not name.endswith(_ENDINGS))
+    if others:
+        raise DataError(
+            f"{folder} holds {', '.join(map(printable, others))} beside the recognizer, and would "
+            "lose that: move it elsewhere, or give a new folder's name"
+        )
     return folder
 
 
@@ -114,12 +126,17 @@ def _read_document(folder: Path) -> _Document:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # from the JSON parser or the UTF-8 decoder
         raise DataError(f"{path} is damaged: {error}") from None
-    if isinstance(values, dict) and values.get("format") not in range(1, FORMAT + 1):
+    number = values.get("format") if isinstance(values, dict) else None
+    if isinstance(number, int) and number > FORMAT:
         raise DataError(
-            f"{path} has the format {values.get('format')!r}, and this version reads up to "
-            f"{FORMAT}: it was written by a newer one"
+            f"{path} has the format {number}, and this version reads up to {FORMAT}: a newer "
+            "version saved it, so load it with that one"
         )
-    return validate(_Document, values, name=str(path))
+    document = validate(_Document, values, name=str(path))
+    counts = Counter(each.name for each in document.classes)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise DataError(f"{path} has {', '.join(twice)} twice: give each class a name of its own")
+    return document
 
 
 def _shapes(document: _Document, *, shots: list[int], model: FewShotModel) -> dict[str, torch.Size]:

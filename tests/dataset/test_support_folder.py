@@ -3,7 +3,7 @@
 import pytest
 
 from spm.base.errors import DataError
-from spm.dataset.support_folder import find_support, passed_over
+from spm.dataset.support_folder import find_clips, find_support, passed_over
 from tests.machines import told
 
 
@@ -71,7 +71,7 @@ def test_folders_whose_names_look_the_same_are_one_class(tmp_path):
     ("paths", "message"),
     [
         (["train/a/1.mp4", "test/b/1.mp4"], told("predict, folders of splits").pattern),
-        (["videos/a/1.mp4", "videos/b/1.mp4"], r"one folder, videos, .* --support .*/videos$"),
+        (["videos/a/1.mp4", "videos/b/1.mp4"], r"one folder, videos, .* folders, .*/videos$"),
         (["1.mp4", "2.mp4"], "2 clips in no folder, such as 1.mp4: put the clips of each class"),
         (["a/1.mp4", "b/1.wmv"], r"cannot be read:\n  .*/b/1\.wmv: \.wmv is not read"),
         (["a/1.mp4", "b/1.mp4", "c/1.txt"], r"no clips in .*/c \(it holds 1 .txt\)"),
@@ -86,3 +86,29 @@ def test_what_cannot_be_a_support_set_says_what_it_looks_like(tmp_path, paths, m
 
 def test_classes_may_be_called_train_and_test(tmp_path):
     assert list(find_support(lay(tmp_path, "train/1.mp4", "test/1.mp4"))) == ["test", "train"]
+
+
+def test_the_clips_of_one_class_are_of_both_kinds_at_any_depth(tmp_path):
+    lay(tmp_path / "tea", "2.mp4", "frames/1.jpg", "monday/1.webm", "monday/1.jpg", "notes.txt")
+    clips = [clip.relative_to(tmp_path).as_posix() for clip in find_clips(tmp_path / "tea")]
+    assert clips == ["tea/2.mp4", "tea/frames", "tea/monday/1.webm"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["other/1.mp4"], r"/tea is not a folder: give one that holds the clips of a class$"),
+        (["tea/1.txt"], r"no clips in .*/tea: a class needs at least one \(mp4, "),
+        (["tea/1.jpg"], r"no clips in .*/tea"),
+        (["tea/1.mp4", "tea/2.wmv"], r"cannot be read:\n  .*/tea/2\.wmv: \.wmv is not read"),
+    ],
+)
+def test_what_cannot_be_the_clips_of_a_class(tmp_path, paths, message):
+    with pytest.raises(DataError, match=message):
+        find_clips(lay(tmp_path, *paths) / "tea")
+
+
+def test_one_class_folder_whose_name_is_not_utf8(tmp_path):
+    lay(tmp_path, "a\udcff/1.mp4")
+    with pytest.raises(DataError, match=r"class folder .*/a\\xff has a name that is not UTF-8: re"):
+        find_clips(tmp_path / "a\udcff")

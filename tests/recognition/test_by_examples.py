@@ -7,22 +7,23 @@ import sys
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 import torch
 
 from spm.base.errors import DataError
 from spm.config.prompts import CONTROLS, TextControl
 from spm.dataset.support_folder import find_support
+from spm.model import text_tower
 from spm.model.calibration import NOT_CALIBRATED
 from spm.model.model import FewShotModel, load_model, save_model
-from spm.model.text_controls import controlled
-from spm.motion.mp4 import write_mp4
 from spm.predict import main
 from spm.recognition import by_examples
-from spm.recognition.inputs import encode_classes
+from spm.recognition.recognizer import Recognizer
 from tests import models
 from tests.machines import told
+from tests.recognition.examples import video
+
+pytestmark = pytest.mark.usefixtures("reads")
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "support" / "fading" / "notes.txt").write_text("no clip")
     (root / "broken.mp4").write_text("no video")
     return root
-
-
-def video(path: Path, *, seed: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frames = np.random.default_rng(seed).integers(0, 255, size=(12, 40, 40, 3), dtype=np.uint8)
-    write_mp4(frames, path, frames_per_second=6)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +61,9 @@ def test_a_folder_of_frames_is_a_clip(
     found = find_support(tmp_path / "support")
     assert [path.name for path in found["Turning_Up"]] == ["a.mp4", "b"]
     assert [path.name for path in found["fading"]] == ["c"]
-    videos = by_examples.encode_support(model, find_support(folder / "support"))
-    assert torch.equal(by_examples.encode_support(model, found).features, videos.features)
+    videos = Recognizer.enroll(model, folder / "support").classes
+    for name, images in Recognizer.enroll(model, found).classes.items():
+        assert torch.equal(images.features, videos[name].features)
     assert run(monkeypatch, "--model", folder / "model", "--support", tmp_path / "support", q1) == 0
 
 
@@ -216,38 +212,13 @@ def test_a_class_folder_whose_name_is_no_text(tmp_path: Path) -> None:
         find_support(tmp_path)
 
 
-def encoded(model: FewShotModel, folder: Path) -> tuple[by_examples.Support, list[torch.Tensor]]:
-    support = by_examples.encode_support(model, find_support(folder / "support"))
-    generator = torch.Generator().manual_seed(0)
-    queries = [torch.randn(8, 16, generator=generator) for _ in range(3)]
-    return support, queries
-
-
-def test_one_by_one_a_clip_does_not_see_the_others(model: FewShotModel, folder: Path) -> None:
-    support, queries = encoded(model, folder)
-    alone = by_examples.classify(model, support, queries[:1], transductive=False)
-    among = by_examples.classify(model, support, queries, transductive=False)
-    together = by_examples.classify(model, support, queries, transductive=True)
-    assert among[0] == pytest.approx(alone[0], rel=1e-5)  # another batch, other last digits
-    assert together[0] != pytest.approx(alone[0], abs=1e-6)
-    assert len(together) == len(among) == 3
-
-
-def test_support_is_in_the_order_of_the_classes(model: FewShotModel, folder: Path) -> None:
-    support, _ = encoded(model, folder)
-    assert support.classes == ["Turning_Up", "fading"]
-    assert support.labels.tolist() == [0, 0, 1]
-    assert support.class_text.shape == (2, 16)
-    assert not support.text_trained
-
-
 def test_a_method_without_texts_asks_no_text_tower(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(by_examples, "encode_classes", None)
+    monkeypatch.setattr(text_tower, "encode_classes", None)
     save_model(models.build(method="otam").float(), tmp_path / "model")
     given = ("--model", tmp_path / "model", "--support", folder / "support", folder / "q1.mp4")
     assert run(monkeypatch, *given) == 0
@@ -276,15 +247,8 @@ def test_asked_for_transductive_it_says_whether_the_method_is(
     assert f"; {how}; text: " in capsys.readouterr().out
 
 
-def test_class_texts_come_from_the_folder_names(model: FewShotModel, folder: Path) -> None:
-    """Turning_Up is read as "turning up": a folder named so has the same text feature."""
-    support, _ = encoded(model, folder)
-    expected = encode_classes(["turning up", "fading"], model=model)
-    assert torch.allclose(support.class_text, expected)
-
-
 @pytest.mark.parametrize("control", CONTROLS)
-def test_a_model_with_a_control_gets_the_classes_texts_under_it(
+def test_it_says_that_a_model_gets_the_texts_under_a_control(
     folder: Path,
     tmp_path: Path,
     control: TextControl,
@@ -292,11 +256,6 @@ def test_a_model_with_a_control_gets_the_classes_texts_under_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     save_model(models.build(control=control).float(), tmp_path / "model")
-    model = load_model(tmp_path / "model")
-    support, _ = encoded(model, folder)
-    true = encode_classes(support.classes, model=models.build().float())
-    torch.testing.assert_close(support.class_text, controlled(true, control))
-    assert not torch.allclose(support.class_text, true)
     given = ("--model", tmp_path / "model", "--support", folder / "support", folder / "q1.mp4")
     assert run(monkeypatch, *given) == 0
     said = {"zero": "all-zero", "mean": "one mean text", "permuted": "permuted among"}[control]
@@ -340,13 +299,3 @@ def test_it_says_what_it_passes_over_and_which_classes_have_one_text(
 def test_a_missing_support_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         find_support(tmp_path / "none")
-
-
-def test_unreadable_support_clips_are_all_named(model: FewShotModel, tmp_path: Path) -> None:
-    for name in ("a/x.mp4", "b/y.avi"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text("no video")
-    with pytest.raises(DataError) as error:
-        by_examples.encode_support(model, find_support(tmp_path))
-    assert "x.mp4" in str(error.value)
-    assert "y.avi" in str(error.value)

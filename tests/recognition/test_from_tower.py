@@ -19,18 +19,19 @@ from spm.config.model import method_names, read_values
 from spm.model.model import save_model
 from spm.model.towers import table
 from spm.predict import main as predict
-from spm.recognition import by_examples, from_tower
+from spm.recognition import from_tower
 from spm.recognition.by_examples import classify_clips
 from spm.recognition.from_tower import model_from_tower
 from stages.shared import params
 from tests import tiny_clip
 from tests.import_closure import ROOT
 from tests.machines import told
-from tests.recognition.test_by_examples import video
+from tests.recognition.examples import video
 from tests.towers import RESNET
 
 BUILT_IN = "builtin-clip"
 UNTRAINED = {"bi_mhm", "mean_pooled_cosine", "otam", "protonet", "zero_shot"}
+pytestmark = pytest.mark.usefixtures("reads")
 CLIPS = ROOT.parent / "shared/clips"
 """Real clips in a folder per class, where a checkout has them."""
 
@@ -249,16 +250,12 @@ def test_a_model_from_a_tower_starts_from_no_other_model() -> None:
 
 
 def test_missing_weights_are_one_sentence_before_any_clip_is_read(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    reads: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def no_network(*args: object, **kwargs: object) -> str:
         raise OSError("no route to host")
 
-    def read(*args: object, **kwargs: object) -> None:
-        raise AssertionError("a clip was read")
-
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", no_network)
-    monkeypatch.setattr(by_examples, "read_clip", read)
     with pytest.raises(ConfigError) as error:
         run(monkeypatch, "--tower", RESNET, "q1.mp4")
     said = str(error.value)
@@ -266,6 +263,7 @@ def test_missing_weights_are_one_sentence_before_any_clip_is_read(
     assert "fetch model.safetensors or pytorch_model.bin from https://" in said
     assert "put it for example at models/test_resnet.r160_in1k.safetensors" in said
     assert "\n" not in said
+    assert not reads
     assert capsys.readouterr() == ("", "")
 
 
