@@ -9,20 +9,27 @@ from spm.model.model import FewShotModel
 FRAMES, CHANNELS = 4, 16
 
 
-def clips_of(direction: int, *, count: int, seed: int = 0, noise: float = 0.3) -> Tensor:
+def clips_of(
+    direction: int, *, count: int, seed: int = 0, noise: float = 0.3, frames: int = FRAMES
+) -> Tensor:
     """[count, T, C]"""
     rng = torch.Generator().manual_seed(100 * direction + seed)
     mean = 3 * torch.eye(CHANNELS)[direction]
-    return mean + noise * torch.randn(count, FRAMES, CHANNELS, generator=rng)
+    return mean + noise * torch.randn(count, frames, CHANNELS, generator=rng)
 
 
-def background(*, classes: int = 6, validation: int = 5, shots: int = 6) -> Background:
+def background(
+    *, classes: int = 6, validation: int = 5, shots: int = 6, frames: int = FRAMES
+) -> Background:
     """`classes` training classes have the first directions, validation classes the next."""
     directions = range(classes, classes + validation)
+    held = [clips_of(number, count=shots, frames=frames) for number in directions]
     return Background.of(
-        torch.cat([clips_of(number, count=1) for number in range(classes)]),
+        torch.cat([clips_of(number, count=1, frames=frames) for number in range(classes)]),
         torch.eye(CHANNELS)[:classes],
-        validation=torch.cat([clips_of(number, count=shots) for number in directions]),
+        validation=torch.cat(
+            [clips_of(number, count=shots, frames=frames) for number in directions]
+        ),
         labels=torch.arange(validation).repeat_interleave(shots),
         validation_texts=torch.eye(CHANNELS)[list(directions)],
     )

@@ -15,10 +15,11 @@ from spm import classes as classes_door
 from spm import enroll as enroll_door
 from spm import recognize as recognize_door
 from spm.base.errors import ConfigError, DataError, StorageError
-from spm.model.model import save_model
+from spm.model.model import load_model, save_model
 from spm.recognition.recognizer import Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
 from tests import models
+from tests.backgrounds import background
 from tests.import_closure import ROOT
 from tests.machines import disk, told
 from tests.recognition.examples import video
@@ -26,6 +27,11 @@ from tests.recognition.examples import video
 Run = Callable[..., int]
 Output = pytest.CaptureFixture[str]
 DOORS = {"enroll": enroll_door, "recognize": recognize_door, "classes": classes_door}
+
+NO_PROMISE = (
+    "none of these: cannot be told, since the model keeps no background classes: nothing was "
+    "trained, or by an older version"
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +73,40 @@ def test_enroll_saves_a_recognizer_and_says_what_it_is(run: Run, capsys: Output)
         "CLIP-SPM, from random weights",
         "2 classes, 3 support clips; each clip on its own; text: untrained",
         "percentages: calibrated on 9 validation episodes, 5-way 1-shot (temperature 2)",
+        NO_PROMISE,
         "written to home/kitchen: `clip-spm recognize home/kitchen CLIP …`",
     ]
     assert list(load_recognizer("home/kitchen").classes) == ["Turning_Up", "fading"]
+
+
+def test_it_says_what_it_promises_and_which_clips_are_none_of_these(
+    run: Run, folder: Path, capsys: Output
+) -> None:
+    model = load_model(folder / "model")
+    frames = model.config.frames.num_segments
+    model.background = background(frames=frames)
+    save_model(model, folder / "promising")
+    given = ["--model", "promising", "--out", "strict", "--false-alarms", "0.05"]
+    assert run("enroll", "support", *given) == 0
+    assert "none of these: of other clips about 5 % pass for one of" in capsys.readouterr().out
+    recognizer = load_recognizer("strict")
+    assert recognizer.threshold.false_alarms == 0.05
+    recognizer.threshold = recognizer.threshold.model_copy(update={"value": 1e6})
+    recognizer.save("strict")
+    assert run("recognize", "strict", "q1.mp4") == 0
+    assert "\n\nq1.mp4: none of these\n" in capsys.readouterr().out
+    assert run("recognize", "strict", "--json", "q1.mp4") == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["class"] is None
+    assert line["best"] in ("Turning_Up", "fading")
+    assert isinstance(line["score"], float)
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-0.1"])
+@pytest.mark.usefixtures("folder")
+def test_a_share_of_false_alarms_is_between_0_and_1(run: Run, share: str) -> None:
+    with pytest.raises(ConfigError, match="give a share between 0 and 1"):
+        run("enroll", "support", "--model", "model", "--out", "new", f"--false-alarms={share}")
 
 
 @pytest.mark.usefixtures("folder")
@@ -128,6 +165,7 @@ def test_recognize_prints_each_clips_classes_with_probabilities(run: Run, capsys
     assert summary.splitlines()[1:] == [
         "2 classes, 3 support clips; each clip on its own; text: untrained",
         "percentages: calibrated on 9 validation episodes, 5-way 1-shot (temperature 2)",
+        NO_PROMISE,
     ]
     (answer,) = load_recognizer("kitchen").recognize(["q1.mp4"])
     assert first.splitlines()[0] == "q1.mp4"
@@ -147,6 +185,8 @@ def test_json_has_a_line_for_each_clip_and_nothing_else(run: Run, capsys: Output
         {
             "clip": str(answer.clip),
             "class": answer.best,
+            "score": None,
+            "best": answer.best,
             "probabilities": answer.probabilities,
         }
         for answer in answers

@@ -1,11 +1,13 @@
 """A recognizer's classes: shown, added and removed; and what it answers by them."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from spm import methods
 from spm.base.errors import ConfigError, DataError
 from spm.builtin_clip.model.registered import open_clip
 from spm.config.model import method_names
@@ -14,10 +16,12 @@ from spm.dataset.support_folder import find_support
 from spm.model import text_tower
 from spm.model.model import FewShotModel, save_model
 from spm.model.text_controls import controlled
+from spm.recognition.enrolled import EnrolledClass
 from spm.recognition.from_tower import model_from_tower
 from spm.recognition.inputs import encode_classes
 from spm.recognition.recognizer import Answer, Recognizer
 from tests import models, tiny_clip
+from tests.backgrounds import CHANNELS, FRAMES, clips_of, with_background
 from tests.machines import told
 from tests.methods.small import small
 from tests.recognition.examples import video
@@ -134,8 +138,10 @@ def test_answers_come_one_by_one_with_the_reason_for_what_cannot_be_read(
 
 
 def test_the_best_class_is_the_most_probable_the_first_of_equals() -> None:
-    answer = Answer(Path("a.mp4"), {"a": 0.2, "b": 0.4, "c": 0.4}, None)
-    assert answer.best == "b"
+    values = {"a": 0.2, "b": 0.4, "c": 0.4}
+    answer = Answer(Path("a.mp4"), values, score=None, is_known=True, alignment=None)
+    assert answer.best == answer.name == "b"
+    assert replace(answer, is_known=False).name is None
 
 
 def test_nothing_asked_is_nothing_answered(recognizer: Recognizer) -> None:
@@ -388,3 +394,67 @@ def test_every_method_is_enrolled_and_answers(folder: Path, name: str) -> None:
     assert list(answer.probabilities) == ["a", "b"]
     assert sum(answer.probabilities.values()) == pytest.approx(1)
     assert answer.alignment is None or answer.alignment.distance.shape[0] == 2
+
+
+@pytest.fixture
+def promising() -> Recognizer:
+    """Three classes of three clips each, of a model with a background."""
+    model = with_background(models.build(method="otam").float())
+    shown = [
+        EnrolledClass(f"c{number}", ["a", "b", "c"], clips_of(number, count=3), "", None)
+        for number in (11, 12, 13)
+    ]
+    recognizer = Recognizer(model, shown, text_trained=None)
+    recognizer.promise(0.1)
+    return recognizer
+
+
+def test_a_clip_of_another_class_is_none_of_these(promising: Recognizer) -> None:
+    known, other = (clips_of(number, count=20, seed=5) for number in (12, 15))
+    least = promising.threshold.value
+    assert (promising.scores(known) >= least).double().mean() > 0.9
+    assert (promising.scores(other) >= least).double().mean() < 0.3
+    answers = [promising.answer(each[0], clip=Path("q.mp4")) for each in (known, other)]
+    assert [answer.name for answer in answers] == ["c12", None]
+    assert answers[1].score < least <= answers[0].score
+    assert sum(answers[1].probabilities.values()) == pytest.approx(1)
+
+
+def test_a_score_does_not_depend_on_the_other_clips(promising: Recognizer) -> None:
+    clips = clips_of(12, count=3, seed=6)
+    assert torch.equal(promising.scores(clips)[1:2], promising.scores(clips[1:2]))
+
+
+def test_its_own_examples_have_a_part_in_the_threshold(promising: Recognizer) -> None:
+    """Each of 9 examples is asked of the other two classes, and of all without itself."""
+    made = promising.threshold
+    assert (made.way, made.shot, made.own, made.own_known) == (3, 3, 9, 9)
+    assert made.own_recalled > 7
+
+
+def test_two_classes_leave_none_to_ask(promising: Recognizer) -> None:
+    promising.remove_class("c13")
+    made = promising.threshold
+    assert (made.way, made.own, made.own_known) == (2, 0, 6)
+
+
+def test_a_change_of_classes_keeps_the_promise(promising: Recognizer) -> None:
+    promising.promise(0.25)
+    promising.remove_class("c13")
+    assert promising.threshold.false_alarms == 0.25
+
+
+def test_a_model_without_a_background_takes_every_clip_for_a_class(promising: Recognizer) -> None:
+    promising.model.background = None
+    promising.promise(0.1)
+    assert promising.threshold is None
+    answer = promising.answer(clips_of(15, count=1)[0], clip=Path("q.mp4"))
+    assert answer.score is None
+    assert answer.name == answer.best
+
+
+def test_a_method_of_equal_shots_leaves_no_example_out(promising: Recognizer) -> None:
+    method = methods.build("dpn", channels=CHANNELS, num_frames=FRAMES, **small("dpn"))
+    promising.model.method = method.eval()
+    promising.promise(0.1)
+    assert (promising.threshold.own, promising.threshold.own_known) == (9, 0)

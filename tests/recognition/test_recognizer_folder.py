@@ -22,6 +22,7 @@ from spm.recognition import recognizer_folder
 from spm.recognition.recognizer import Recognizer
 from spm.recognition.recognizer_folder import EXAMPLES, FILE, FORMAT, load_recognizer
 from tests import models
+from tests.backgrounds import clips_of, with_background
 from tests.machines import told
 from tests.methods.small import small
 from tests.recognition.examples import video
@@ -87,6 +88,17 @@ def test_loaded_it_answers_the_same_bits_and_asks_nothing_else(
     loaded = spm.load_recognizer(tmp_path / "kitchen")
     assert said(loaded.recognize([tmp_path / "clip.mp4"])) == said(expected)
     assert loaded.text_trained == recognizer.text_trained
+
+
+def test_loaded_it_says_none_of_these_as_before(recognizer: Recognizer, tmp_path: Path) -> None:
+    frames = recognizer.model.config.frames.num_segments
+    with_background(recognizer.model, frames=frames)
+    recognizer.promise(0.2)
+    recognizer.save(tmp_path / "kitchen")
+    loaded = load_recognizer(tmp_path / "kitchen")
+    assert loaded.threshold == recognizer.threshold
+    clips = clips_of(3, count=4, frames=frames)
+    assert torch.equal(loaded.scores(clips), recognizer.scores(clips))
 
 
 def test_loaded_it_takes_another_class(kitchen: Path, recognizer: Recognizer, folder: Path) -> None:
