@@ -27,9 +27,7 @@ def background(
     return Background.of(
         torch.cat([clips_of(number, count=1, frames=frames) for number in range(classes)]),
         torch.eye(CHANNELS)[:classes],
-        validation=torch.cat(
-            [clips_of(number, count=shots, frames=frames) for number in directions]
-        ),
+        validation=torch.cat(held),
         labels=torch.arange(validation).repeat_interleave(shots),
         validation_texts=torch.eye(CHANNELS)[list(directions)],
     )
