@@ -106,19 +106,9 @@ class Recognizer:
         model = model if isinstance(model, FewShotModel) else load_model(model)
         paths = _paths(support)
         given = _known(texts or {}, classes=paths)
-        found = _texts(model, {name: given.get(name, class_text(name)) for name in paths})
-        clips = [path for of_class in paths.values() for path in of_class]
-        features = encode_all(model, clips, what="support clips")
-        enrolled = [
-            EnrolledClass(
-                name,
-                list(map(str, of_class)),
-                torch.stack([features[path] for path in of_class]).cpu(),
-                *found[name],
-            )
-            for name, of_class in paths.items()
-        ]
-        recognizer = cls(model, enrolled, text_trained=_text_trained(model))
+        recognizer = cls(
+            model, _shown(model, paths, texts=given), text_trained=_text_trained(model)
+        )
         if false_alarms is not None:
             recognizer.promise(false_alarms)
         return recognizer
@@ -160,14 +150,8 @@ class Recognizer:
         if not paths:
             raise DataError(f"class {name!r} needs at least one clip")
         name = composed(name)
-        found = _texts(self.model, {name: class_text(name) if text is None else text})
-        features = encode_all(self.model, paths, what="support clips")
-        new = EnrolledClass(
-            name,
-            list(map(str, paths)),
-            torch.stack([features[path] for path in paths]).cpu(),
-            *found[name],
-        )
+        given = {} if text is None else {name: text}
+        (new,) = _shown(self.model, {name: paths}, texts=given)
         self._change(self._classes | {name: new})
 
     def remove_class(self, name: str) -> None:
@@ -271,6 +255,28 @@ def _paths(support: Examples | Path | str) -> dict[str, list[Path]]:
     if empty := [name for name, clips in found.items() if not clips]:
         raise DataError(f"no clips of {', '.join(empty)}: each class needs at least one")
     return dict(sorted(found.items()))
+
+
+def _shown(
+    model: FewShotModel,
+    paths: Mapping[str, Sequence[Path]],
+    *,
+    texts: Mapping[str, str | Tensor],
+) -> list[EnrolledClass]:
+    """The classes of these clips; texts: of some of them. Raises as `Recognizer.enroll`."""
+    words = {name: texts[name] if name in texts else class_text(name) for name in paths}
+    found = _texts(model, words)
+    clips = [path for of_class in paths.values() for path in of_class]
+    features = encode_all(model, clips, what="support clips")
+    return [
+        EnrolledClass(
+            name,
+            list(map(str, of_class)),
+            torch.stack([features[path] for path in of_class]).cpu(),
+            *found[name],
+        )
+        for name, of_class in paths.items()
+    ]
 
 
 def _known(texts: Mapping[str, str | Tensor], *, classes: Iterable[str]) -> dict[str, str | Tensor]:
