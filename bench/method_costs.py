@@ -16,7 +16,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -124,23 +124,32 @@ def write(grid: Grid, costs: Mapping[str, Cost]) -> None:
 
 
 def markdown(costs: Mapping[str, Cost], measured: Mapping[str, Mapping[str, Any]]) -> str:
-    """A line for each row: accuracy and the difference from its baseline, then what it costs."""
-    head = "| | accuracy | difference | parameters | training, ms | evaluation, ms | memory, MB |"
-    lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    """A line for each row: its accuracies, as the grid's table has them, then what it costs."""
+    columns = ["", "accuracy", "spread", "inductive", "difference", "text at test", "parameters"]
+    columns += ["training, ms", "evaluation, ms", "memory, MB"]
+    lines = [_line(columns), _line(["---", *["---:"] * (len(columns) - 1)])]
     for name, cost in costs.items():
         found = measured.get(name, {})
-        difference, interval = found.get("difference"), found.get("ci95")
         cells = [
             name,
-            _number(found.get("accuracy"), "{:.2f}"),
-            _number(difference, "{:+.2f}") + _number(interval, " ± {:.2f}", missing=""),
+            *(_number(found.get(key), "{:.2f}") for key in ("accuracy", "spread", "inductive")),
+            _with_interval(found.get("difference"), found.get("ci95")),
+            _with_interval(found.get("text_worth"), found.get("text_worth_ci95")),
             f"{cost.parameters:,}",
             _number(cost.training_ms, "{:.1f}"),
             f"{cost.evaluation_ms:.2f}",
             f"{cost.memory_mb:.0f}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(_line(cells))
     return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _with_interval(value: float | None, interval: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f} ± {interval:.2f}"
 
 
 def _picture(
@@ -192,8 +201,8 @@ def _words(cost: Cost) -> str:
     return in_words({name: value for name, value in asdict(cost).items() if value is not None})
 
 
-def _number(value: float | None, form: str, *, missing: str = "-") -> str:
-    return missing if value is None else form.format(value)
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
 
 
 if __name__ == "__main__":

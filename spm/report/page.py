@@ -7,8 +7,7 @@ from spm.report.alignment_examples import AlignmentExample
 from spm.results.accuracy_table import accuracy_table
 from spm.results.confidence_words import by_title, off_by
 from spm.results.text_words import CONTROLS, text_state, worth
-from spm.results.unknown import NAMES
-from spm.results.unknown_words import promise, telling
+from spm.results.unknown_words import NAMES, promise, telling
 
 
 def report_page(

@@ -20,12 +20,6 @@ from spm.episodes.scores import Floats
 from spm.episodes.threshold import PROMISED, Threshold, fit_threshold, why_none
 from spm.model.model import FewShotModel
 
-NAMES = {
-    "probability": "largest probability",
-    "margin": "margin of the best two classes",
-    "distance": "distance",
-    "background": "distance against background classes",
-}
 _RECALL = 0.95
 _RESAMPLES, _SEED = 500, 0
 _DIGITS = 4

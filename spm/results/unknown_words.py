@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from spm.results.unknown import NAMES
+NAMES = {
+    "probability": "largest probability",
+    "margin": "margin of the best two classes",
+    "distance": "distance",
+    "background": "distance against background classes",
+}
+"""The scores of spm.episodes.open_set, in words."""
 
 
 def unknown_lines(results: dict[str, Any]) -> list[str]:

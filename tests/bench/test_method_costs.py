@@ -31,5 +31,5 @@ def test_a_row_without_an_accuracy_has_its_costs():
     costs = {"a": Cost(1_200_000, 12.34, 1.5, 99.6), "b": Cost(0, None, 0.25, 3.0)}
     measured = {"b": {"accuracy": 80.126, "difference": -1.5, "ci95": 0.25}}
     *_, a, b = markdown(costs, measured).splitlines()
-    assert a == "| a | - | - | 1,200,000 | 12.3 | 1.50 | 100 |"
-    assert b == "| b | 80.13 | -1.50 ± 0.25 | 0 | - | 0.25 | 3 |"
+    assert a == "| a | - | - | - | - | - | 1,200,000 | 12.3 | 1.50 | 100 |"
+    assert b == "| b | 80.13 | - | - | -1.50 ± 0.25 | - | 0 | - | 0.25 | 3 |"
