@@ -156,20 +156,17 @@ def _picture(
     path: Path, grid: Grid, costs: Mapping[str, Cost], measured: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Accuracy over the time of an evaluation episode."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.add_subplot()
-    for name, cost in costs.items():
-        accuracy = measured.get(name, {}).get("accuracy")
-        if accuracy is not None:
-            axes.scatter(cost.evaluation_ms, accuracy, color="C0")
-            axes.annotate(
-                name,
-                (cost.evaluation_ms, accuracy),
-                xytext=(4, 4),
-                textcoords="offset points",
-                fontsize=8,
-            )
+    by_time = sorted(costs, key=lambda name: costs[name].evaluation_ms)
+    for number, name in enumerate(by_time):
+        place = costs[name].evaluation_ms, measured.get(name, {}).get("accuracy")
+        if place[1] is not None:  # labels of neighbours on both sides: fewer lie on each other
+            side, along = ((5, 5), "left") if number % 2 else ((-5, -9), "right")
+            axes.scatter(*place, color="C0", s=20)
+            axes.annotate(name, place, side, textcoords="offset points", ha=along, fontsize=8)
     axes.set_xscale("log")
+    axes.margins(0.15, 0.05)
     axes.set_xlabel("ms for an evaluation episode, one thread (the tower's clips encoded before)")
     axes.set_ylabel("accuracy, %")
     axes.set_title(grid.title, fontsize=10)
