@@ -60,8 +60,8 @@ def _unknown(results: dict[str, Any]) -> list[str]:
         f"In the first {measured['episodes']} episodes, one query of each class and "
         f"{measured['queries']} of other classes, each alone. How well a score tells them apart:",
         "\n".join(rows),
-        f"The threshold {promise(measured['promise'])}. Intervals are those of a bootstrap over "
-        "episodes; other classes are not in them.",
+        f"The threshold by which a recognizer says so: {promise(measured['promise'])}.",
+        "Intervals are those of a bootstrap over episodes; other classes are not in them.",
     ]
 
 
