@@ -14,6 +14,7 @@ from spm.base.errors import DataError
 from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS
+from spm.episodes.open_set import SCORES
 from spm.methods.clip_spm.method import ClipSPM
 from spm.methods.zero_shot.method import ZeroShotText
 from spm.model.model import save_model
@@ -23,6 +24,7 @@ from stages import evaluate, report
 from stages.shared import params, paths
 from stages.tracking import provenance
 from tests import models
+from tests.backgrounds import with_background
 from tests.methods.small import small
 from tests.stores import make_store
 
@@ -490,3 +492,43 @@ def test_confusion_file_is_square(workspace: Path) -> None:
         rows = list(csv.DictReader(file))
     assert len(rows) == 36
     assert sum(int(row["queries"]) for row in rows) == 12 * 5 * 2
+
+
+def test_queries_of_other_classes_beside_a_headline_that_does_not_change(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(with_background(models.build().float()), paths.MODEL)
+    change("evaluate", unknown_episodes=0)
+    evaluate.main()
+    without = json.loads(paths.EVALUATION.read_text())
+    assert without["unknown"] is None
+    assert "none of the classes" not in capsys.readouterr().out
+    report.main()
+    assert "None of these" not in (paths.REPORT / "report.md").read_text()
+
+    change("evaluate", unknown_episodes=7, unknown_query=3)
+    evaluate.main()
+    found = json.loads(paths.EVALUATION.read_text())
+    measured = found["unknown"]
+    assert measured == found["shots"]["1"]["unknown"] != found["shots"]["2"]["unknown"]
+    assert (measured["episodes"], measured["queries"]) == (7, 3)
+    assert set(measured["scores"]) == set(SCORES)
+    assert measured["promise"]["promised"] == 10
+    assert measured["promise"]["way"] == 4  # of 5 validation classes one stays unknown
+    assert capsys.readouterr().out.count("none of the classes, ") == 2
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert page.count("came out: ") == 3  # the table has both shots
+    new = {"hashes", "unknown", "shots"}
+    assert {key: found[key] for key in found.keys() - new} == {
+        key: without[key] for key in without.keys() - new
+    }
+    assert found["hashes"]["episodes"] == without["hashes"]["episodes"]
+
+
+def test_where_all_classes_are_in_each_episode_no_query_is_unknown(workspace: Path) -> None:
+    document = read_yaml(params.PARAMS)
+    document["episode"]["way"] = 6
+    write(document)
+    evaluate.main()
+    assert json.loads(paths.EVALUATION.read_text())["unknown"] is None
