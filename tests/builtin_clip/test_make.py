@@ -88,6 +88,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["make", "--frames", "256", "--steps", "100", "--workers", "1"]
 
 
+@pytest.mark.slow
 def test_it_writes_weights_and_record_and_says_the_score(
     small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
