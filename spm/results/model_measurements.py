@@ -1,5 +1,6 @@
 """What `evaluate` measures of a model: its accuracy, with controls, and baselines beside it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,8 @@ from spm.methods.registry import baselines, build_method
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 from spm.results.document import INDUCTIVE, MODEL, TEXT
+
+_OPEN_BYTES = 1e9
 
 
 def measure_model(
@@ -80,12 +83,22 @@ def measure_model(
                 class_text=class_text,
                 episodes=min(evaluate.unknown_episodes, evaluate.episodes),
                 unknown=evaluate.unknown_query,
-                batch=evaluate.batch,
+                batch=min(evaluate.batch, _fitting(model, supports=sampler.way * sampler.shot)),
                 ranks=ranks,
             )
             measured = measurements[sampler.shot]
             measurements[sampler.shot] = replace(measured, open_set=scores)
     return measurements
+
+
+def _fitting(model: FewShotModel, *, supports: int) -> int:
+    """The episodes whose supports, the background's clips among them, fit in 1 GB; at least one.
+
+    Each episode holds a copy of the background, and maps of a CLIP tower are large.
+    """
+    clips = supports + (0 if model.background is None else len(model.background.clips))
+    size = 4 * clips * model.config.frames.num_segments * math.prod(model.feature_shape)
+    return max(1, int(_OPEN_BYTES / size))
 
 
 def _has_others(sampler: EpisodeSampler) -> bool:

@@ -1,14 +1,19 @@
 """AUROC, false alarms and the promise, by hand; the lines that say them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from spm.episodes.evaluation import OpenScores
 from spm.episodes.threshold import Threshold
+from spm.results.model_measurements import _fitting
 from spm.results.unknown import auroc, false_alarms, unknown_document
 from spm.results.unknown_words import promise, telling, unknown_lines
+from tests import models
+from tests.backgrounds import background
 
 PROMISE = Threshold(
     value=2.0, false_alarms=0.1, recall=0.8, way=5, shot=1, own=0, own_known=0, own_recalled=0
@@ -76,3 +81,12 @@ def test_the_table_has_the_best_score_of_each_shot() -> None:
     assert first.endswith("by distance against background classes")
     assert second.startswith("  promised by validation, 5-way 1-shot: 10 % false alarms; came out")
     assert telling(found["unknown"]["scores"]["background"]) in first
+
+
+def test_open_episodes_of_large_maps_are_fewer_at_once() -> None:
+    """An episode holds 5 supports and 16 background clips, of 8 frames of 16 channels each."""
+    model = models.build().float()
+    assert _fitting(model, supports=5) > 1000
+    model.background = replace(background(), clips=torch.zeros(16, 8, 16))
+    assert _fitting(model, supports=5) == int(1e9 / (4 * 21 * 8 * 16))
+    assert _fitting(model, supports=10**9) == 1
