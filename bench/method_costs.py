@@ -103,7 +103,7 @@ def measure(row: Row, *, rounds: int = 5, evaluated: int = _EVALUATED) -> Cost:
         sum(each.numel() for each in trained),
         None if training is None else training * 1e3,
         seconds / evaluated * 1e3,
-        (_peak() - before) / 1e6,
+        (_peak() - before) / _MB,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spm.base.errors import DataError, TransientError
+from spm.base.errors import DataError
 from spm.episodes.clip_pixels import seen_at_test
 from spm.isolation.isolated_reader import IsolatedReader, Limits
 from spm.model.model import FewShotModel
@@ -49,7 +49,7 @@ def _features(model: FewShotModel, path: Path, *, reader: IsolatedReader) -> Ten
     config = model.config.frames
     try:
         clip = reader.read(path, frames=config)
-    except (DataError, TransientError, OSError) as error:
+    except (DataError, OSError) as error:
         return str(error)
     pixels = seen_at_test(clip, frames=config, size=model.image_size)
     with torch.no_grad():

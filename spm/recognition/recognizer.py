@@ -178,14 +178,14 @@ class Recognizer:
     def answer(self, features: Tensor, *, clip: Path) -> Answer:
         """The answer to a clip of these features [T, *feature_shape]."""
         probabilities = self.probabilities(features[None])[0].tolist()
-        score = self.scores(features[None])
+        score, threshold = self.scores(features[None]), self.threshold
         with torch.no_grad():
             alignment = self.model.method.explain(self._episode(features[None]))
         return Answer(
             clip,
             dict(zip(self._classes, probabilities, strict=True)),
             score=None if score is None else float(score[0]),
-            is_known=score is None or bool(score[0] >= self._least),
+            is_known=score is None or threshold is None or bool(score[0] >= threshold.value),
             alignment=alignment and Alignment(*(each[0].cpu() for each in alignment)),
         )
 
@@ -207,10 +207,6 @@ class Recognizer:
                 background_score(self.model, self._episode(e[None]), background) for e in features
             ]
         return torch.cat(alone).double().cpu()
-
-    @property
-    def _least(self) -> float:
-        return -torch.inf if self.threshold is None else self.threshold.value
 
     def _each(self, episode: EpisodeFeatures) -> Tensor:
         """Query by query, since a batch of another size has other last digits."""
