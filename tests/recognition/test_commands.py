@@ -22,7 +22,7 @@ from tests import models
 from tests.backgrounds import background
 from tests.import_closure import ROOT
 from tests.machines import disk, told
-from tests.recognition.examples import video
+from tests.recognition.examples import videos
 
 Run = Callable[..., int]
 Output = pytest.CaptureFixture[str]
@@ -38,9 +38,8 @@ NO_PROMISE = (
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model, examples of two classes, a clip of a third, queries, and a recognizer."""
     root = tmp_path_factory.mktemp("commands")
-    names = ("support/Turning_Up/a", "support/Turning_Up/b", "support/fading/c", "third/d")
-    for seed, name in enumerate((*names, "q1", "q2")):
-        video(root / f"{name}.mp4", seed=seed)
+    of_classes = ("support/Turning_Up/a", "support/Turning_Up/b", "support/fading/c", "third/d")
+    videos(root, *of_classes, "q1", "q2")
     (root / "broken.mp4").write_text("no video")
     model = models.build().float()
     model.calibration = models.calibrated(classify=9.0, classify_each=2.0)

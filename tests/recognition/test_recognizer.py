@@ -24,7 +24,7 @@ from tests import models, tiny_clip
 from tests.backgrounds import CHANNELS, FRAMES, clips_of, with_background
 from tests.machines import told
 from tests.methods.small import small
-from tests.recognition.examples import video
+from tests.recognition.examples import video, videos
 
 pytestmark = pytest.mark.usefixtures("reads")
 
@@ -35,9 +35,8 @@ COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes, one with two clips; clips of a third; two to be answered."""
     root = tmp_path_factory.mktemp("recognizer")
-    names = ("support/Turning_Up/a", "support/Turning_Up/b", "support/fading/c", "d", "q1", "q2")
-    for seed, name in enumerate(names):
-        video(root / f"{name}.mp4", seed=seed)
+    of_classes = ("support/Turning_Up/a", "support/Turning_Up/b", "support/fading/c")
+    videos(root, *of_classes, "d", "q1", "q2")
     (root / "broken.mp4").write_text("no video")
     return root
 

@@ -25,7 +25,7 @@ from tests import models
 from tests.backgrounds import clips_of, with_background
 from tests.machines import told
 from tests.methods.small import small
-from tests.recognition.examples import video
+from tests.recognition.examples import videos
 from tests.recognition.test_recognizer import said
 
 pytestmark = pytest.mark.usefixtures("reads")
@@ -35,9 +35,7 @@ pytestmark = pytest.mark.usefixtures("reads")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Examples of three classes, and a clip."""
     root = tmp_path_factory.mktemp("folder")
-    names = ("support/a/1", "support/a/2", "support/b/3", "support/b/4", "c", "clip")
-    for seed, name in enumerate(names):
-        video(root / f"{name}.mp4", seed=seed)
+    videos(root, "support/a/1", "support/a/2", "support/b/3", "support/b/4", "c", "clip")
     return root
 
 
