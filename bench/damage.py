@@ -23,7 +23,8 @@ from bench.harm import HARMS
 from spm.base import command
 from spm.base.errors import DataError
 from spm.config.frames import FramesConfig, Reader
-from spm.isolation.isolated_reader import IsolatedReader, Limits
+from spm.isolation.isolated_reader import IsolatedReader
+from spm.isolation.watched_process import Limits
 from spm.video.clip import Clip
 
 Read = Callable[[Path], Clip]

@@ -14,7 +14,7 @@ from pipeline.decoding.decode_flow import decode_here
 from pipeline.decoding.shard_decoder import DecodeJob
 from pipeline.decoding.shard_plan import PlannedShard
 from pipeline.machine.prefect_server import ensure_server
-from spm.isolation.isolated_reader import Limits
+from spm.isolation.watched_process import Limits
 from spm.video.reading import read_clip
 
 _SHARDS, _CLIPS = 8, 384

@@ -13,6 +13,7 @@
     recognizer = spm.Recognizer.enroll("data/model", "examples")        # what one takes home
     recognizer.save("kitchen")
     answers = spm.load_recognizer("kitchen").recognize(["clip.mp4"])
+    found = spm.find_segments(spm.load_recognizer("kitchen"), "evening.mp4")
 
     head = spm.methods.build("otam", channels=512, num_frames=8)        # a method, without a tower
 
@@ -31,6 +32,7 @@ __all__ = [
     "Recognizer",
     "classify_clips",
     "encode_classes",
+    "find_segments",
     "load_model",
     "load_recognizer",
     "methods",
@@ -45,6 +47,7 @@ _HOME = {
     "Recognizer": "spm.recognition.recognizer",
     "classify_clips": "spm.recognition.by_examples",
     "encode_classes": "spm.recognition.inputs",
+    "find_segments": "spm.finding.find",
     "load_model": "spm.model.model",
     "load_recognizer": "spm.recognition.recognizer_folder",
     "methods": "spm.methods",

@@ -1,4 +1,5 @@
 from spm import methods as methods
+from spm.finding.find import find_segments as find_segments
 from spm.model.model import FewShotModel as FewShotModel
 from spm.model.model import load_model as load_model
 from spm.model.model import save_model as save_model
@@ -16,6 +17,7 @@ __all__ = [
     "Recognizer",
     "classify_clips",
     "encode_classes",
+    "find_segments",
     "load_model",
     "load_recognizer",
     "methods",

@@ -18,7 +18,7 @@ from spm.base.errors import InputError
 
 GROUP = "clip_spm.commands"
 _OURS = (
-    *("spm.predict", "spm.classify", "spm.enroll", "spm.recognize", "spm.classes"),
+    *("spm.predict", "spm.classify", "spm.enroll", "spm.recognize", "spm.classes", "spm.find"),
     *("spm.convert", "spm.results.accuracy_table"),
 )
 _CLONE = Path(__file__).resolve().parent.parent

@@ -18,7 +18,7 @@ from spm.base.errors import DataError
 from spm.config.frames import FramesConfig
 from spm.config.runtime import RuntimeConfig
 from spm.frames.shards import Shard
-from spm.isolation.isolated_reader import Limits
+from spm.isolation.watched_process import Limits
 
 
 def fill_store(

@@ -10,7 +10,8 @@ from pipeline.decoding.shard_plan import PlannedShard, recipe_hash
 from spm.base.errors import DataError
 from spm.config.frames import FramesConfig
 from spm.frames.shard_writer import write_shard
-from spm.isolation.isolated_reader import IsolatedReader, Limits, Readers
+from spm.isolation.isolated_reader import IsolatedReader, Readers
+from spm.isolation.watched_process import Limits
 from spm.video.clip import Clip
 
 

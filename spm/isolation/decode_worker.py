@@ -1,8 +1,8 @@
 """The worker: a process that reads clips, so that a file that crashes it crashes nothing else.
 
-spm.isolation.decode_process starts and watches it. A request is a path and a FramesConfig; the
-answer is a clip or an exception. The worker imports no more than reading needs, because it is
-started anew after every crash, and it ends when its parent ends.
+spm.isolation.decode_process starts and watches it. A request is a path and a FramesConfig, or a
+LongRequest; the answer is pictures or an exception. The worker imports no more than reading needs,
+because it is started anew after every crash, and it ends when its parent ends.
 """
 
 import os
@@ -12,11 +12,12 @@ import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from spm.base.errors import DataError, TransientError
-from spm.config.frames import FramesConfig
-from spm.isolation.clip_channel import ClipChannel
-from spm.video.clip import Clip
+from spm.isolation.clip_channel import ClipChannel, Pictures
+from spm.isolation.long_part import LongRequest
+from spm.isolation.long_reader import LongReader
 from spm.video.reading import read_clip
 
 READY = "ready"
@@ -31,17 +32,21 @@ def _serve(channel: ClipChannel, *, alarm_seconds: float) -> None:
     If a clip hangs, the parent ends this process; if the parent is gone, the alarm does.
     """
     channel.connection.send(READY)
+    long = LongReader()
     while True:
-        path, frames = channel.connection.recv()
+        request = channel.connection.recv()
         signal.setitimer(signal.ITIMER_REAL, alarm_seconds)
-        answer = _read(path, frames=frames)
+        answer = _read(request, long=long)
         signal.setitimer(signal.ITIMER_REAL, 0)
         channel.send(answer)
 
 
-def _read(path: Path, *, frames: FramesConfig) -> Clip | Exception:
-    """The clip, or an error: DataError if the file is at fault, any other if the machine is."""
+def _read(request: tuple[Any, ...], *, long: LongReader) -> Pictures | Exception:
+    """The pictures, or an error: DataError if the file is at fault, any other if the machine is."""
     try:
+        if isinstance(request[0], LongRequest):
+            return long.read(request[0])
+        path, frames = request
         return read_clip(path, frames=frames)
     except (DataError, OSError, ImportError) as error:
         return _OUT_OF_MEMORY if isinstance(error.__cause__, MemoryError) else error

@@ -51,7 +51,7 @@ def print_answers(
     """As `print_predictions`, by a model in memory and the examples of each class."""
     recognizer = Recognizer.enroll(model.to(pick_device("auto")), support, false_alarms=None)
     found = dict(encode_each(model, dict.fromkeys(clips)))
-    features = {path: each for path, each in found.items() if not isinstance(each, str)}
+    features = {path: each.features for path, each in found.items() if not isinstance(each, str)}
     readable = [path for path in clips if path in features]
     print(conditions(recognizer, how=_how(model, transductive=transductive)))
     print(percentages(model, transductive=transductive))

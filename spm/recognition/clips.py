@@ -5,47 +5,57 @@ A file that crashes, hangs or floods its decoder ends that process, and is one u
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from spm.base.errors import DataError
 from spm.episodes.clip_pixels import seen_at_test
-from spm.isolation.isolated_reader import IsolatedReader, Limits
+from spm.isolation.isolated_reader import IsolatedReader
+from spm.isolation.watched_process import Limits
 from spm.model.model import FewShotModel
 
 LIMITS = Limits(seconds=60, memory_mb=2048)
 """Of reading one clip: runtime.clip_seconds and clip_memory_mb of params.yaml."""
 
 
+class EncodedClip(NamedTuple):
+    """What is kept of a clip."""
+
+    features: Tensor
+    """[T, *feature_shape] on the model's device."""
+    seconds: float | None
+    """How long it is; None: it does not say, as a folder of frames."""
+
+
 def encode_each(
     model: FewShotModel, paths: Iterable[Path], *, limits: Limits = LIMITS
-) -> Iterator[tuple[Path, Tensor | str]]:
-    """Each path with its features [T, *feature_shape] on the model's device; with the reason for a
-    clip that cannot be read."""
+) -> Iterator[tuple[Path, EncodedClip | str]]:
+    """Each path with its clip; with the reason for one that cannot be read."""
     reader = IsolatedReader(limits)
     try:
         for path in paths:
-            yield path, _features(model, path, reader=reader)
+            yield path, _encode(model, path, reader=reader)
     finally:
         reader.close()
 
 
-def encode_all(model: FewShotModel, paths: Sequence[Path], *, what: str) -> dict[Path, Tensor]:
-    """Features of all clips. Raises DataError with the names of all unreadable ones."""
-    features: dict[Path, Tensor] = {}
+def encode_all(model: FewShotModel, paths: Sequence[Path], *, what: str) -> dict[Path, EncodedClip]:
+    """All clips. Raises DataError with the names of all unreadable ones."""
+    clips: dict[Path, EncodedClip] = {}
     problems: list[str] = []
     for path, found in encode_each(model, dict.fromkeys(paths)):
         if isinstance(found, str):
             problems.append(f"  {path}: {found}")
         else:
-            features[path] = found
+            clips[path] = found
     if problems:
         raise DataError("\n".join([f"{what} that cannot be read:", *problems]))
-    return features
+    return clips
 
 
-def _features(model: FewShotModel, path: Path, *, reader: IsolatedReader) -> Tensor | str:
+def _encode(model: FewShotModel, path: Path, *, reader: IsolatedReader) -> EncodedClip | str:
     config = model.config.frames
     try:
         clip = reader.read(path, frames=config)
@@ -53,4 +63,5 @@ def _features(model: FewShotModel, path: Path, *, reader: IsolatedReader) -> Ten
         return str(error)
     pixels = seen_at_test(clip, frames=config, size=model.image_size)
     with torch.no_grad():
-        return model.encode_video(pixels.to(next(model.parameters()).device))
+        features = model.encode_video(pixels.to(next(model.parameters()).device))
+    return EncodedClip(features, clip.seconds)

@@ -53,7 +53,7 @@ def enroll(
     built = _model(model, tower, method=method, num_frames=num_frames)
     recognizer = Recognizer.enroll(built.to(pick_device("auto")), paths, false_alarms=false_alarms)
     save_recognizer(recognizer, out)
-    print(_summary(recognizer))
+    print(summary(recognizer))
     print(f"written to {printable(out)}: `clip-spm recognize {printable(out)} CLIP …`")
     return 0
 
@@ -63,7 +63,7 @@ def recognize(folder: Path, clips: Sequence[Path], *, as_json: bool) -> int:
     recognizer = load_recognizer(folder)
     recognizer.model.to(pick_device("auto"))
     if not as_json:
-        print(_summary(recognizer), flush=True)
+        print(summary(recognizer), flush=True)
     failed = False
     for path, answer in recognizer.recognize_each(clips):
         failed |= isinstance(answer, str)
@@ -100,7 +100,7 @@ def _model(folder: Path | None, tower: str | None, *, method: str, num_frames: i
     return model_from_tower(tower, method=method, num_frames=num_frames)
 
 
-def _summary(recognizer: Recognizer) -> str:
+def summary(recognizer: Recognizer) -> str:
     """The model, what it was shown, and what its percentages mean."""
     model = recognizer.model
     lines = [

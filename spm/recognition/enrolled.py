@@ -29,6 +29,9 @@ class EnrolledClass:
     text: Tensor | None
     """[C] on the CPU, no control applied; None for a method that takes no texts, or a tower that
     has none."""
+    seconds: Sequence[float | None] = ()
+    """[K] how long each example is, None where it does not say; empty: an older recognizer, which
+    kept none."""
 
     def __len__(self) -> int:
         """K"""
@@ -37,8 +40,12 @@ class EnrolledClass:
     def without(self, number: int) -> "EnrolledClass":
         """The class without one of its examples."""
         kept = [each for each in range(len(self)) if each != number]
-        clips = [self.clips[each] for each in kept]
-        return replace(self, clips=clips, features=self.features[kept])
+        return replace(
+            self,
+            clips=[self.clips[each] for each in kept],
+            features=self.features[kept],
+            seconds=[self.seconds[each] for each in kept] if self.seconds else (),
+        )
 
 
 def episode_of(

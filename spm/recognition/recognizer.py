@@ -167,13 +167,14 @@ class Recognizer:
         Raises DataError with the names of all that cannot be read.
         """
         paths = list(map(Path, clips))
-        features = encode_all(self.model, paths, what="clips")
-        return [self.answer(features[path], clip=path) for path in paths]
+        clips = encode_all(self.model, paths, what="clips")
+        return [self.answer(clips[path].features, clip=path) for path in paths]
 
     def recognize_each(self, clips: Iterable[Path | str]) -> Iterator[tuple[Path, Answer | str]]:
         """Each clip with its answer, as it comes; with the reason for one that cannot be read."""
         for path, found in encode_each(self.model, map(Path, clips)):
-            yield path, found if isinstance(found, str) else self.answer(found, clip=path)
+            answer = found if isinstance(found, str) else self.answer(found.features, clip=path)
+            yield path, answer
 
     def answer(self, features: Tensor, *, clip: Path) -> Answer:
         """The answer to a clip of these features [T, *feature_shape]."""
@@ -263,13 +264,14 @@ def _shown(
     words = {name: texts[name] if name in texts else class_text(name) for name in paths}
     found = _texts(model, words)
     clips = [path for of_class in paths.values() for path in of_class]
-    features = encode_all(model, clips, what="support clips")
+    encoded = encode_all(model, clips, what="support clips")
     return [
         EnrolledClass(
             name,
             list(map(str, of_class)),
-            torch.stack([features[path] for path in of_class]).cpu(),
+            torch.stack([encoded[path].features for path in of_class]).cpu(),
             *found[name],
+            [encoded[path].seconds for path in of_class],
         )
         for name, of_class in paths.items()
     ]

@@ -26,7 +26,8 @@ from spm.model.weights import read_safetensors
 from spm.recognition.enrolled import EnrolledClass
 from spm.recognition.recognizer import Recognizer
 
-FORMAT = 1
+FORMAT = 2
+"""1: without the lengths of the examples."""
 FILE, EXAMPLES = "recognizer.json", "examples.safetensors"
 _ENDINGS = (".json", ".safetensors")
 
@@ -37,6 +38,8 @@ class _Class(Section):
     name: str
     words: str
     clips: list[str] = Field(min_length=1)
+    seconds: list[float | None] = Field(default_factory=list)
+    """Of each clip; empty in format 1."""
 
 
 class _Document(Section):
@@ -64,7 +67,12 @@ def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
         text_trained=recognizer.text_trained,
         threshold=recognizer.threshold,
         classes=[
-            _Class(name=each.name, words=each.words, clips=list(map(printable, each.clips)))
+            _Class(
+                name=each.name,
+                words=each.words,
+                clips=list(map(printable, each.clips)),
+                seconds=list(each.seconds),
+            )
             for each in classes
         ],
     )
@@ -93,7 +101,7 @@ def load_recognizer(folder: Path | str) -> Recognizer:
     return Recognizer(
         model,
         [
-            EnrolledClass(each.name, each.clips, of_class, each.words, text)
+            EnrolledClass(each.name, each.clips, of_class, each.words, text, each.seconds)
             for each, of_class, text in zip(document.classes, features, texts, strict=True)
         ],
         text_trained=document.text_trained,

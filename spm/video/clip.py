@@ -30,3 +30,5 @@ class Clip:
     pillow."""
     video_frames: int
     """Number of frames of the video."""
+    seconds: float | None = None
+    """How long the video is; None: it does not say, as a folder of frames."""

@@ -61,6 +61,16 @@ class Video:
         return len(self.shown)
 
     @property
+    def seconds(self) -> float | None:
+        """How long the frames are on show, the last one as long as the mean of the others; None for
+        packets without times, and for one frame."""
+        times = {packet.pts for packet in self.shown}
+        if None in times or len(times) < 2:
+            return None
+        mean = (max(times) - min(times)) / (len(times) - 1)
+        return float(len(times) * mean * self.packets[0].time_base)
+
+    @property
     def may_lack(self) -> int:
         """How many frames fewer than `num_frames` a complete file may give."""
         cut_off = sum(start < 0 for start in self.starts) if self.packets[0].is_keyframe else 0

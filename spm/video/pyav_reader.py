@@ -15,7 +15,7 @@ from spm.base.arrays import Frames
 from spm.base.errors import DataError
 from spm.video.clip import Clip, Pick, Resize
 from spm.video.packets import Video, open_packets
-from spm.video.shown import turn_of
+from spm.video.shown import Crop, turn_of
 
 _SKIPPABLE = ("h264", "mpeg4", "vp8", "vp9")
 """Codecs whose decoders can skip frames that no other frame refers to. HEVC's can too, but would
@@ -33,7 +33,8 @@ def read_with_pyav(path: Path, *, pick: Pick, resize: Resize, seek: bool) -> Cli
         indices, places = np.unique(pick(video.num_frames), return_inverse=True)
         frames = _seek(video, times=[video.presentation[index] for index in indices], resize=resize)
         if frames is not None:
-            return Clip(stack(frames, places=places), "pyav-seek", video.num_frames)
+            shown = stack(frames, places=places)
+            return Clip(shown, "pyav-seek", video.num_frames, video.seconds)
     return read_with_pyav(path, pick=pick, resize=resize, seek=False)
 
 
@@ -112,7 +113,7 @@ def _read_in_sequence(video: Video, *, pick: Pick, resize: Resize) -> Clip:
         video.codec.flush_buffers()
         indices, places = np.unique(pick(decoded), return_inverse=True)
         frames, _ = _decode_all(video, indices=indices, resize=resize)
-    return Clip(stack(frames, places=places), "pyav", decoded)
+    return Clip(stack(frames, places=places), "pyav", decoded, video.seconds)
 
 
 def _decode_all(
@@ -134,7 +135,7 @@ def _decode_all(
     return frames, decoded
 
 
-def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
+def shower(*, crop: Crop, pixel_aspect: float, resize: Resize) -> Callable[[Any], Frames]:
     """A function: decoded frame -> RGB [H, W, 3], cropped and turned as the file says, and resized.
 
     Colours follow the file's matrix and range (BT.601 if it names none), chroma as swscale repeats
@@ -147,9 +148,13 @@ def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
     def show(frame: Any) -> Frames:
         converted = reformatter.reformat(frame, format="rgb24", threads=1)
         picture, turn = np.asarray(converted.to_ndarray(), np.uint8), turn_of(frame)
-        return resize(turn.of(video.crop.of(picture)), pixel_aspect=turn.aspect(video.pixel_aspect))
+        return resize(turn.of(crop.of(picture)), pixel_aspect=turn.aspect(pixel_aspect))
 
     return show
+
+
+def _shower(video: Video, *, resize: Resize) -> Callable[[Any], Frames]:
+    return shower(crop=video.crop, pixel_aspect=video.pixel_aspect, resize=resize)
 
 
 def first_frame(video: Video) -> Any:

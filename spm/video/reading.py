@@ -71,8 +71,11 @@ def read_clip(path: Path, *, frames: FramesConfig) -> Clip:
     )
 
 
-def resize(frame: Frames, *, short_side: int, keep_aspect: bool, pixel_aspect: float = 1) -> Frames:
+def resize(
+    frame: Frames, *, short_side: int | None, keep_aspect: bool, pixel_aspect: float = 1
+) -> Frames:
     """[H, W, 3] with the shorter side at `short_side` pixels: PIL's antialiased bilinear filter.
+    None: as many as it has.
 
     With `keep_aspect` the longer side is rounded to the nearest pixel, .5 to the even one; without,
     it has `short_side` pixels too. Pixels of `frame` are `pixel_aspect` times as wide as high;
@@ -82,6 +85,7 @@ def resize(frame: Frames, *, short_side: int, keep_aspect: bool, pixel_aspect: f
 
     stored = frame.shape[:2]
     height, width = stored[0], stored[1] * pixel_aspect
+    short_side = round(min(height, width)) if short_side is None else short_side
     scale = short_side / min(height, width)
     new_height, new_width = round(height * scale), round(width * scale)
     if not keep_aspect:
@@ -96,6 +100,7 @@ def _read_with_library(path: Path, *, pick: Pick, resize: Resize, library: Libra
     """Reads with `library`, which turns frames but neither crops nor stretches them."""
     with open_packets(path) as video:
         num_frames, first, aspect = video.num_frames, first_frame(video), video.pixel_aspect
+        seconds = video.seconds
         turn = turn_of(first)
         reason = limit(video, turn=turn, library=library)
     if reason:
@@ -105,4 +110,4 @@ def _read_with_library(path: Path, *, pick: Pick, resize: Resize, library: Libra
     if batch.shape[1:3] != turn.size(first.height, first.width):
         raise DataError(f"{library} does not turn its frames as it says; set frames.reader: auto")
     frames = [resize(frame, pixel_aspect=turn.aspect(aspect)) for frame in batch]
-    return Clip(stack(frames, places=places), library, num_frames)
+    return Clip(stack(frames, places=places), library, num_frames, seconds)

@@ -18,7 +18,7 @@ from pipeline.decoding.shard_plan import plan_shards
 from spm.base.errors import ConfigError, DataError
 from spm.config.base import validate
 from spm.config.runtime import RuntimeConfig
-from spm.isolation.isolated_reader import Limits
+from spm.isolation.watched_process import Limits
 from tests.decoding.test_decode import build, hashes
 from tests.import_closure import ROOT
 from tests.machines import told

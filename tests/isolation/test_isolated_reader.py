@@ -11,7 +11,8 @@ import pytest
 
 from bench.burnt import write_clip
 from spm.base.errors import DataError, TransientError
-from spm.isolation.isolated_reader import IsolatedReader, Limits, Readers
+from spm.isolation.isolated_reader import IsolatedReader, Readers
+from spm.isolation.watched_process import Limits
 from spm.video.reading import read_clip
 from tests.import_closure import ROOT
 from tests.manifests import frames_config
@@ -43,7 +44,7 @@ def faulty(monkeypatch):
 
 def worker_of(reader):
     """Its process, by the only way in from outside."""
-    return psutil.Process(reader._process._process.pid)
+    return psutil.Process(reader._process._process._process.pid)
 
 
 def assert_reads(reader, path):
@@ -150,11 +151,12 @@ def test_one_reader_for_each_thread_that_asks(good):
 PARENT = """
 import sys, time
 from pathlib import Path
-from spm.isolation.isolated_reader import IsolatedReader, Limits
+from spm.isolation.isolated_reader import IsolatedReader
+from spm.isolation.watched_process import Limits
 from tests.manifests import frames_config
 reader = IsolatedReader(Limits(seconds=2, memory_mb=1000))
 reader.read(Path(sys.argv[1]), frames=frames_config())
-print(reader._process._process.pid, flush=True)
+print(reader._process._process._process.pid, flush=True)
 if sys.argv[2] == "wait":
     time.sleep(600)
 reader.read(Path(sys.argv[3]), frames=frames_config())

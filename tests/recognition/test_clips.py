@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spm.isolation.isolated_reader import Limits
+from spm.isolation.watched_process import Limits
 from spm.model.model import FewShotModel
 from spm.recognition.clips import encode_all, encode_each
 from spm.recognition.inputs import read_clip
@@ -31,7 +31,9 @@ def test_what_a_file_does_to_its_reader_is_one_unreadable_clip(
     good, crashed, hung, fine = (found[path] for path in paths)
     assert crashed == "the decoder crashed (SIGSEGV)"
     assert hung == "out of time: not read within 4 s"
-    assert torch.equal(good, fine)
+    assert not isinstance(good, str)
+    assert not isinstance(fine, str)
+    assert torch.equal(good.features, fine.features)
 
 
 def test_features_are_those_of_the_frames_that_a_test_sees(
@@ -40,4 +42,6 @@ def test_features_are_those_of_the_frames_that_a_test_sees(
     path = video(tmp_path / "a.mp4", seed=1)
     with torch.no_grad():
         expected = model.encode_video(read_clip(path, model=model))
-    assert torch.equal(encode_all(model, [path], what="clips")[path], expected)
+    clip = encode_all(model, [path], what="clips")[path]
+    assert torch.equal(clip.features, expected)
+    assert clip.seconds == pytest.approx(2)

@@ -1,0 +1,137 @@
+"""Finds the classes of a recognizer in a long video.
+
+recognizer = spm.load_recognizer("kitchen")
+for segment in spm.find_segments(recognizer, "evening.mp4").segments:
+    print(segment.start, segment.end, segment.name, segment.probability)
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from spm.base.errors import ConfigError
+from spm.base.hashing import cheap_key
+from spm.finding.record import Record
+from spm.finding.scores import WindowScores, joined
+from spm.finding.search import Searched, look_at, search
+from spm.finding.segments import Segment, find_segments_in
+from spm.finding.windows import lengths_of, make_windows, rate_for
+from spm.recognition.recognizer import Recognizer
+
+FORMAT = 1
+"""Of the scores in a record. Raise it when a search gives others."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a video, and how it was searched."""
+
+    video: Path
+    segments: list[Segment]
+    searched: Searched
+    scores: WindowScores
+    """Of all windows."""
+    lengths: list[float]
+    """Of the windows, in seconds, ascending."""
+    rate: float
+    """Pictures a second."""
+
+
+def find_segments(
+    recognizer: Recognizer,
+    video: Path | str,
+    *,
+    lengths: Sequence[float] | None = None,
+    rate: float | None = None,
+    work: Path | None = None,
+) -> Found:
+    """The segments of the video that show one of the recognizer's classes, each window asked alone.
+
+    lengths: of the windows [s]; by default about as long as the examples that it was shown.
+    rate: pictures a second that are looked at; by default so many that the shortest window has T
+    of them. work: a folder for the scores, where a search that was killed goes on. Raises
+    ConfigError for values that are not allowed, and without lengths for a recognizer that knows
+    none; DataError for a file that is no video; TransientError where reading ran out of time or
+    memory.
+    """
+    path = Path(video)
+    lengths = _lengths(recognizer, lengths)
+    facts = look_at(path)
+    rate = _rate(recognizer, rate, lengths=lengths, frames_per_second=facts.frames_per_second)
+    frames = recognizer.model.config.frames.num_segments
+    windows = make_windows(lengths, rate=rate, num_frames=frames)
+    what = {
+        "format": FORMAT,
+        "video": cheap_key(path),
+        "recognizer": _key(recognizer),
+        "rate": rate,
+        "lengths": list(windows.lengths),
+    }
+    way = len(recognizer.classes)
+    with (
+        tempfile.TemporaryDirectory() as own,
+        closing(Record(work or Path(own), search=what, way=way)) as record,
+    ):
+        searched = search(
+            recognizer, path, windows=windows, rate=rate, record=record, seconds=facts.seconds
+        )
+        scores = joined(record.parts, way=way)
+    segments = find_segments_in(scores, classes=[*recognizer.classes], rate=rate)
+    return Found(path, segments, searched, scores, list(lengths), rate)
+
+
+def _lengths(recognizer: Recognizer, given: Sequence[float] | None) -> list[float]:
+    if given is not None:
+        if wrong := [each for each in given if not 0 < each < float("inf")]:
+            raise ConfigError(f"a window of {wrong[0]:g} s: give lengths above 0")
+        if not given:
+            raise ConfigError("no lengths of windows: give at least one")
+        return sorted({*given})
+    known = [
+        each
+        for of_class in recognizer.classes.values()
+        for each in of_class.seconds
+        if each is not None
+    ]
+    if not known:
+        raise ConfigError(
+            "how long the examples are is not known (an older recognizer, or folders of frames): "
+            "give the lengths of the windows in seconds, as --lengths 1,2,4"
+        )
+    return lengths_of(known)
+
+
+def _rate(
+    recognizer: Recognizer,
+    given: float | None,
+    *,
+    lengths: Sequence[float],
+    frames_per_second: float,
+) -> float:
+    if given is None:
+        frames = recognizer.model.config.frames.num_segments
+        return rate_for(lengths, num_frames=frames, frames_per_second=frames_per_second)
+    if not 0 < given < float("inf"):
+        raise ConfigError(f"{given:g} pictures a second: give a rate above 0")
+    return min(given, frames_per_second)
+
+
+def _key(recognizer: Recognizer) -> str:
+    """A hash of everything that its scores depend on."""
+    model, threshold = recognizer.model, recognizer.threshold
+    digest = hashlib.sha256(model.config.model_dump_json().encode())
+    digest.update(repr((threshold, model.calibration)).encode())
+    tensors = [*model.state_dict().values()]
+    tensors += [] if model.background is None else model.background.tensors().values()
+    for each in recognizer.classes.values():
+        digest.update(each.name.encode())
+        tensors += [each.features, *([] if each.text is None else [each.text])]
+    for tensor in tensors:
+        digest.update(repr((tensor.dtype, tensor.shape)).encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,153 @@
+"""A long video at a fixed rate: its pictures one after the other, in memory that does not grow.
+
+    with open_long(path) as video:
+        for picture in video.pictures(rate=8): …       picture k is on show at (k + 1/2) / rate
+
+Frames are placed by their times, counted from the first one. A frame that cannot be decoded is left
+out, the one before stays on show, and `damage` says when. An mp4 that lost its index cannot be
+opened; any other file is read as far as it goes.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spm.base.arrays import Frames
+from spm.base.errors import DataError
+from spm.video.clip import Resize
+from spm.video.container import crop_of, open_video
+from spm.video.pyav_reader import shower
+from spm.video.shown import pixel_aspect_of
+
+_LONGEST_PAUSE = 3600
+"""Seconds that one frame may be on show. Times that jump by more are damage."""
+_SHORT_OF = 1.0
+"""Seconds that a complete file may lack of its declared length."""
+
+
+class Damage(NamedTuple):
+    """A stretch of the video that was lost, in seconds from its first frame."""
+
+    start: float
+    end: float
+    reason: str
+
+
+class Facts(NamedTuple):
+    """What the file says of its video."""
+
+    frames_per_second: float
+    seconds: float | None
+    """None: a live recording, say, does not declare its length."""
+
+
+@dataclass
+class LongVideo:
+    """An open video."""
+
+    path: Path
+    facts: Facts
+    damage: list[Damage] = field(default_factory=list)
+    """What was lost of the part that was read."""
+    _container: Any = None
+    _stream: Any = None
+
+    def pictures(self, *, rate: float) -> Iterator[Any]:
+        """The frame on show at (k + 1/2) / rate seconds, for k = 0, 1, … to the video's end.
+
+        At least one; a frame that stays on show is the same object again. Raises DataError if no
+        frame can be decoded.
+        """
+        step, last, end, number = 1 / self.facts.frames_per_second, None, 0.0, 0
+        for time, frame in self._frames():
+            while last is not None and (number + 0.5) / rate < time:
+                yield last
+                number += 1
+            last, end = frame, time + step
+        if last is None:
+            raise DataError("damaged: no frame could be decoded")
+        while (number + 0.5) / rate < end or not number:
+            yield last
+            number += 1
+        self._compare_length(end)
+
+    def shower(self, resize: Resize) -> Callable[[Any], Frames]:
+        """A function: frame -> RGB [H, W, 3], as the file says it is shown, and resized."""
+        track = list(self._container.streams.video).index(self._stream)
+        return shower(
+            crop=crop_of(self.path, track=track),
+            pixel_aspect=pixel_aspect_of(self._stream),
+            resize=resize,
+        )
+
+    def _frames(self) -> Iterator[tuple[float, Any]]:
+        """Each frame with its time, ascending."""
+        unit, step = float(self._stream.time_base or 0), 1 / self.facts.frames_per_second
+        last: float | None = None
+        offset = 0.0
+        lost = ""
+        for frame in self._decoded():
+            if isinstance(frame, str):
+                lost = lost or frame
+                continue
+            expected = 0.0 if last is None else last + step
+            time = expected if frame.pts is None else frame.pts * unit + offset
+            if last is None or not last < time <= last + _LONGEST_PAUSE:  # the clock was set anew
+                offset += expected - time
+                time = expected
+            if lost:
+                self.damage.append(Damage(0.0 if last is None else last, time, lost))
+                lost = ""
+            last = time
+            yield time, frame
+        if lost and last is not None:
+            self.damage.append(Damage(last, last + step, lost))
+
+    def _decoded(self) -> Iterator[Any]:
+        """Decoded frames; in the place of one that cannot be decoded, the reason."""
+        import av
+
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as error:
+                yield f"damaged: cannot be read on ({error.strerror})"
+                return
+            try:
+                frames = self._stream.codec_context.decode(packet if packet.size else None)
+            except av.error.FFmpegError as error:
+                yield f"damaged: cannot be decoded ({error.strerror})"
+                continue
+            for frame in frames:
+                yield "damaged: the decoder made up a part" if frame.is_corrupt else frame
+
+    def _compare_length(self, end: float) -> None:
+        """Notes a video that ends before its declared length."""
+        declared = self.facts.seconds
+        if declared is not None and end < declared - _SHORT_OF:
+            self.damage.append(Damage(end, declared, "the file ends before its declared length"))
+
+
+@contextmanager
+def open_long(path: Path) -> Iterator[LongVideo]:
+    """The video of `path`. Raises DataError with the reason for a file that is no video."""
+    if path.is_dir():
+        raise DataError("a folder: give a video file")
+    if not path.stat().st_size:
+        raise DataError("the file is empty")
+    with open_video(path) as (container, stream):
+        stream.thread_count, stream.thread_type = 0, "AUTO"
+        yield LongVideo(path, _facts(stream), _container=container, _stream=stream)
+
+
+def _facts(stream: Any) -> Facts:
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    if not 0 < rate < 1000:
+        raise DataError(f"damaged: it says that it has {rate:g} frames a second")
+    unit = float(stream.time_base or 0)
+    return Facts(rate, float(stream.duration * unit) if stream.duration else None)
