@@ -133,5 +133,5 @@ def _key(recognizer: Recognizer) -> str:
         tensors += [each.features, *([] if each.text is None else [each.text])]
     for tensor in tensors:
         digest.update(repr((tensor.dtype, tensor.shape)).encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

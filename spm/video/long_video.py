@@ -17,14 +17,19 @@ from typing import Any, NamedTuple
 from spm.base.arrays import Frames
 from spm.base.errors import DataError
 from spm.video.clip import Resize
-from spm.video.container import crop_of, open_video
+from spm.video.container import crop_of, is_live, open_video
 from spm.video.pyav_reader import shower
 from spm.video.shown import pixel_aspect_of
 
 _LONGEST_PAUSE = 3600
 """Seconds that one frame may be on show. Times that jump by more are damage."""
+_ROUNDING = 1e-6
+"""Seconds before its time that a frame is on show already."""
 _SHORT_OF = 1.0
 """Seconds that a complete file may lack of its declared length."""
+_DISORDER = 1.0
+"""Seconds that times may go back where a container stores them in another order than the frames'.
+By more: the clock was set anew, as where two recordings were joined."""
 
 
 class Damage(NamedTuple):
@@ -62,7 +67,7 @@ class LongVideo:
         """
         step, last, end, number = 1 / self.facts.frames_per_second, None, 0.0, 0
         for time, frame in self._frames():
-            while last is not None and (number + 0.5) / rate < time:
+            while last is not None and (number + 0.5) / rate < time - _ROUNDING:
                 yield last
                 number += 1
             last, end = frame, time + step
@@ -83,7 +88,8 @@ class LongVideo:
         )
 
     def _frames(self) -> Iterator[tuple[float, Any]]:
-        """Each frame with its time, ascending."""
+        """Each frame with its time, ascending. One whose time is not after the last one's comes one
+        step later: an avi, say, gives B-frames the times of other frames."""
         unit, step = float(self._stream.time_base or 0), 1 / self.facts.frames_per_second
         last: float | None = None
         offset = 0.0
@@ -94,8 +100,10 @@ class LongVideo:
                 continue
             expected = 0.0 if last is None else last + step
             time = expected if frame.pts is None else frame.pts * unit + offset
-            if last is None or not last < time <= last + _LONGEST_PAUSE:  # the clock was set anew
+            if last is None or not last - _DISORDER < time <= last + _LONGEST_PAUSE:
                 offset += expected - time
+                time = expected
+            elif time <= last:
                 time = expected
             if lost:
                 self.damage.append(Damage(0.0 if last is None else last, time, lost))
@@ -142,12 +150,14 @@ def open_long(path: Path) -> Iterator[LongVideo]:
         raise DataError("the file is empty")
     with open_video(path) as (container, stream):
         stream.thread_count, stream.thread_type = 0, "AUTO"
-        yield LongVideo(path, _facts(stream), _container=container, _stream=stream)
+        facts = _facts(stream, is_live=is_live(path))
+        yield LongVideo(path, facts, _container=container, _stream=stream)
 
 
-def _facts(stream: Any) -> Facts:
+def _facts(stream: Any, *, is_live: bool) -> Facts:
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     if not 0 < rate < 1000:
         raise DataError(f"damaged: it says that it has {rate:g} frames a second")
     unit = float(stream.time_base or 0)
-    return Facts(rate, float(stream.duration * unit) if stream.duration else None)
+    declared = float(stream.duration * unit) if stream.duration and not is_live else None
+    return Facts(rate, declared)
