@@ -4,6 +4,7 @@ search.json     what is searched, with what: another search does not go on from 
 scores.npy      an array for each part, one after the other
 """
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,8 +41,10 @@ class Record:
     def append(self, part: WindowScores) -> None:
         """Adds a part. Raises StorageError for a full disk."""
         rows = np.column_stack([part.windows, part.score, part.probabilities])
+        content = io.BytesIO()  # NumPy's own writing to a file says of a full disk only "written"
+        np.save(content, rows)
         with writing(self._folder):
-            np.save(self._file, rows)
+            self._file.write(content.getvalue())
             self._file.flush()
         self.parts.append(part)
 

@@ -8,6 +8,7 @@ part by part (spm.finding.record). Neither pictures nor features of what has pas
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -81,11 +82,13 @@ def search(
     can be read, TransientError where the machine ran out of time or memory: to be asked again.
     """
     done = len(record.parts)
-    first = max(0, done - -(-windows.longest // _PART))  # the windows of the next part reach back
+    # Windows of the next part reach back; the last part of a record has no pictures of its own.
+    first = max(0, done - 1 - ceil(windows.longest / _PART))
     features = _Features(reach=windows.longest, first=first * _PART)
     total, crash = first * _PART, ""
     damage: tuple[Damage, ...] = ()
-    bar = progress_bar(total=seconds, desc="find", unit=" s of video", initial=total / rate)
+    pictures = None if seconds is None else round(seconds * rate)
+    bar = progress_bar(total=pictures, desc="find", unit=" pictures", initial=total)
     with bar, _open(recognizer, path, rate=rate, limits=limits) as long:
         parts = _parts(long, skip=first * _PART, size=recognizer.model.image_size)
         number, ahead = first, _ahead(parts)
@@ -105,7 +108,7 @@ def search(
             if number >= done:
                 record.append(_score(recognizer, features, windows, windows.ending(before, total)))
             number += 1
-            bar.update(len(part.pixels) / rate)
+            bar.update(len(part.pixels))
     if number >= done:
         record.append(_score(recognizer, features, windows, windows.at_the_end(total)))
     if crash:

@@ -1,4 +1,8 @@
-"""From windows to segments: the windows that the recognizer knows, less those that say it again."""
+"""From windows to segments: the windows that the recognizer knows, less those that say it again.
+
+windows ─ known ones ─ of those that cover each other the best ─ its borders: the mean of those
+                                                                 of the windows that agree
+"""
 
 from typing import NamedTuple
 
@@ -8,7 +12,11 @@ from numpy.typing import NDArray
 from spm.finding.scores import Floats, WindowScores
 
 MOST_OVERLAP = 0.25
-"""Of two segments, the share of the shorter one that the other may cover."""
+"""Of two windows, the share of the shorter one that the other may cover."""
+_AGREEING = 0.3
+"""The tIoU (both over either) of windows that speak of the same."""
+_NEARLY = 0.5
+"""How much lower than the best one's their score may be."""
 
 
 class Segment(NamedTuple):
@@ -24,49 +32,75 @@ class Segment(NamedTuple):
     """`WindowScores.score`: the higher, the surer."""
 
 
+class _Known(NamedTuple):
+    """The windows that are known, from the best one to the worst."""
+
+    start: Floats
+    """[W] in pictures"""
+    end: Floats
+    """[W]"""
+    best: NDArray[np.int64]
+    """[W] the most probable class"""
+    probability: Floats
+    """[W] of this class"""
+    score: Floats
+    """[W]"""
+
+
 def find_segments_in(found: WindowScores, *, classes: list[str], rate: float) -> list[Segment]:
     """The segments by their starts: non-maximum suppression by the score, over all classes.
 
     Of windows that cover each other by more than `MOST_OVERLAP` of the shorter one, the one with
     the highest score stays; of equals the earlier, then the shorter. rate: pictures a second.
     """
-    known = np.flatnonzero(found.is_known)
-    start, length = found.windows[known].T
-    order = np.lexsort((length, start, -found.score[known]))
-    kept = [
-        _segment(found, int(known[each]), classes=classes, rate=rate)
-        for each in _best(start[order], length[order], rows=order)
-    ]
-    return sorted(kept)
+    known = _known(found)
+    segments = []
+    for row in _staying(known):
+        start, end = _borders(known, row)
+        name, probability = classes[known.best[row]], float(known.probability[row])
+        score = float(known.score[row])
+        segments.append(Segment(start / rate, end / rate, name, probability, score))
+    return sorted(segments)
 
 
-def _best(
-    start: NDArray[np.int64], length: NDArray[np.int64], *, rows: NDArray[np.int64]
-) -> list[int]:
-    """The `rows` that stay, of windows sorted from best to worst."""
-    kept: list[int] = []
-    while len(rows):
-        kept.append(int(rows[0]))
-        covered = _covered(start, length)
-        start, length, rows = start[~covered], length[~covered], rows[~covered]
-    return kept
+def _known(found: WindowScores) -> _Known:
+    rows = np.flatnonzero(found.is_known)
+    start, length = found.windows[rows].T
+    rows = rows[np.lexsort((length, start, -found.score[rows]))]
+    start, length = found.windows[rows].T.astype(float)
+    probabilities = found.probabilities[rows]
+    best = probabilities.argmax(axis=1)
+    chosen = probabilities[np.arange(len(rows)), best]
+    return _Known(start, start + length, best, chosen, found.score[rows])
 
 
-def _covered(start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which windows the first one covers, or is covered by, too much; itself among them."""
-    both = np.minimum(start + length, start[0] + length[0]) - np.maximum(start, start[0])
-    covered: NDArray[np.bool_] = both > MOST_OVERLAP * np.minimum(length, length[0])
-    return covered
+def _staying(known: _Known) -> list[int]:
+    """The rows that no better one covers, from the best to the worst."""
+    staying, left = list[int](), np.arange(len(known.start))
+    while len(left):
+        row = int(left[0])
+        staying.append(row)
+        length = known.end[left] - known.start[left]
+        shorter = np.minimum(length, known.end[row] - known.start[row])
+        left = left[_both(known, row)[left] <= MOST_OVERLAP * shorter]
+    return staying
 
 
-def _segment(found: WindowScores, row: int, *, classes: list[str], rate: float) -> Segment:
-    start, length = found.windows[row].tolist()
-    probabilities: Floats = found.probabilities[row]
-    best = int(probabilities.argmax())
-    return Segment(
-        start / rate,
-        (start + length) / rate,
-        classes[best],
-        float(probabilities[best]),
-        float(found.score[row]),
+def _borders(known: _Known, row: int) -> tuple[float, float]:
+    """The mean start and end of the windows that agree with this one, itself among them."""
+    start, end = known.start[row], known.end[row]
+    either = np.maximum(known.end, end) - np.minimum(known.start, start)
+    agree = (
+        (_both(known, row) >= _AGREEING * either)
+        & (known.best == known.best[row])
+        & (known.score >= known.score[row] - _NEARLY)
     )
+    return float(known.start[agree].mean()), float(known.end[agree].mean())
+
+
+def _both(known: _Known, row: int) -> Floats:
+    """[W] how much of each window this one covers; negative where they are apart."""
+    covered: Floats = np.minimum(known.end, known.end[row]) - np.maximum(
+        known.start, known.start[row]
+    )
+    return covered

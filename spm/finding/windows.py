@@ -18,9 +18,9 @@ Ints = NDArray[np.int64]
 
 _SHORTER, _LONGER = 0.8, 1.25
 """The windows go from a little below the shortest example to a little above the longest."""
-_RATIO = 1.5
+_RATIO = 1.25
 """Of a length to the next shorter one, at most."""
-_STEPS = 8
+_STEPS = 4
 """Starts of a length's windows in one length."""
 
 
