@@ -13,6 +13,7 @@ import numpy as np
 
 from spm.base.arrays import Frames
 from spm.base.atomic import atomic_path
+from spm.base.printable import printable
 from spm.base.progress import progress_bar
 from spm.finding.find import Found
 from spm.finding.search import LIMITS
@@ -88,26 +89,29 @@ def _drawn(picture: Frames, time: float, segments: list[Segment]) -> Frames:
     if times > 1:
         picture = picture.repeat(times, axis=0).repeat(times, axis=1)
     height, width = (side // 2 * 2 for side in picture.shape[:2])
+    strip = max(_LEAST_STRIP, round(_STRIP * height)) // 2 * 2
+    text = f"{clock(int(time))}  {_words(time, segments)}".strip()
+    return np.concatenate([picture[:height, :width], _strip(text, width=width, height=strip)])
+
+
+def _words(time: float, segments: list[Segment]) -> str:
+    """The segment at that time with the highest score; "" if there is none."""
     shown = max(
         (each for each in segments if each.start <= time < each.end),
         key=lambda each: each.score,
         default=None,
     )
-    words = "" if shown is None else f"{shown.name}  {100 * shown.probability:.0f} %"
-    strip = max(_LEAST_STRIP, round(_STRIP * height)) // 2 * 2
-    return np.concatenate(
-        [picture[:height, :width], _strip(words, clock(int(time)), width=width, height=strip)]
-    )
+    return "" if shown is None else f"{printable(shown.name)}  {100 * shown.probability:.0f} %"
 
 
 @lru_cache(maxsize=8)
-def _strip(words: str, time: str, *, width: int, height: int) -> Frames:
-    """Black, the time on the left, the words behind it, as large as they fit: [height, width, 3]"""
+def _strip(text: str, *, width: int, height: int) -> Frames:
+    """White on black, as large as it fits: [height, width, 3]"""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (width, height), "black")
     draw = ImageDraw.Draw(image)
-    text, size = f"{time}  {words}".strip(), height * 0.6
+    size = 0.6 * height
     while size > 6 and draw.textlength(text, font=_font(size)) > 0.96 * width:
         size *= 0.9
     draw.text((0.02 * width, height / 2), text, fill="white", font=_font(size), anchor="lm")

@@ -49,7 +49,9 @@ class Record:
         self.parts.append(part)
 
     def close(self) -> None:
-        self._file.close()
+        """Raises StorageError for a full disk, which a part that did not fit meets again."""
+        with writing(self._folder):
+            self._file.close()
 
     def _read(self) -> list[WindowScores]:
         """The whole parts. What a kill left behind them is overwritten."""
