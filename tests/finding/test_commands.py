@@ -21,10 +21,12 @@ from spm.base.lock import locked
 from spm.finding import annotate as annotating
 from spm.finding import commands
 from spm.finding.segments import Segment
+from spm.recognition.from_tower import model_from_tower
+from spm.recognition.recognizer import Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
 from tests.import_closure import ROOT
 from tests.machines import disk
-from tests.recognition.examples import video
+from tests.recognition.examples import video, videos
 
 Run = Callable[..., int]
 Output = pytest.CaptureFixture[str]
@@ -210,12 +212,22 @@ def test_two_searches_into_one_folder(knowing: Path, long: Path, run: Run) -> No
         run(knowing, long, "--out", "out")
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recognizer that other processes can load: its tower is no invention of the tests."""
+    root = tmp_path_factory.mktemp("elsewhere")
+    videos(root, "support/pouring/a", "support/stirring/c")
+    model = model_from_tower("builtin-clip", method="otam")
+    Recognizer.enroll(model, root / "support").save(root / "kitchen")
+    return root / "kitchen"
+
+
 @pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_when_it_is_asked_again(
-    knowing: Path, tmp_path: Path
+    elsewhere: Path, tmp_path: Path
 ) -> None:
     path = video(tmp_path / "long.mp4", seed=7, num_frames=6000)
-    command = [sys.executable, "-m", "spm.find", knowing, path, "--rate", "6", "--out"]
+    command = [sys.executable, "-m", "spm.find", elsewhere, path, "--rate", "6", "--out"]
     options = {"cwd": ROOT, "env": os.environ | {"OMP_NUM_THREADS": "1"}}
     killed = subprocess.Popen([*command, tmp_path / "killed"], **options)
     scores = tmp_path / "killed" / commands._WORK / "scores.npy"
@@ -248,13 +260,13 @@ print(len(found.scores.windows), resource.getrusage(resource.RUSAGE_SELF).ru_max
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_length(kitchen: Path, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_length(elsewhere: Path, tmp_path: Path) -> None:
     """Ten minutes and an hour, two pictures a second."""
-    peaks = {}
+    peaks: dict[int, int] = {}
     for minutes in (10, 60):
         path = slow_video(tmp_path / f"{minutes}.mp4", minutes=minutes)
         done = subprocess.run(
-            [sys.executable, "-c", MEASURE, str(kitchen), str(path)],
+            [sys.executable, "-c", MEASURE, str(elsewhere), str(path)],
             capture_output=True,
             text=True,
             cwd=ROOT,
