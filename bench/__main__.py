@@ -19,7 +19,7 @@ from bench.timing import Line
 from spm.base import command
 
 JSON = Path("data/bench/bench.json")
-PARTS = ("otam", "readers", "workers", "episodes", "evaluation", "frozen", "startup")
+PARTS = ("otam", "readers", "workers", "episodes", "evaluation", "frozen", "finding", "startup")
 
 
 def main() -> int:

@@ -38,7 +38,7 @@ SIZES = ((3, 5), (5, 5), (5, 1))
 """Classes and examples of a class."""
 VIDEOS = 4
 """Of each size, each with classes of its own."""
-_CLIPS = 100
+CLIPS = 100
 """Clips of a video, five minutes: a third of them of the recognizer's classes, a third of others."""
 
 
@@ -91,9 +91,9 @@ def measured(
 def make(
     path: Path, rng: np.random.Generator, *, shown: Sequence[str], others: Sequence[str]
 ) -> LongVideo:
-    """A video of `_CLIPS` clips in random order."""
+    """A video of `CLIPS` clips in random order."""
     frames, places, stretches, end = [], list[Place](), list[tuple[float, float]](), 0.0
-    for kind in rng.permutation(np.arange(_CLIPS) % 3):
+    for kind in rng.permutation(np.arange(CLIPS) % 3):
         nuisance = draw_nuisance(rng)
         name = str(rng.choice(shown if kind == 0 else others))
         frames.append(bare(nuisance) if kind == 2 else render(name, nuisance))

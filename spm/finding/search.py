@@ -30,7 +30,7 @@ from spm.video.long_video import Damage, Facts
 
 LIMITS = Limits(seconds=120, memory_mb=4096)
 """Of reading a part."""
-_PART = 64
+PART = 64
 """Pictures of a part."""
 _AT_ONCE = 64
 """Windows that are scored in one computation."""
@@ -83,14 +83,14 @@ def search(
     """
     done = len(record.parts)
     # Windows of the next part reach back; the last part of a record has no pictures of its own.
-    first = max(0, done - 1 - ceil(windows.longest / _PART))
-    features = _Features(reach=windows.longest, first=first * _PART)
-    total, crash = first * _PART, ""
+    first = max(0, done - 1 - ceil(windows.longest / PART))
+    features = _Features(reach=windows.longest, first=first * PART)
+    total, crash = first * PART, ""
     damage: tuple[Damage, ...] = ()
     pictures = None if seconds is None else round(seconds * rate)
     bar = progress_bar(total=pictures, desc="find", unit=" pictures", initial=total)
     with bar, _open(recognizer, path, rate=rate, limits=limits) as long:
-        parts = _parts(long, skip=first * _PART, size=recognizer.model.image_size)
+        parts = _parts(long, skip=first * PART, size=recognizer.model.image_size)
         number, ahead = first, _ahead(parts)
         while True:
             try:
@@ -145,13 +145,13 @@ def _open(recognizer: Recognizer, path: Path, *, rate: float, limits: Limits) ->
 
 
 def _parts(long: IsolatedLong, *, skip: int, size: int) -> Iterator[Part]:
-    """The pictures after the first `skip`, `_PART` at a time: their centres, size × size."""
-    for _ in range(skip // _PART):
-        long.skip(_PART)
+    """The pictures after the first `skip`, `PART` at a time: their centres, size × size."""
+    for _ in range(skip // PART):
+        long.skip(PART)
     ended = False
     while not ended:
         pixels: list[Frames] = []
-        missing = _PART
+        missing = PART
         while missing and not ended:
             read = long.take(missing)
             if read.passed:
