@@ -43,6 +43,8 @@ def lines() -> Iterator[Line]:
 
 
 def line(what: str, model: FewShotModel, *, pictures: int = _PICTURES, rounds: int = 1) -> Line:
+    frames = model.config.frames.model_copy(update={"short_side": model.image_size * 8 // 7})
+    model.config = model.config.model_copy(update={"frames": frames})
     recognizer = recognizer_of(model)
     lengths = lengths_of(_EXAMPLES)
     rate = rate_for(lengths, num_frames=FRAMES, frames_per_second=_FPS)
@@ -103,8 +105,8 @@ def _encode(model: FewShotModel, pictures: int) -> Callable[[], None]:
 
     def run() -> None:
         with torch.no_grad():
-            for part in pixels.split(search.PART):
-                model.encode_video(part[None])
+            for start in range(0, pictures, search.PART):
+                model.encode_video(pixels[None, start : start + search.PART])
 
     return run
 

@@ -39,7 +39,7 @@ SIZES = ((3, 5), (5, 5), (5, 1))
 VIDEOS = 4
 """Of each size, each with classes of its own."""
 CLIPS = 100
-"""Clips of a video, five minutes: a third of them of the recognizer's classes, a third of others."""
+"""Of a video, five minutes: a third of the recognizer's classes, a third of others."""
 
 
 class LongVideo(NamedTuple):

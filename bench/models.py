@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from spm.base.yaml_file import read_yaml
+from spm.config.model import method_values
 from spm.methods.registry import build_method
 from spm.model.backbone import build_backbone
 from spm.model.model import FewShotModel, build_model
@@ -28,12 +29,15 @@ def build(
 ) -> FewShotModel:
     """The model of params.yaml; or open_clip's `backbone` with a head of the paper's size.
 
-    channels: another C, for a model without a `backbone`.
+    channels: another C, for a model without a `backbone`. model: values of the section; of another
+    `method` beginning with its own.
     """
     values = read_yaml(Path(__file__).parent.parent / "params.yaml")
     if backbone is not None:
         values["backbone"] |= CLIP | {"name": backbone}
         values["model"] |= CLIP_HEAD
+    if "method" in model:
+        values["model"] = method_values(str(model["method"]))
     values["backbone"] |= {"weights": None, "precision": precision, "frozen": frozen}
     values["model"] |= model
     names = ("backbone", "model", "frames", "prompts")

@@ -30,6 +30,7 @@ OURS = {
     "classify": "spm.classify",
     "convert": "spm.convert",
     "enroll": "spm.enroll",
+    "find": "spm.find",
     "predict": "spm.predict",
     "recognize": "spm.recognize",
     "table": "spm.results.accuracy_table",

@@ -42,9 +42,10 @@ def annotate(found: Found, path: Path) -> None:
         IsolatedLong(found.video, look, limits=LIMITS) as long,
         atomic_path(path) as temporary,
         av.open(str(temporary), "w", format="mp4") as container,
-        progress_bar(total=found.searched.seconds, desc="annotate", unit=" s of video") as bar,
+        progress_bar(desc="annotate", unit=" pictures") as bar,
     ):
         rate = Fraction(long.take(0).facts.frames_per_second).limit_denominator(1001)
+        bar.total = round(found.searched.seconds * rate)
         stream: Any = None
         number, ended = 0, False
         while not ended and number / rate < found.searched.seconds:
@@ -57,7 +58,7 @@ def annotate(found: Found, path: Path) -> None:
                 frame = av.VideoFrame.from_ndarray(_fitted(drawn, stream), format="rgb24")
                 container.mux(stream.encode(frame))
                 number += 1
-            bar.update(part.passed / float(rate))
+            bar.update(part.passed)
             ended = part.ended
         container.mux(stream.encode(None))
 

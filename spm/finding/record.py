@@ -31,11 +31,12 @@ class Record:
         wanted = json.dumps(search, indent=2, ensure_ascii=False) + "\n"
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            same = _read_text(folder / SEARCH) == wanted
-            self._file: IO[bytes] = open(folder / SCORES, "r+b" if same else "w+b")  # noqa: SIM115
-        if not same:
-            with atomic_path(folder / SEARCH) as path:
-                path.write_text(wanted, encoding="utf-8")
+            if _read_text(folder / SEARCH) != wanted:
+                (folder / SCORES).unlink(missing_ok=True)
+                with atomic_path(folder / SEARCH) as path:
+                    path.write_text(wanted, encoding="utf-8")
+            self._file: IO[bytes] = open(folder / SCORES, "a+b")  # noqa: SIM115
+        self._file.seek(0)
         self.parts = self._read()
 
     def append(self, part: WindowScores) -> None:

@@ -55,7 +55,7 @@ def _lanes(axes: Axes, found: Found, *, classes: list[str]) -> None:
         places = [
             (each.start, each.end - each.start) for each in found.segments if each.name == name
         ]
-        axes.broken_barh(places, (lane + 0.1, 0.8), color=colours(lane % 10))
+        axes.broken_barh(places, (lane + 0.1, 0.8), color=colours(lane % 10), edgecolor="white")
     axes.set_ylim(len(classes), -1.8)
     axes.set_yticks([lane + 0.5 for lane in range(len(classes))], [*map(printable, classes)])
     axes.xaxis.set_major_formatter(FuncFormatter(clock))

@@ -21,11 +21,13 @@ from spm.base.lock import locked
 from spm.finding import annotate as annotating
 from spm.finding import commands
 from spm.finding.segments import Segment
+from spm.isolation.isolated_long import IsolatedLong
+from spm.isolation.long_part import LongPart
 from spm.recognition.from_tower import model_from_tower
 from spm.recognition.recognizer import Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
 from tests.import_closure import ROOT
-from tests.machines import disk
+from tests.machines import disk, told
 from tests.recognition.examples import video, videos
 
 Run = Callable[..., int]
@@ -140,8 +142,7 @@ def test_a_damaged_stretch_is_told(run: Run, knowing: Path, tmp_path: Path, caps
     path.write_bytes(data)
     assert run(knowing, path, "--out", "out") == 0
     said = capsys.readouterr().err
-    assert "warning: " in said
-    assert "damaged" in said
+    assert told("find, a damaged stretch of a long video").search(said)
     (damage, *_) = json.loads(Path("out/find.json").read_text(encoding="utf-8"))["damage"]
     assert 10 < damage["start"] < damage["end"] < 30
 
@@ -161,8 +162,6 @@ def test_a_video_of_one_frame(run: Run, knowing: Path, tmp_path: Path) -> None:
         (["kitchen", "support", "--out", "out"], DataError, "support is no video file"),
         (["kitchen", "text.mp4", "--out", "out"], DataError, "unreadable"),
         (["support", "long.mp4", "--out", "out"], DataError, "is no recognizer"),
-        (["kitchen", "long.mp4", "--out", "support"], DataError, "holds no search"),
-        (["kitchen", "long.mp4", "--out", "text.mp4"], DataError, "holds no search"),
         (["kitchen", "long.mp4", "--out", "o", "--lengths", "a"], ConfigError, "give seconds"),
         (["kitchen", "long.mp4", "--out", "o", "--lengths", "0"], ConfigError, "lengths above 0"),
         (["kitchen", "long.mp4", "--out", "o", "--rate", "0"], ConfigError, "a rate above 0"),
@@ -189,10 +188,45 @@ def test_what_cannot_be_is_one_sentence_before_long_work(
     assert not list(tmp_path.glob("o*/find.json"))
 
 
+@pytest.mark.parametrize("out", ["support", "mine.txt"])
+def test_a_folder_that_holds_something_else_is_left_as_it_is(
+    run: Run, kitchen: Path, long: Path, tmp_path: Path, out: str
+) -> None:
+    (tmp_path / "support").mkdir()
+    kept = [tmp_path / "support/a.txt", tmp_path / "mine.txt"]
+    for path in kept:
+        path.write_text("mine", encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        run(kitchen, long, "--out", out)
+    sentence = str(raised.value).replace(out, "support")
+    assert told("find, a folder that holds something else").fullmatch(sentence)
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["mine", "mine"]
+
+
+def test_a_crash_of_the_decoder_ends_the_search_there_and_is_told(
+    run: Run, knowing: Path, long: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    take = IsolatedLong.take
+
+    def crashing(opened: IsolatedLong, count: int) -> LongPart:
+        if opened._next >= 64:
+            os.kill(opened._process._process._process.pid, signal.SIGSEGV)  # type: ignore[union-attr]
+        return take(opened, count)
+
+    monkeypatch.setattr(IsolatedLong, "take", crashing)
+    assert run(knowing, long, "--out", "out", "--rate", "6") == 1
+    assert told("find, a long video that crashes its decoder").search(capsys.readouterr().err)
+    document = json.loads(Path("out/find.json").read_text(encoding="utf-8"))
+    assert not document["whole"]
+    assert document["seconds"] == pytest.approx(64 / 6, abs=1e-3)
+    assert document["segments"][-1]["end"] <= 64 / 6 + 1e-3
+
+
 @pytest.mark.usefixtures("reads_here")
 def test_a_full_disk_is_one_sentence(run: Run, knowing: Path, long: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", options="size=16k"), pytest.raises(StorageError, match="small"):
+    with disk(tmp_path / "small", options="size=16k"), pytest.raises(StorageError) as raised:
         run(knowing, long, "--out", tmp_path / "small/out", "--lengths", "1,2,3,4")
+    assert told("full: a search in a long video").search(str(raised.value))
 
 
 @pytest.mark.usefixtures("reads_here")
@@ -207,7 +241,7 @@ def test_an_earlier_search_is_replaced(run: Run, knowing: Path, long: Path) -> N
 def test_two_searches_into_one_folder(knowing: Path, long: Path, run: Run) -> None:
     with (
         locked(Path("out") / commands._WORK, message=None),
-        pytest.raises(InputError, match="is searching into out"),
+        pytest.raises(InputError, match=told("find, two searches into one folder")),
     ):
         run(knowing, long, "--out", "out")
 
