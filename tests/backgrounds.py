@@ -10,26 +10,38 @@ FRAMES, CHANNELS = 4, 16
 
 
 def clips_of(
-    direction: int, *, count: int, seed: int = 0, noise: float = 0.3, frames: int = FRAMES
+    direction: int,
+    *,
+    count: int,
+    seed: int = 0,
+    noise: float = 0.3,
+    frames: int = FRAMES,
+    channels: int = CHANNELS,
 ) -> Tensor:
     """[count, T, C]"""
     rng = torch.Generator().manual_seed(100 * direction + seed)
-    mean = 3 * torch.eye(CHANNELS)[direction]
-    return mean + noise * torch.randn(count, frames, CHANNELS, generator=rng)
+    mean = 3 * torch.eye(channels)[direction]
+    return mean + noise * torch.randn(count, frames, channels, generator=rng)
 
 
 def background(
-    *, classes: int = 6, validation: int = 5, shots: int = 6, frames: int = FRAMES
+    *,
+    classes: int = 6,
+    validation: int = 5,
+    shots: int = 6,
+    frames: int = FRAMES,
+    channels: int = CHANNELS,
 ) -> Background:
     """`classes` training classes have the first directions, validation classes the next."""
     directions = range(classes, classes + validation)
-    held = [clips_of(number, count=shots, frames=frames) for number in directions]
+    sizes = {"frames": frames, "channels": channels}
+    held = [clips_of(number, count=shots, **sizes) for number in directions]
     return Background.of(
-        torch.cat([clips_of(number, count=1, frames=frames) for number in range(classes)]),
-        torch.eye(CHANNELS)[:classes],
+        torch.cat([clips_of(number, count=1, **sizes) for number in range(classes)]),
+        torch.eye(channels)[:classes],
         validation=torch.cat(held),
         labels=torch.arange(validation).repeat_interleave(shots),
-        validation_texts=torch.eye(CHANNELS)[list(directions)],
+        validation_texts=torch.eye(channels)[list(directions)],
     )
 
 

@@ -1,7 +1,7 @@
-"""From windows to segments: the windows that the recognizer knows, less those that say it again.
+"""From windows to segments, the windows that the recognizer knows from the best to the worst:
 
-windows ─ known ones ─ of those that cover each other the best ─ its borders: the mean of those
-                                                                 of the windows that agree
+window ─ its borders: the mean of those of the windows that agree ─ stays, if no better segment
+                                                                    covers it
 """
 
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from spm.finding.scores import Floats, WindowScores
 
 MOST_OVERLAP = 0.25
-"""Of two windows, the share of the shorter one that the other may cover."""
-_AGREEING = 0.3
+"""Of two segments, the share of the shorter one that the other may cover."""
+_AGREEING = 0.5
 """The tIoU (both over either) of windows that speak of the same."""
 _NEARLY = 0.5
 """How much lower than the best one's their score may be."""
@@ -50,16 +50,21 @@ class _Known(NamedTuple):
 def find_segments_in(found: WindowScores, *, classes: list[str], rate: float) -> list[Segment]:
     """The segments by their starts: non-maximum suppression by the score, over all classes.
 
-    Of windows that cover each other by more than `MOST_OVERLAP` of the shorter one, the one with
-    the highest score stays; of equals the earlier, then the shorter. rate: pictures a second.
+    No two segments cover each other by more than `MOST_OVERLAP` of the shorter one. The one with
+    the higher score stays; of equals the earlier, then the shorter. rate: pictures a second.
     """
-    known = _known(found)
-    segments = []
-    for row in _staying(known):
+    known, segments = _known(found), list[Segment]()
+    free = np.ones(len(known.start), np.bool_)
+    for row in range(len(known.start)):
+        if not free[row]:
+            continue
         start, end = _borders(known, row)
+        if any(_covers(start, end, each.start * rate, each.end * rate) for each in segments):
+            continue
         name, probability = classes[known.best[row]], float(known.probability[row])
         score = float(known.score[row])
         segments.append(Segment(start / rate, end / rate, name, probability, score))
+        free &= ~_covers(start, end, known.start, known.end)
     return sorted(segments)
 
 
@@ -74,33 +79,28 @@ def _known(found: WindowScores) -> _Known:
     return _Known(start, start + length, best, chosen, found.score[rows])
 
 
-def _staying(known: _Known) -> list[int]:
-    """The rows that no better one covers, from the best to the worst."""
-    staying, left = list[int](), np.arange(len(known.start))
-    while len(left):
-        row = int(left[0])
-        staying.append(row)
-        length = known.end[left] - known.start[left]
-        shorter = np.minimum(length, known.end[row] - known.start[row])
-        left = left[_both(known, row)[left] <= MOST_OVERLAP * shorter]
-    return staying
-
-
 def _borders(known: _Known, row: int) -> tuple[float, float]:
     """The mean start and end of the windows that agree with this one, itself among them."""
     start, end = known.start[row], known.end[row]
     either = np.maximum(known.end, end) - np.minimum(known.start, start)
     agree = (
-        (_both(known, row) >= _AGREEING * either)
+        (_both(start, end, known.start, known.end) >= _AGREEING * either)
         & (known.best == known.best[row])
         & (known.score >= known.score[row] - _NEARLY)
     )
     return float(known.start[agree].mean()), float(known.end[agree].mean())
 
 
-def _both(known: _Known, row: int) -> Floats:
-    """[W] how much of each window this one covers; negative where they are apart."""
-    covered: Floats = np.minimum(known.end, known.end[row]) - np.maximum(
-        known.start, known.start[row]
-    )
+def _covers(
+    start: float, end: float, starts: Floats | float, ends: Floats | float
+) -> NDArray[np.bool_]:
+    """Whether a stretch covers others, or is covered by them, too much."""
+    shorter = np.minimum(end - start, np.subtract(ends, starts))
+    covered: NDArray[np.bool_] = _both(start, end, starts, ends) > MOST_OVERLAP * shorter
+    return covered
+
+
+def _both(start: float, end: float, starts: Floats | float, ends: Floats | float) -> Floats:
+    """How much of others a stretch covers; negative where they are apart."""
+    covered: Floats = np.minimum(end, ends) - np.maximum(start, starts)
     return covered

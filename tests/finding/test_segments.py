@@ -63,3 +63,13 @@ def test_what_is_not_known_is_no_segment() -> None:
 
 def test_of_equal_windows_the_earlier_then_the_shorter() -> None:
     assert found((4, 10, 1, 0.9), (2, 12, 1, 0.9), (2, 10, 1, 0.1)) == [(1, 6, "b")]
+
+
+def test_segments_do_not_cover_each_other_once_their_borders_are_means() -> None:
+    """The second window is far enough from the first, but agrees with what lies between."""
+    first, second = (0, 10, 3, 0.9), (8, 10, 2.8, 0.9)
+    between = tuple((start, 10, 2.7, 0.9) for start in (2, 3, 4, 5))
+    segments = find_segments_in(scores(first, second, *between), classes=["a", "b"], rate=1)
+    assert len(segments) == 1
+    alone = find_segments_in(scores(first, second), classes=["a", "b"], rate=1)
+    assert len(alone) == 2
