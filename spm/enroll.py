@@ -1,6 +1,7 @@
 """`clip-spm enroll`, or `python -m spm.enroll`: makes a recognizer of a model and examples.
 
     clip-spm enroll my_classes --model data/model --out kitchen
+    clip-spm enroll my_classes --model models:/clip-spm-motion@best --out kitchen
     clip-spm enroll my_classes --tower ViT-B-16-quickgelu:openai --method otam --out kitchen
 
 my_classes holds one folder of clips for each class (spm.predict). spm.recognition.commands does
@@ -26,7 +27,8 @@ def enroll(
     ],
     out: Annotated[Path, Option(metavar="FOLDER", parser=Path, help="the new recognizer")],
     model: Annotated[
-        Path | None, Option(metavar="FOLDER", parser=Path, help="as data/model")
+        Path | None,
+        Option(metavar="FOLDER", parser=Path, help="as data/model, or models:/NAME@ALIAS"),
     ] = None,
     tower: Annotated[
         str | None,

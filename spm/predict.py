@@ -23,7 +23,9 @@ app = new_app()
 @app.command(cls=PathCommand)
 def predict(
     clips: Annotated[list[Path], Argument(metavar="CLIP", parser=Path)],
-    model: Annotated[Path, Option(metavar="FOLDER", parser=Path, help="as data/model")],
+    model: Annotated[
+        Path, Option(metavar="FOLDER", parser=Path, help="as data/model, or models:/NAME@ALIAS")
+    ],
     support: Annotated[
         Path, Option(metavar="FOLDER", parser=Path, help="one folder of clips for each class")
     ],

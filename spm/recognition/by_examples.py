@@ -17,6 +17,7 @@ from spm.dataset.support_folder import find_support, passed_over
 from spm.episodes.device import pick_device
 from spm.model.model import FewShotModel, load_model
 from spm.recognition.clips import encode_each
+from spm.recognition.model_names import model_folder
 from spm.recognition.recognizer import Recognizer
 from spm.recognition.words import conditions, percentages, ranking
 
@@ -30,7 +31,8 @@ def print_predictions(
     support folder.
     """
     paths = find_support_with_notes(support)
-    return print_answers(clips, model=load_model(model), support=paths, transductive=transductive)
+    loaded = load_model(model_folder(model))
+    return print_answers(clips, model=loaded, support=paths, transductive=transductive)
 
 
 def find_support_with_notes(support: Path) -> dict[str, list[Path]]:

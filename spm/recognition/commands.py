@@ -22,6 +22,7 @@ from spm.model.model import FewShotModel, load_model
 from spm.model.towers import table
 from spm.recognition.by_examples import find_support_with_notes
 from spm.recognition.from_tower import model_from_tower
+from spm.recognition.model_names import model_folder
 from spm.recognition.recognizer import Answer, Recognizer
 from spm.recognition.recognizer_folder import check_free, load_recognizer, save_recognizer
 from spm.recognition.words import conditions, percentages, ranking
@@ -45,7 +46,8 @@ def enroll(
 ) -> int:
     """Enrolls the classes of the folder `support`, and saves the recognizer to `out`.
 
-    model: a model folder; or tower, method and num_frames, as `model_from_tower` takes them.
+    model: a model folder, or its name (`model_folder`); or tower, method and num_frames, as
+    `model_from_tower` takes them.
     """
     check_free(out)
     paths = find_support_with_notes(support)
@@ -95,7 +97,7 @@ def change_classes(
 
 def _model(folder: Path | None, tower: str | None, *, method: str, num_frames: int) -> FewShotModel:
     if folder is not None:
-        return load_model(folder)
+        return load_model(model_folder(folder))
     assert tower is not None
     return model_from_tower(tower, method=method, num_frames=num_frames)
 
