@@ -58,9 +58,14 @@ def run_name(stage: str) -> str:
 def stage_tags(stage: str) -> dict[str, str]:
     """MLflow tags: the stage, its code, the DVC experiment, and the parent run (of a grid)."""
     tags = {"dvc.stage": stage, "mlflow.source.name": f"stages/{stage}.py"} | _git_tags()
-    experiment, parent = os.environ.get("DVC_EXP_NAME"), os.environ.get("CLIP_SPM_PARENT_RUN")
+    experiment, parent = os.environ.get("DVC_EXP_NAME"), parent_run()
     tags |= {"dvc.experiment": experiment} if experiment else {}
     return tags | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def parent_run() -> str:
+    """The id of the grid's run if the stage runs for a point of a grid, else ""."""
+    return os.environ.get("CLIP_SPM_PARENT_RUN", "")
 
 
 def machine_tags(device: "torch.device", *, ranks: int) -> dict[str, str]:

@@ -21,6 +21,7 @@ from spm.config.base import Section
 from spm.config.runtime import RuntimeConfig
 from stages.shared import params as params_file
 from stages.shared import paths
+from stages.tracking.datasets import dataset_inputs
 from stages.tracking.killed_runs import end_killed_runs, process_tag
 from stages.tracking.provenance import as_text, content_hash, path_key, run_name, stage_tags
 from stages.tracking.store import (
@@ -40,9 +41,13 @@ _UNTRACKED = (paths.INVENTORY, paths.WEIGHTS)
 class Run:
     """The MLflow run of a stage. It does nothing without a client, or once the store has failed."""
 
-    def __init__(self, client: Any = None, *, run_id: str = "") -> None:
+    def __init__(
+        self, client: Any = None, *, run_id: str = "", document: Mapping[str, Any] | None = None
+    ) -> None:
         self._client = client
         self.run_id = run_id
+        self.document = document or {}
+        """params.yaml as the stage found it: it may be edited while the stage works."""
 
     def log_metrics(self, values: Mapping[str, float]) -> None:
         """Logs the final metrics of the stage, as step 0."""
@@ -65,7 +70,7 @@ class Run:
             for name, value in row.items()
             if name != "step" and value is not None and value != ""
         ]
-        self._try(lambda client: client.log_batch(self.run_id, metrics=metrics))
+        self.attempt(lambda client: client.log_batch(self.run_id, metrics=metrics))
 
     def log_params(self, values: Mapping[str, str]) -> None:
         """Logs flat parameters, as provenance.as_text returns them."""
@@ -74,21 +79,23 @@ class Run:
         from mlflow.entities import Param
 
         parameters = [Param(name, value) for name, value in values.items()]
-        self._try(lambda client: client.log_batch(self.run_id, params=parameters))
+        self.attempt(lambda client: client.log_batch(self.run_id, params=parameters))
 
     def log_artifact(self, path: Path) -> None:
         """Uploads a copy of a file or a folder."""
         log = "log_artifacts" if path.is_dir() else "log_artifact"
-        self._try(lambda client: getattr(client, log)(self.run_id, str(path)))
+        self.attempt(lambda client: getattr(client, log)(self.run_id, str(path)))
 
     def set_tag(self, name: str, value: str) -> None:
-        self._try(lambda client: client.set_tag(self.run_id, name, value))
+        self.attempt(lambda client: client.set_tag(self.run_id, name, value))
 
     def end(self, status: str) -> None:
         """Ends the run with the status FINISHED, FAILED or KILLED."""
-        self._try(lambda client: client.set_terminated(self.run_id, status))
+        self.attempt(lambda client: client.set_terminated(self.run_id, status))
 
-    def _try(self, call: Callable[[Any], Any]) -> None:
+    def attempt(self, call: Callable[[Any], Any]) -> None:
+        """Calls `call` with MLflow's client. An exception becomes a warning, and all later calls do
+        nothing."""
         if self._client is None:
             return
         try:
@@ -125,13 +132,11 @@ def stage_run(
         sections = {name: value for name, value in document.items() if name != "runtime"}
     contents = {path: content_hash(path) for path in deps}
     run = _start(
-        stage,
-        uri=tracking_uri(runtime),
-        experiment=_experiment(document),
-        contents=contents,
-        own=tags or {},
+        stage, uri=tracking_uri(runtime), document=document, contents=contents, own=tags or {}
     )
     run.log_params(as_text(sections))
+    inputs = dataset_inputs(stage, dataset=dataset_name(document), contents=contents)
+    run.attempt(lambda client: client.log_inputs(run.run_id, inputs))
     try:
         yield run
     except BaseException as error:
@@ -151,8 +156,8 @@ def grid_run(grid: str, *, runtime: RuntimeConfig) -> tuple[Any, str]:
     prepare_environment()
     check_server(uri)
     with asking(uri):
-        client = _client(uri)
-        experiment = _experiment_id(client, _experiment(read_yaml(params_file.PARAMS)), uri=uri)
+        client = client_of(uri)
+        experiment = _experiment_id(client, dataset_name(read_yaml(params_file.PARAMS)), uri=uri)
         runs = client.search_runs([experiment], filter_string=f"tags.grid = '{grid}'")
         run = next(iter(runs), None) or client.create_run(
             experiment, tags={"grid": grid}, run_name=f"grid {grid}"
@@ -164,22 +169,23 @@ def _start(
     stage: str,
     *,
     uri: str,
-    experiment: str,
+    document: Mapping[str, Any],
     contents: Mapping[Path, str],
     own: Mapping[str, str],
 ) -> Run:
     prepare_environment()
     check_server(uri)
     with asking(uri):
-        client = _client(uri)
-        experiment_id = _experiment_id(client, experiment, uri=uri)
+        client = client_of(uri)
+        experiment_id = _experiment_id(client, dataset_name(document), uri=uri)
         end_killed_runs(client, experiment_id)
         tags = {**stage_tags(stage), **process_tag(), **_lineage(client, contents), **own}
         run = client.create_run(experiment_id, tags=tags, run_name=run_name(stage))
-    return Run(client, run_id=run.info.run_id)
+    return Run(client, run_id=run.info.run_id, document=document)
 
 
-def _client(uri: str) -> Any:
+def client_of(uri: str) -> Any:
+    """MLflow's client of a store, with MLflow's log silent but for errors."""
     import mlflow
 
     for name in _LOGGERS:
@@ -187,8 +193,8 @@ def _client(uri: str) -> Any:
     return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def _experiment(document: Mapping[str, Any]) -> str:
-    """The name of the MLflow experiment: the data set's, so that one table has comparable runs."""
+def dataset_name(document: Mapping[str, Any]) -> str:
+    """The name of the data set, and so of the MLflow experiment: one table has comparable runs."""
     dataset = document.get("dataset")
     return str(dataset.get("name", _PROJECT)) if isinstance(dataset, dict) else _PROJECT
 
@@ -210,11 +216,12 @@ def _lineage(client: Any, contents: Mapping[Path, str]) -> dict[str, str]:
         key = path_key(path)
         tags[f"dep.{key}"] = content
         if path not in _UNTRACKED:
-            tags[f"upstream.{key}"] = _producer(client, key, content) or "from cache"
+            tags[f"upstream.{key}"] = producer(client, key, content) or "from cache"
     return tags
 
 
-def _producer(client: Any, key: str, content: str) -> str | None:
+def producer(client: Any, key: str, content: str) -> str | None:
+    """The id of the newest run that wrote `content` to the out with this `path_key`."""
     experiments = [found.experiment_id for found in client.search_experiments()]
     runs = client.search_runs(
         experiments,

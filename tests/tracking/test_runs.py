@@ -100,6 +100,32 @@ def test_run_holds_parameters_metrics_artifacts_and_tags(
     assert (artifacts / "manifest.parquet").read_text() == "clips"
 
 
+def test_the_data_of_a_stage_are_named_as_mlflows_datasets(workspace: Path) -> None:
+    paths.FEATURES.mkdir()  # no tower is frozen
+    deps = [paths.MANIFEST, paths.FRAMES, paths.FEATURES, paths.WEIGHTS, paths.MODEL]
+    for path in (paths.FRAMES, paths.MODEL):
+        path.mkdir()
+        (path / "index.parquet").write_text(path.name)
+    paths.WEIGHTS.write_text("{}")
+    runs = {}
+    for stage in ("train", "evaluate", "frames"):
+        with tracking.stage_run(stage, params={}, deps=deps) as run:
+            runs[stage] = run.run_id
+    contexts = {"train": "training", "evaluate": "evaluation", "frames": "preparation"}
+    hashes = {
+        "mine manifest": file_hash(paths.MANIFEST),
+        "mine frames": file_hash(paths.FRAMES / "index.parquet"),
+    }
+    for stage, run_id in runs.items():
+        inputs = client().get_run(run_id).inputs.dataset_inputs
+        found = {each.dataset.name: each.dataset.digest for each in inputs}
+        assert found == {name: content[:36] for name, content in hashes.items()}
+        tags = {(tag.key, tag.value) for each in inputs for tag in each.tags}
+        assert tags == {("mlflow.data.context", contexts[stage])}
+    (frames,) = [each.dataset for each in inputs if each.dataset.name == "mine frames"]
+    assert json.loads(frames.source) == {"uri": "data/frames"}
+
+
 def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU number {device.index}")
     tags = provenance.machine_tags(torch.device("cuda", 1), ranks=4)
@@ -309,6 +335,7 @@ class Server:
             "experiments/get-by-name": {"experiment": {"experiment_id": "1", "name": "mine"}},
             "runs/create": {"run": run | {"data": {}}},
             "runs/log-batch": {},
+            "runs/log-inputs": {},
         }
         self.seen: list[str] = []
         outer = self
