@@ -48,6 +48,7 @@ from stages.shared.launch import launch
 from stages.shared.single_instance import single_instance
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
+from stages.tracking.registry import tag_measured
 
 SPLIT = "test"
 _TABLE, _LATER = "CLIP_SPM_TABLE", "later"
@@ -118,6 +119,7 @@ def _evaluate(
         run.log_metrics(_metrics(results))
         for path in (paths.EVALUATION, paths.PER_CLASS, paths.CONFUSION):
             run.log_artifact(path)
+        tag_measured(run, model, numbers=headline(results), about=_about(results))
     if os.environ.get(_TABLE) != _LATER:
         print(accuracy_table(results))
 
@@ -206,6 +208,18 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _about(results: dict[str, Any]) -> dict[str, str]:
+    """What the headline was measured on, in words, for the registered model."""
+    task = f"{results['way']}-way {results['shot']}-shot, {results['query']} queries"
+    return {
+        "episodes": f"{results['episodes']} of {SPLIT}, {task}",
+        "protocol": results["protocol"],
+        "shots": ", ".join(results["shots"]),
+        "coverage": results["coverage"]["splits"][SPLIT]["line"],
+        "data": results["hashes"]["data"],
+    }
 
 
 def _metrics(results: dict[str, Any]) -> dict[str, float]:

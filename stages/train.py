@@ -57,6 +57,7 @@ from stages.shared.training_code import training_code
 from stages.tracking import runs as tracking
 from stages.tracking.learning_curve import reporter, silence
 from stages.tracking.provenance import machine_tags
+from stages.tracking.registry import register
 
 SECTIONS: dict[str, type[Section]] = {
     "frames": FramesConfig,
@@ -123,6 +124,7 @@ def _train(
         if ranks.first:
             _write(model, history)
             _report(run, history, model.calibration)
+            register(run, model)
             assert checkpoint is not None
             checkpoint.describe(model=cache_name(paths.MODEL / WEIGHTS_FILE))
 

@@ -111,6 +111,24 @@ def test_the_wheel_alone_enrolls_and_recognizes(alone: Path, tmp_path: Path) -> 
     assert answer["probabilities"] == {"Pouring Tea": 0.5, "waving": 0.5}
 
 
+def test_a_clone_looks_up_registered_models_and_the_wheel_alone_says_what_that_needs(
+    alone: Path, clone: Path, tmp_path: Path
+) -> None:
+    for name in ("support/a/a.mp4", "support/b/b.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        write_clip(tmp_path / name, num_frames=16)
+    name = "models:/clip-spm-motion@best"
+    given = ["support", "--model", name, "--out", "kitchen"]
+    done = clip_spm("enroll", *given, site=clone, folder=tmp_path)
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+    assert f"{name} is a name in the MLflow store that params.yaml says" in done.stdout
+    for command in (["enroll", *given], ["predict", "c.mp4", "--support", *given[:3]]):
+        done = clip_spm(*command, site=alone, folder=tmp_path)
+        assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+        assert f"{name} is no folder, and the package stages is not installed: " in done.stdout
+        assert "`pip install -e .[pipeline]`" in done.stdout
+
+
 @pytest.mark.parametrize("name", JOINING)
 def test_the_wheel_alone_says_what_the_others_need(alone: Path, tmp_path: Path, name: str) -> None:
     done = clip_spm(name, "--help", site=alone, folder=tmp_path)

@@ -31,8 +31,8 @@ def gc(
     params.yaml.
 
     If several clones share a state folder (CLIP_SPM_STATE), unfinished work of all clones stays;
-    --abandoned considers this clone only. MLflow's runs, the records of grids and DVC's cache have
-    other commands.
+    --abandoned considers this clone only. MLflow's runs and registered models, the records of grids
+    and DVC's cache have other commands.
     """
     from stages.commands.garbage import collect
 

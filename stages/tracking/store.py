@@ -17,6 +17,8 @@ from spm.config.runtime import RuntimeConfig
 from stages.shared import paths
 
 _CHECK_SECONDS = 5
+_UPLOAD_SECONDS = 120
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "file", "")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -24,7 +26,9 @@ _ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # with MLflow's own limits a stage would wait many minutes for a dead server
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_CHECK_SECONDS),
+    _TIMEOUT: str(_CHECK_SECONDS),
+    # a uv.lock that lies beside would be taken for the requirements of each model
+    "MLFLOW_UV_AUTO_DETECT": "false",
 }
 
 
@@ -67,6 +71,22 @@ def check_server(uri: str) -> None:
         return
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise unusable(uri, str(error)) from None
+
+
+@contextmanager
+def uploading() -> Iterator[None]:
+    """A server may answer late in the block, since it passes on a large file before it answers.
+
+    A timeout that the user set stays.
+    """
+    before = os.environ.get(_TIMEOUT)
+    if before == _ENVIRONMENT[_TIMEOUT]:
+        os.environ[_TIMEOUT] = str(_UPLOAD_SECONDS)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[_TIMEOUT] = before
 
 
 @contextmanager

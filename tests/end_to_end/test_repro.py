@@ -122,6 +122,13 @@ def test_mlflow_holds_a_run_for_each_stage_with_lineage(project):
         assert (run.data.tags["ranks"], run.data.tags["threads"]) == ("1", "1")
     assert evaluate.data.tags["upstream.data/model"] == train.info.run_id
     assert len(client.get_metric_history(train.info.run_id, "val_accuracy")) == 2
+    best = client.get_model_version_by_alias("clip-spm-motion", "best")
+    assert best.run_id == train.info.run_id
+    assert best.tags["out.data/model"] == train.data.tags["out.data/model"]
+    last = by_stage["evaluate"][0].data.metrics
+    assert float(best.tags["test.accuracy"]) == pytest.approx(last["accuracy"])
+    data = {(each.dataset.name, each.tags[0].value) for each in train.inputs.dataset_inputs}
+    assert data == {("motion frames", "training"), ("motion prompts", "training")}
 
 
 def test_nothing_of_this_machine_or_moment_is_in_an_out(project):

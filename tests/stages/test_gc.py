@@ -108,6 +108,15 @@ def test_it_says_what_would_go_and_what_went(state, collect):
     assert "gc: 0 MB freed" in collect()
 
 
+def test_mlflows_files_stay(state, collect):
+    """Registered models among them, whose file endings are those of other things here."""
+    for name in ("model.safetensors", "features.h5", ".state.pt.1.tmp", "index.parquet"):
+        write(state / "mlartifacts/motion/models/m-1/artifacts/model" / name)
+    before = {path for path in (state / "mlartifacts").rglob("*") if path.is_file()}
+    collect("--abandoned")
+    assert {path for path in (state / "mlartifacts").rglob("*") if path.is_file()} == before
+
+
 def test_a_training_that_was_killed_stays_at_any_age(state, collect):
     train("killed", seconds=365 * DAY)
     for options in ((), ("--abandoned",)):

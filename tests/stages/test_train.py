@@ -371,6 +371,35 @@ def test_the_model_folder_holds_the_frozen_part_as_it_was(part: dict[str, object
 
 
 @pytest.mark.usefixtures("workspace")
+def test_train_registers_its_model_and_evaluate_tags_the_version(
+    mlflow_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    for name in ("MLFLOW_TRACKING_URI", "CLIP_SPM_PARENT_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copy(mlflow_database, paths.state_dir())
+    change("runtime", tracking=True)
+    change("dataset", name="squares")
+    train.main()
+    evaluate.main()
+    client = mlflow.MlflowClient(f"sqlite:///{paths.state_dir() / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("clip-spm-squares", "best")
+    results = json.loads(paths.EVALUATION.read_text())
+    assert version.tags["out.data/model"] == results["hashes"]["model"]
+    assert float(version.tags["test.accuracy"]) == results["accuracy"]
+    assert float(version.tags["test.inductive"]) == results["inductive"]["accuracy"]
+    assert float(version.tags["test.ci95"]) == results["ci95"]
+    assert version.tags["test.episodes"] == "8 of test, 3-way 1-shot, 1 queries"
+    assert version.tags["test.coverage"] == "test clips: 24 of the 24 found (100.0 %)"
+    assert version.tags["test.data"] == results["hashes"]["data"]
+    best = json.loads(paths.TRAIN_METRICS.read_text())["best_val_accuracy"]
+    assert float(version.tags["validation.accuracy"]) == best
+    assert version.tags["validation.episodes"].startswith("6 of val, 3-way 1-shot, 1 queries, ")
+    assert client.get_run(version.run_id).data.tags["dvc.stage"] == "train"
+
+
+@pytest.mark.usefixtures("workspace")
 def test_what_alters_rounding_is_told_to_mlflow_and_stands_in_no_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
