@@ -24,6 +24,8 @@ _HASH = f"out.{path_key(paths.MODEL)}"
 _COMMIT = "mlflow.source.git.commit"
 _VERSIONS = "mlflow.modelVersions"
 """The tag by which MLflow's pages lead from a logged model to its version."""
+_NOT_REGISTERED = "MLflow did not register the model"
+_NOT_TAGGED = "MLflow's registered model does not have these numbers"
 _MEASURED = "test."
 """Before the names of the tags of a measurement."""
 
@@ -31,7 +33,7 @@ _MEASURED = "test."
 def register(run: Run, model: FewShotModel) -> None:
     """Registers data/model, which `run` trained, if it is not there yet; moves the alias `best`."""
     if not parent_run():
-        run.attempt(lambda client: _register(client, run, model))
+        run.attempt(lambda client: _register(client, run, model), lost=_NOT_REGISTERED)
 
 
 def tag_measured(
@@ -44,7 +46,7 @@ def tag_measured(
     if not parent_run():
         tags = {name: str(value) for name, value in (*numbers.items(), *about.items())}
         tags |= {"run": run.run_id, "results": file_hash(paths.EVALUATION)}
-        run.attempt(lambda client: _set_measured(client, run, model, tags))
+        run.attempt(lambda client: _set_measured(client, run, model, tags), lost=_NOT_TAGGED)
 
 
 def registered_name(dataset: str) -> str:

@@ -93,17 +93,18 @@ class Run:
         """Ends the run with the status FINISHED, FAILED or KILLED."""
         self.attempt(lambda client: client.set_terminated(self.run_id, status))
 
-    def attempt(self, call: Callable[[Any], Any]) -> None:
+    def attempt(self, call: Callable[[Any], Any], *, lost: str | None = None) -> None:
         """Calls `call` with MLflow's client. An exception becomes a warning, and all later calls do
-        nothing."""
+        nothing; where `lost` says in words what alone is missing then, they go on."""
         if self._client is None:
             return
         try:
             call(self._client)
         except Exception as error:  # no failure of the store may end hours of training
-            self._client = None
+            self._client = self._client if lost else None
             reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-            print(f"warning: no more is logged to MLflow in this stage: {reason}", file=sys.stderr)
+            what = lost or "no more is logged to MLflow in this stage"
+            print(f"warning: {what}: {reason}", file=sys.stderr)
 
 
 @contextmanager
