@@ -32,7 +32,7 @@ BACKGROUND = 64
 _FPS = 25
 _EXAMPLES = (2.0, 4.0)
 """Seconds of the shortest and the longest example."""
-_PICTURES = 128
+_PICTURES = 64
 
 
 def lines() -> Iterator[Line]:

@@ -12,6 +12,7 @@ from bench.burnt import numbers, write_audio, write_clip
 from bench.catalogue import CATALOGUE, Sample
 from bench.remade import truncate
 from spm.base.errors import DataError
+from spm.video import long_video
 from spm.video.long_video import Damage, LongVideo, open_long
 from spm.video.reading import resize
 from tests.machines import told
@@ -176,6 +177,20 @@ def test_what_is_no_video_is_refused(tmp_path: Path, name: str) -> None:
 def test_facts(tmp_path: Path) -> None:
     with open_long(write_clip(tmp_path / "clip.mp4", num_frames=200)) as video:
         assert video.facts == (20, 10)
+
+
+def test_a_file_that_does_not_say_its_rate_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a browser's webm, which says the thousandths of a second of its clock."""
+
+    class Stream:
+        average_rate, time_base, duration = Fraction(1000), Fraction(1, 1000), 2000
+
+    path = write_clip(tmp_path / "clip.webm", codec="libvpx")
+    assert long_video._facts(path, Stream(), is_live=True) == (pytest.approx(20), None)
+    with open_long(write_clip(tmp_path / "fast.mp4", milliseconds=lambda number: number)) as video:
+        assert video.facts.frames_per_second == 240
 
 
 def test_anamorphic_and_turned_pictures_are_shown_as_the_file_says(tmp_path: Path) -> None:
