@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from spm.base.errors import DataError
@@ -13,6 +14,7 @@ from spm.episodes.device import pick_device
 from spm.finding.annotate import annotate
 from spm.finding.find import Found, find_segments
 from spm.finding.found_files import DOCUMENT, SEGMENTS, write_found
+from spm.finding.record import SCORES
 from spm.finding.timeline import clock, timeline
 from spm.recognition.commands import summary
 from spm.recognition.recognizer_folder import load_recognizer
@@ -45,17 +47,37 @@ def find(
     if false_alarms is not None:
         recognizer.promise(false_alarms)
     print(summary(recognizer), flush=True)
-    work = out / _WORK
-    with locked(work, message=_BUSY % printable(out)):
+    with _working(out) as work:
         found = find_segments(recognizer, video, lengths=lengths, rate=rate, work=work)
         write_found(found, out, recognizer=recognizer)
         save(timeline(found, recognizer=recognizer), out / TIMELINE)
         (out / ANNOTATED).unlink(missing_ok=True)  # of an earlier search
         if annotated:
             annotate(found, out / ANNOTATED)
-        shutil.rmtree(work)
     _print(found, out)
     return 0 if found.searched.is_whole else 1
+
+
+@contextmanager
+def _working(out: Path) -> Iterator[Path]:
+    """The folder for a search's scores, for this process alone.
+
+    After an error it stays, so that the search can go on; where nothing was scored, nothing stays.
+    """
+    work = out / _WORK
+    with locked(work, message=_BUSY % printable(out)):
+        try:
+            yield work
+        except BaseException:
+            scores = work / SCORES
+            if not (scores.is_file() and scores.stat().st_size):
+                shutil.rmtree(work)
+            raise
+        else:
+            shutil.rmtree(work)
+        finally:
+            if not any(out.iterdir()):
+                out.rmdir()
 
 
 def _check_free(out: Path) -> None:
