@@ -15,6 +15,7 @@ from typer import Argument, Option
 from spm.base import command
 from spm.base.command_line import PathCommand, new_app, run_app
 from spm.base.errors import ConfigError, DataError
+from spm.base.printable import printable
 
 app = new_app()
 
@@ -45,7 +46,7 @@ def find(
     from spm.finding import commands
 
     if not video.is_file():
-        raise DataError(f"{video} is no video file")
+        raise DataError(f"{printable(video)} is no video file")
     return commands.find(
         recognizer,
         video,

@@ -13,6 +13,7 @@ import numpy as np
 
 from spm.base.arrays import Frames
 from spm.base.atomic import atomic_path
+from spm.base.errors import DataError, TransientError
 from spm.base.printable import printable
 from spm.base.progress import progress_bar
 from spm.finding.find import Found
@@ -44,12 +45,17 @@ def annotate(found: Found, path: Path) -> None:
         av.open(str(temporary), "w", format="mp4") as container,
         progress_bar(desc="annotate", unit=" pictures") as bar,
     ):
-        rate = Fraction(long.take(0).facts.frames_per_second).limit_denominator(1001)
-        bar.total = round(found.searched.seconds * rate)
+        rate = Fraction(long.facts().frames_per_second).limit_denominator(1001)
+        bar.total = total = ceil(found.searched.seconds * rate)
         stream: Any = None
         number, ended = 0, False
-        while not ended and number / rate < found.searched.seconds:
-            part = long.take(_count(stream))
+        while not ended and number < total:
+            try:
+                part = long.take(min(_count(stream), total - number))
+            except DataError as error:
+                if stream is None or isinstance(error, TransientError):
+                    raise
+                break  # where the search ended too
             for picture in part.frames:
                 time = (number + 0.5) / float(rate)
                 drawn = _drawn(picture, time, found.segments)
@@ -121,7 +127,8 @@ def _strip(text: str, *, width: int, height: int) -> Frames:
 
 @lru_cache(maxsize=64)
 def _font(size: float) -> Any:
-    """DejaVu Sans, which matplotlib brings along: it has the letters of most alphabets."""
+    """DejaVu Sans, which matplotlib brings along: it has Latin, Greek, Cyrillic, Arabic and more,
+    and a box for each letter of Chinese, Japanese, Korean and the Indic scripts."""
     from matplotlib.font_manager import findfont
     from PIL import ImageFont
 

@@ -42,6 +42,8 @@ def find(
     """
     recognizer = load_recognizer(folder)
     _check_free(out)
+    if video.resolve() == (out / ANNOTATED).resolve():
+        raise DataError(f"{printable(video)} would be replaced: give another folder than its own")
     make_writable(out.absolute().parent)
     recognizer.model.to(pick_device("auto"))
     if false_alarms is not None:
@@ -49,12 +51,12 @@ def find(
     print(summary(recognizer), flush=True)
     with _working(out) as work:
         found = find_segments(recognizer, video, lengths=lengths, rate=rate, work=work)
+        (out / ANNOTATED).unlink(missing_ok=True)  # of an earlier search
         write_found(found, out, recognizer=recognizer)
         save(timeline(found, recognizer=recognizer), out / TIMELINE)
-        (out / ANNOTATED).unlink(missing_ok=True)  # of an earlier search
         if annotated:
             annotate(found, out / ANNOTATED)
-    _print(found, out)
+    _print(found, out, annotated=annotated)
     return 0 if found.searched.is_whole else 1
 
 
@@ -87,7 +89,7 @@ def _check_free(out: Path) -> None:
         raise DataError(f"{printable(out)} is there, and holds no search: give a new folder's name")
 
 
-def _print(found: Found, out: Path) -> None:
+def _print(found: Found, out: Path, *, annotated: bool) -> None:
     for each in found.searched.damage:
         when = f"{clock(each.start)} to {clock(each.end)}"
         print(f"warning: {printable(found.video)}, {when}: {each.reason}", file=sys.stderr)
@@ -100,4 +102,5 @@ def _print(found: Found, out: Path) -> None:
         print(
             f"  {clock(start):>9} to {clock(end):>9}  {printable(name)}  {100 * probability:.2f} %"
         )
-    print(f"written to {printable(out)}: {SEGMENTS}, {DOCUMENT}, {TIMELINE}")
+    names = [SEGMENTS, DOCUMENT, TIMELINE, *([ANNOTATED] if annotated else [])]
+    print(f"written to {printable(out)}: {', '.join(names)}")

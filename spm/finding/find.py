@@ -7,17 +7,17 @@ for segment in spm.find_segments(recognizer, "evening.mp4").segments:
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from spm.base.errors import ConfigError
+from spm.base.errors import ConfigError, DataError
 from spm.base.hashing import cheap_key
+from spm.base.printable import printable
 from spm.finding.record import Record
-from spm.finding.scores import WindowScores, joined
 from spm.finding.search import Searched, look_at, search
 from spm.finding.segments import Segment, find_segments_in
 from spm.finding.windows import lengths_of, make_windows, rate_for
@@ -34,8 +34,6 @@ class Found:
     video: Path
     segments: list[Segment]
     searched: Searched
-    scores: WindowScores
-    """Of all windows."""
     lengths: list[float]
     """Of the windows, in seconds, ascending."""
     rate: float
@@ -61,7 +59,8 @@ def find_segments(
     """
     path = Path(video)
     lengths = _lengths(recognizer, lengths)
-    facts = look_at(path)
+    with _naming(path):
+        facts = look_at(path)
     rate = _rate(recognizer, rate, lengths=lengths, frames_per_second=facts.frames_per_second)
     frames = recognizer.model.config.frames.num_segments
     windows = make_windows(lengths, rate=rate, num_frames=frames)
@@ -76,13 +75,22 @@ def find_segments(
     with (
         tempfile.TemporaryDirectory() as own,
         closing(Record(work or Path(own), search=what, way=way)) as record,
+        _naming(path),
     ):
         searched = search(
             recognizer, path, windows=windows, rate=rate, record=record, seconds=facts.seconds
         )
-        scores = joined(record.parts, way=way)
-    segments = find_segments_in(scores, classes=[*recognizer.classes], rate=rate)
-    return Found(path, segments, searched, scores, list(lengths), rate)
+    segments = find_segments_in(searched.scores, classes=[*recognizer.classes], rate=rate)
+    return Found(path, segments, searched, list(lengths), rate)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Begins the message of a DataError with the video's name."""
+    try:
+        yield
+    except DataError as error:
+        raise type(error)(f"{printable(path)}: {error}") from error
 
 
 def _lengths(recognizer: Recognizer, given: Sequence[float] | None) -> list[float]:

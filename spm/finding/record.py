@@ -49,6 +49,12 @@ class Record:
             self._file.flush()
         self.parts.append(part)
 
+    def clear(self) -> None:
+        """Forgets all parts."""
+        self._file.seek(0)
+        self._file.truncate()
+        self.parts.clear()
+
     def close(self) -> None:
         """Raises StorageError for a full disk, which a part that did not fit meets again."""
         with writing(self._folder):

@@ -28,6 +28,11 @@ class WindowScores(NamedTuple):
     probabilities: Floats
     """[W, N] as `Answer.probabilities`; NaN where the score does not reach the threshold."""
 
+    def until(self, end: int) -> "WindowScores":
+        """The windows that end before picture `end`."""
+        rows = self.windows.sum(axis=1) <= end
+        return WindowScores(self.windows[rows], self.score[rows], self.probabilities[rows])
+
     @property
     def is_known(self) -> NDArray[np.bool_]:
         """[W] whether the score reaches the threshold."""

@@ -6,8 +6,9 @@ Pictures come in parts of a fixed size, read one part ahead in a process of its 
 part by part (spm.finding.record). Neither pictures nor features of what has passed stay in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -42,6 +43,8 @@ T = TypeVar("T")
 class Searched(NamedTuple):
     """A searched video."""
 
+    scores: WindowScores
+    """Of all windows."""
     seconds: float
     """How much of it could be read."""
     damage: tuple[Damage, ...]
@@ -50,19 +53,10 @@ class Searched(NamedTuple):
     """Whether it was read to its end."""
 
 
-class Part(NamedTuple):
-    """Pictures of a video, one after the other."""
-
-    pixels: Frames
-    """[n, H, W, 3]"""
-    damage: tuple[Damage, ...]
-    """All that was lost so far."""
-
-
 def look_at(path: Path, *, limits: Limits = LIMITS) -> Facts:
     """What the file says of its video. Raises DataError for a file that is no video."""
     with IsolatedLong(path, Look(None, None, True), limits=limits) as long:
-        return long.take(0).facts
+        return long.facts()
 
 
 def search(
@@ -75,45 +69,50 @@ def search(
     seconds: float | None = None,
     limits: Limits = LIMITS,
 ) -> Searched:
-    """Scores the windows of the video that are not yet in `record`.
+    """Scores the windows of the video; those that are in `record` are not scored again.
 
     rate: pictures a second. seconds: of the whole video, for the progress bar. What comes after a
     place where the decoder crashes is not searched. Raises DataError for a video of which nothing
     can be read, TransientError where the machine ran out of time or memory: to be asked again.
     """
-    done = len(record.parts)
-    # Windows of the next part reach back; the last part of a record has no pictures of its own.
-    first = max(0, done - 1 - ceil(windows.longest / PART))
-    features = _Features(reach=windows.longest, first=first * PART)
-    total, crash = first * PART, ""
-    damage: tuple[Damage, ...] = ()
+    done, crash = len(record.parts), ""
+    first = max(0, done - ceil(windows.longest / PART))  # windows of the next part reach back
+    total = first * PART
+    features = _Features(reach=windows.longest, first=total)
     pictures = None if seconds is None else round(seconds * rate)
     bar = progress_bar(total=pictures, desc="find", unit=" pictures", initial=total)
     with bar, _open(recognizer, path, rate=rate, limits=limits) as long:
-        parts = _parts(long, skip=first * PART, size=recognizer.model.image_size)
-        number, ahead = first, _ahead(parts)
-        while True:
-            try:
-                part = next(ahead, None)
-            except DataError as error:
-                if not total or isinstance(error, TransientError):
-                    raise
-                crash = str(error)
-                break
-            if part is None:
-                break
-            features.add(_encode(recognizer, part.pixels))
-            before, total = total, total + len(part.pixels)
-            damage = part.damage
-            if number >= done:
-                record.append(_score(recognizer, features, windows, windows.ending(before, total)))
-            number += 1
-            bar.update(len(part.pixels))
-    if number >= done:
-        record.append(_score(recognizer, features, windows, windows.at_the_end(total)))
+        try:
+            _skip(long, total)
+            with closing(_ahead(_parts(long, size=recognizer.model.image_size))) as parts:
+                for number, pixels in enumerate(parts, start=first):
+                    features.add(_encode(recognizer, pixels))
+                    before, total = total, total + len(pixels)
+                    if number >= done:
+                        ending = windows.ending(before, total)
+                        record.append(_score(recognizer, features, windows, ending))
+                    bar.update(len(pixels))
+        except DataError as error:
+            if isinstance(error, TransientError) or (features.are_none and not done):
+                raise
+            crash = str(error)
+        damage, is_cut = long.damage, long.is_cut
+    if features.are_none:  # it crashed earlier than the last time: what was scored is not all there
+        record.clear()
+        return search(
+            recognizer,
+            path,
+            windows=windows,
+            rate=rate,
+            record=record,
+            seconds=seconds,
+            limits=limits,
+        )
+    last = _score(recognizer, features, windows, windows.at_the_end(total))
+    scores = joined([*record.parts, last], way=len(recognizer.classes)).until(total)
     if crash:
         damage = (*damage, Damage(total / rate, seconds or total / rate, crash))
-    return Searched(total / rate, damage, is_whole=not crash)
+    return Searched(scores, total / rate, damage, is_whole=not (crash or is_cut))
 
 
 class _Features:
@@ -123,6 +122,10 @@ class _Features:
         """reach: how many pictures stay at least; first: the number of the first one."""
         self._reach, self._first = reach, first
         self._held: Tensor | None = None
+
+    @property
+    def are_none(self) -> bool:
+        return self._held is None
 
     def add(self, features: Tensor) -> None:
         """features [n, *feature_shape] of the next pictures."""
@@ -144,10 +147,13 @@ def _open(recognizer: Recognizer, path: Path, *, rate: float, limits: Limits) ->
     return IsolatedLong(path, Look(rate, frames.short_side, frames.keep_aspect), limits=limits)
 
 
-def _parts(long: IsolatedLong, *, skip: int, size: int) -> Iterator[Part]:
-    """The pictures after the first `skip`, `PART` at a time: their centres, size × size."""
-    for _ in range(skip // PART):
-        long.skip(PART)
+def _skip(long: IsolatedLong, count: int) -> None:
+    while count:
+        count -= long.skip(count).passed
+
+
+def _parts(long: IsolatedLong, *, size: int) -> Iterator[Frames]:
+    """The next pictures, `PART` at a time: their centres, [n, size, size, 3]."""
     ended = False
     while not ended:
         pixels: list[Frames] = []
@@ -156,13 +162,14 @@ def _parts(long: IsolatedLong, *, skip: int, size: int) -> Iterator[Part]:
             read = long.take(missing)
             if read.passed:
                 pixels.append(center_crop(read.frames, size))
-            missing, ended, damage = missing - read.passed, read.ended, read.damage
+            missing, ended = missing - read.passed, read.ended
         if pixels:
-            yield Part(np.concatenate(pixels), damage)
+            yield np.concatenate(pixels)
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each being made while the one before is used."""
+def _ahead(items: Iterator[T]) -> Generator[T]:
+    """The items, each being made in a thread while the one before is used. Closing it waits for the
+    one that is being made."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, _END)
         while (item := coming.result()) is not _END:

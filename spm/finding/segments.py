@@ -54,16 +54,18 @@ def find_segments_in(found: WindowScores, *, classes: list[str], rate: float) ->
     the higher score stays; of equals the earlier, then the shorter. rate: pictures a second.
     """
     known, segments = _known(found), list[Segment]()
+    borders = np.empty((0, 2))
     free = np.ones(len(known.start), np.bool_)
     for row in range(len(known.start)):
         if not free[row]:
             continue
         start, end = _borders(known, row)
-        if any(_covers(start, end, each.start * rate, each.end * rate) for each in segments):
+        if _covers(start, end, *borders.T).any():
             continue
         name, probability = classes[known.best[row]], float(known.probability[row])
         score = float(known.score[row])
         segments.append(Segment(start / rate, end / rate, name, probability, score))
+        borders = np.vstack([borders, [start, end]])
         free &= ~_covers(start, end, known.start, known.end)
     return sorted(segments)
 
@@ -91,16 +93,14 @@ def _borders(known: _Known, row: int) -> tuple[float, float]:
     return float(known.start[agree].mean()), float(known.end[agree].mean())
 
 
-def _covers(
-    start: float, end: float, starts: Floats | float, ends: Floats | float
-) -> NDArray[np.bool_]:
+def _covers(start: float, end: float, starts: Floats, ends: Floats) -> NDArray[np.bool_]:
     """Whether a stretch covers others, or is covered by them, too much."""
-    shorter = np.minimum(end - start, np.subtract(ends, starts))
+    shorter = np.minimum(end - start, ends - starts)
     covered: NDArray[np.bool_] = _both(start, end, starts, ends) > MOST_OVERLAP * shorter
     return covered
 
 
-def _both(start: float, end: float, starts: Floats | float, ends: Floats | float) -> Floats:
+def _both(start: float, end: float, starts: Floats, ends: Floats) -> Floats:
     """How much of others a stretch covers; negative where they are apart."""
     covered: Floats = np.minimum(end, ends) - np.maximum(start, starts)
     return covered

@@ -17,6 +17,8 @@ from spm.report.figures import new_figure
 
 _LINES, _SHORTEST_LINE = 12, 60
 """A long video is broken into so many lines at most, a line being a minute or longer."""
+_HIGHEST = 500
+"""Inches; Agg draws no higher pictures."""
 _COLUMNS = 1200
 """Points of a line's curve."""
 
@@ -27,9 +29,11 @@ def timeline(found: Found, *, recognizer: Recognizer) -> Figure:
     classes, threshold = [*recognizer.classes], recognizer.threshold
     least = None if threshold is None else threshold.value
     seconds = max(found.searched.seconds, 1e-3)
-    lines = max(1, min(_LINES, math.ceil(seconds / _SHORTEST_LINE)))
+    height = 1.1 + 0.22 * len(classes)
+    most = max(1, min(_LINES, int(_HIGHEST / height)))
+    lines = max(1, min(most, math.ceil(seconds / _SHORTEST_LINE)))
     span = seconds / lines
-    figure = new_figure(12, lines * (1.1 + 0.22 * len(classes)))
+    figure = new_figure(12, min(_HIGHEST, lines * height))
     for number, axes in enumerate(np.atleast_1d(figure.subplots(lines, 1))):
         begin, end = number * span, (number + 1) * span
         _lanes(axes, found, classes=classes)
@@ -52,12 +56,12 @@ def clock(seconds: float, _: object = None) -> str:
 def _lanes(axes: Axes, found: Found, *, classes: list[str]) -> None:
     colours = colormaps["tab10"]
     for lane, name in enumerate(classes):
-        places = [
-            (each.start, each.end - each.start) for each in found.segments if each.name == name
-        ]
-        axes.broken_barh(places, (lane + 0.1, 0.8), color=colours(lane % 10), edgecolor="white")
+        shown = [each for each in found.segments if each.name == name]
+        bars = [(each.start, each.end - each.start) for each in shown]
+        axes.broken_barh(bars, (lane + 0.1, 0.8), color=colours(lane % 10), edgecolor="white")
     axes.set_ylim(len(classes), -1.8)
-    axes.set_yticks([lane + 0.5 for lane in range(len(classes))], [*map(printable, classes)])
+    places = [lane + 0.5 for lane in range(len(classes))]
+    axes.set_yticks(places, [*map(printable, classes)], parse_math=False)
     axes.xaxis.set_major_formatter(FuncFormatter(clock))
 
 
@@ -68,7 +72,7 @@ def _curve(
     times = np.linspace(begin, end, _COLUMNS)
     values = _highest(found, times)
     axes.plot(times, values, color="0.3", linewidth=0.8)
-    levels = [*found.scores.score[np.isfinite(found.scores.score)]]
+    levels = [*found.searched.scores.score[np.isfinite(found.searched.scores.score)]]
     if threshold is not None:
         axes.axhline(threshold, color="0.6", linewidth=0.8, linestyle=":")
         levels.append(threshold)
@@ -81,10 +85,10 @@ def _curve(
 
 def _highest(found: Found, times: Floats) -> NDArray[np.float64]:
     """[n] the highest score of the windows that cover each time; NaN where there is none."""
-    start, length = found.scores.windows.T / found.rate
+    start, length = found.searched.scores.windows.T / found.rate
     first = np.searchsorted(times, start)
     last = np.searchsorted(times, start + length)
     values = np.full(len(times), -np.inf)
-    for a, b, score in zip(first, last, found.scores.score, strict=True):
+    for a, b, score in zip(first, last, found.searched.scores.score, strict=True):
         np.maximum(values[a:b], score, out=values[a:b])
     return np.where(np.isfinite(values), values, np.nan)

@@ -20,7 +20,7 @@ class LongRequest:
     first: int
     """The number of the first picture: that after the last answer's, or 0."""
     count: int
-    """At most so many pictures. 0: what the file says of its video, alone."""
+    """At most so many pictures; fewer where they take long. 0: what the file says, alone."""
     skip: bool = False
     """Passes by the pictures without converting them; the answer holds none."""
 
@@ -30,11 +30,13 @@ class LongPart:
     """An answer."""
 
     frames: Frames
-    """[n, H, W, 3], all of one size: where the size changes, a part ends early."""
+    """[n, H, W, 3], all of one size: where the size changes, the answer ends early."""
     passed: int
     """Pictures that this part has or has skipped."""
     ended: bool
-    """Whether the video ends here."""
+    """Whether the video has no more pictures."""
     facts: Facts
     damage: tuple[Damage, ...]
     """All that was lost so far."""
+    is_cut: bool
+    """Whether the video ended at a place where something is missing behind."""

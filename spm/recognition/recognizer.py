@@ -167,8 +167,8 @@ class Recognizer:
         Raises DataError with the names of all that cannot be read.
         """
         paths = list(map(Path, clips))
-        clips = encode_all(self.model, paths, what="clips")
-        return [self.answer(clips[path].features, clip=path) for path in paths]
+        encoded = encode_all(self.model, paths, what="clips")
+        return [self.answer(encoded[path].features, clip=path) for path in paths]
 
     def recognize_each(self, clips: Iterable[Path | str]) -> Iterator[tuple[Path, Answer | str]]:
         """Each clip with its answer, as it comes; with the reason for one that cannot be read."""

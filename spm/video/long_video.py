@@ -25,15 +25,16 @@ from spm.video.pyav_reader import shower
 from spm.video.shown import pixel_aspect_of
 
 _LONGEST_PAUSE = 3600
-"""Seconds that one frame may be on show. Times that jump by more are damage."""
+"""Seconds that one frame may be on show. Where times jump by more, the clock was set anew."""
 _FASTEST, _USUAL = 240.0, 25.0
 """Frames a second that are believed at most, and that are assumed where packets have no times."""
 _COUNTED = 100
 """Packets by which the rate is measured where the file does not say it."""
 _ROUNDING = 1e-6
 """Seconds before its time that a frame is on show already."""
-_SHORT_OF = 1.0
-"""Seconds that a complete file may lack of its declared length."""
+_SHORT_OF, _SHORT_OF_ALL = 1.0, 5.0
+"""Seconds that a complete file may lack of its declared length; where the container declares that
+of all streams together, of which the sound may be longer."""
 _DISORDER = 1.0
 """Seconds that times may go back where a container stores them in another order than the frames'.
 By more: the clock was set anew, as where two recordings were joined."""
@@ -63,6 +64,8 @@ class LongVideo:
     facts: Facts
     damage: list[Damage] = field(default_factory=list)
     """What was lost of the part that was read."""
+    is_cut: bool = False
+    """Whether it was read to a place where something is missing behind."""
     _container: Any = None
     _stream: Any = None
 
@@ -131,6 +134,7 @@ class LongVideo:
             except StopIteration:
                 return
             except av.error.FFmpegError as error:
+                self.is_cut = True
                 yield f"damaged: cannot be read on ({error.strerror})"
                 return
             try:
@@ -144,7 +148,9 @@ class LongVideo:
     def _compare_length(self, end: float) -> None:
         """Notes a video that ends before its declared length."""
         declared = self.facts.seconds
-        if declared is not None and end < declared - _SHORT_OF:
+        slack = _SHORT_OF if self._stream.duration else _SHORT_OF_ALL
+        if declared is not None and end < declared - slack:
+            self.is_cut = True
             self.damage.append(Damage(end, declared, "the file ends before its declared length"))
 
 
@@ -157,17 +163,20 @@ def open_long(path: Path) -> Iterator[LongVideo]:
         raise DataError("the file is empty")
     with open_video(path) as (container, stream):
         stream.thread_count, stream.thread_type = 0, "AUTO"
-        facts = _facts(path, stream, is_live=is_live(path))
+        facts = _facts(path, container, stream, is_live=is_live(path))
         yield LongVideo(path, facts, _container=container, _stream=stream)
 
 
-def _facts(path: Path, stream: Any, *, is_live: bool) -> Facts:
+def _facts(path: Path, container: Any, stream: Any, *, is_live: bool) -> Facts:
     rate = float(stream.average_rate or 0)
     if not 0 < rate <= _FASTEST:  # a browser's webm says none, or the thousandths of its clock
         rate = _measured_rate(path)
-    unit = float(stream.time_base or 0)
-    declared = float(stream.duration * unit) if stream.duration and not is_live else None
-    return Facts(rate, declared)
+    seconds: float | None = None
+    if stream.duration and stream.time_base:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration:
+        seconds = container.duration / 1e6
+    return Facts(rate, None if is_live else seconds)
 
 
 def _measured_rate(path: Path) -> float:

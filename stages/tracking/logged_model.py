@@ -38,11 +38,15 @@ def log_model(client: Any, folder: Path, *, model: FewShotModel, run_id: str) ->
         name=model.config.model.method,
         source_run_id=run_id,
     )
-    with tempfile.TemporaryDirectory() as temporary, uploading():
-        described = Path(temporary) / "described"
-        _describe(described, model=model, logged=logged)
-        client.log_model_artifacts(logged.model_id, str(described))
-        client.log_model_artifacts(logged.model_id, str(folder), FOLDER)
+    try:
+        with tempfile.TemporaryDirectory() as temporary, uploading():
+            described = Path(temporary) / "described"
+            _describe(described, model=model, logged=logged)
+            client.log_model_artifacts(logged.model_id, str(described))
+            client.log_model_artifacts(logged.model_id, str(folder), FOLDER)
+    except Exception:
+        client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return client.finalize_logged_model(logged.model_id, "READY")
 

@@ -89,9 +89,9 @@ def _new(client: Any, run: Run, model: FewShotModel, *, trained_by: str) -> Any:
     """Registers data/model. trained_by: the id of the run that trained it, or else measured it."""
     name, method = registered_name(dataset_name(run.document)), model.config.model.method
     commit = client.get_run(trained_by).data.tags.get(_COMMIT)
-    logged = log_model(client, paths.MODEL, model=model, run_id=trained_by)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
+    logged = log_model(client, paths.MODEL, model=model, run_id=trained_by)
     version = client.create_model_version(
         name,
         logged.artifact_location,

@@ -136,8 +136,13 @@ def stage_run(
         stage, uri=tracking_uri(runtime), document=document, contents=contents, own=tags or {}
     )
     run.log_params(as_text(sections))
-    inputs = dataset_inputs(stage, dataset=dataset_name(document), contents=contents)
-    run.attempt(lambda client: client.log_inputs(run.run_id, inputs))
+    name = dataset_name(document)
+    run.attempt(
+        lambda client: client.log_inputs(
+            run.run_id, dataset_inputs(stage, dataset=name, contents=contents)
+        ),
+        lost="MLflow does not name the data of this run",
+    )
     try:
         yield run
     except BaseException as error:

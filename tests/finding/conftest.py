@@ -1,11 +1,10 @@
 """A recognizer of two classes of noise, by a small tower and otam, and long videos."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from spm.finding import search
+from spm.isolation import isolated_long
 from spm.isolation.long_part import LongPart, LongRequest
 from spm.isolation.long_reader import LongReader
 from spm.recognition.recognizer import Recognizer
@@ -33,26 +32,14 @@ def reads_here(monkeypatch: pytest.MonkeyPatch) -> list[LongRequest]:
     asked: list[LongRequest] = []
 
     class Here:
-        def __init__(self, path: Path, look: Any, *, limits: object) -> None:
-            self._path, self._look, self._next, self._reader = path, look, 0, LongReader()
+        def __init__(self, limits: object) -> None:
+            self._reader = LongReader()
 
-        def _ask(self, count: int, *, skip: bool) -> LongPart:
-            request = LongRequest(self._path, *self._look, self._next, count, skip)
+        def ask(self, request: LongRequest) -> LongPart:
             asked.append(request)
-            part = self._reader.read(request)
-            self._next += part.passed
-            return part
+            return self._reader.read(request)
 
-        def take(self, count: int) -> LongPart:
-            return self._ask(count, skip=False)
+        def close(self) -> None: ...
 
-        def skip(self, count: int) -> LongPart:
-            return self._ask(count, skip=True)
-
-        def __enter__(self) -> "Here":
-            return self
-
-        def __exit__(self, *error: object) -> None: ...
-
-    monkeypatch.setattr(search, "IsolatedLong", Here)
+    monkeypatch.setattr(isolated_long, "WatchedProcess", Here)
     return asked

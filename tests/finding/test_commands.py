@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -20,12 +21,15 @@ from spm.base.errors import ConfigError, DataError, InputError, StorageError
 from spm.base.lock import locked
 from spm.finding import annotate as annotating
 from spm.finding import commands
+from spm.finding.find import find_segments
 from spm.finding.segments import Segment
+from spm.finding.timeline import timeline
 from spm.isolation.isolated_long import IsolatedLong
 from spm.isolation.long_part import LongPart
 from spm.recognition.from_tower import model_from_tower
 from spm.recognition.recognizer import Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
+from spm.report.figures import save
 from tests.import_closure import ROOT
 from tests.machines import disk, told
 from tests.recognition.examples import video, videos
@@ -214,12 +218,38 @@ def test_a_crash_of_the_decoder_ends_the_search_there_and_is_told(
         return take(opened, count)
 
     monkeypatch.setattr(IsolatedLong, "take", crashing)
-    assert run(knowing, long, "--out", "out", "--rate", "6") == 1
+    assert run(knowing, long, "--out", "out", "--rate", "6", "--annotate") == 1
+    with av.open("out/annotated.mp4") as container:
+        assert sum(1 for _ in container.decode(video=0)) == 64
     assert told("find, a long video that crashes its decoder").search(capsys.readouterr().err)
     document = json.loads(Path("out/find.json").read_text(encoding="utf-8"))
     assert not document["whole"]
     assert document["seconds"] == pytest.approx(64 / 6, abs=1e-3)
     assert document["segments"][-1]["end"] <= 64 / 6 + 1e-3
+
+
+def test_a_video_is_not_replaced_by_its_own_copy(
+    run: Run, knowing: Path, long: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "find.json").write_text("{}", encoding="utf-8")
+    copy = Path(shutil.copy(long, tmp_path / "annotated.mp4"))
+    with pytest.raises(DataError, match="would be replaced"):
+        run(knowing, copy, "--out", tmp_path, "--annotate")
+    assert copy.read_bytes() == long.read_bytes()
+
+
+@pytest.mark.usefixtures("reads_here")
+@pytest.mark.parametrize("names", [["$_$", "b"], [f"c{number}" for number in range(300)]])
+def test_a_timeline_of_odd_names_and_of_many_classes(
+    knowing: Path, long: Path, tmp_path: Path, names: list[str]
+) -> None:
+    recognizer = load_recognizer(knowing)
+    (first, *_) = recognizer.classes.values()
+    shown = [replace(first, name=name) for name in names]
+    other = Recognizer(recognizer.model, shown, text_trained=None)
+    found = find_segments(other, long, lengths=[4], rate=1)
+    save(timeline(found, recognizer=other), tmp_path / "timeline.png")
+    assert (tmp_path / "timeline.png").stat().st_size > 1000
 
 
 @pytest.mark.usefixtures("reads_here")
@@ -289,7 +319,8 @@ import spm
 torch.set_num_threads(1)
 recognizer = spm.load_recognizer(sys.argv[1])
 found = spm.find_segments(recognizer, sys.argv[2], rate=2, lengths=[6, 12])
-print(len(found.scores.windows), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+scores = found.searched.scores
+print(len(scores.windows), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 

@@ -1,8 +1,11 @@
 """A search: what the recognizer would say of each window, each picture encoded once."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +17,12 @@ from spm.finding import find, search
 from spm.finding.find import Found, find_segments
 from spm.finding.record import Record
 from spm.finding.scores import score
+from spm.isolation import long_reader
 from spm.isolation.isolated_long import IsolatedLong
-from spm.isolation.long_part import LongRequest
+from spm.isolation.long_part import LongPart, LongRequest
 from spm.recognition.recognizer import Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
+from spm.video.long_video import Damage, LongVideo
 from tests import models
 from tests.machines import told
 from tests.methods.small import small
@@ -44,10 +49,10 @@ def everything_known(recognizer: Recognizer) -> Recognizer:
 
 
 def assert_same(found: Found, expected: Found) -> None:
-    for ours, theirs in zip(found.scores, expected.scores, strict=True):
+    for ours, theirs in zip(found.searched.scores, expected.searched.scores, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert found.segments == expected.segments
-    assert found.searched == expected.searched
+    assert found.searched[1:] == expected.searched[1:]
 
 
 def test_a_video_as_short_as_a_clip_is_answered_as_the_clip(
@@ -68,21 +73,20 @@ def test_each_window_is_answered_alone(recognizer: Recognizer, long: Path) -> No
     found = find_segments(everything_known(recognizer), long, lengths=LENGTHS, rate=6)
     with torch.no_grad():
         features = recognizer.model.encode_video(torch.from_numpy(pictures(recognizer, long)))
-    rows = np.random.default_rng(0).choice(len(found.scores.windows), 20)
+    rows = np.random.default_rng(0).choice(len(found.searched.scores.windows), 20)
     for row in rows:
-        start, length = found.scores.windows[row]
+        start, length = found.searched.scores.windows[row]
         sampled = start + length * (2 * np.arange(8) + 1) // 16
         answer = recognizer.answer(features[sampled], clip=long)
         expected = [*answer.probabilities.values()]
-        np.testing.assert_allclose(found.scores.probabilities[row], expected, atol=1e-5)
-        assert found.scores.score[row] == pytest.approx(answer.score, abs=1e-4)
+        np.testing.assert_allclose(found.searched.scores.probabilities[row], expected, atol=1e-5)
+        assert found.searched.scores.score[row] == pytest.approx(answer.score, abs=1e-4)
 
 
 def pictures(recognizer: Recognizer, path: Path) -> np.ndarray:
     """All that the search sees at the video's own rate, [n, S, S, 3]."""
     with search._open(recognizer, path, rate=6, limits=search.LIMITS) as opened:
-        parts = search._parts(opened, skip=0, size=recognizer.model.image_size)
-        return np.concatenate([part.pixels for part in parts])
+        return np.concatenate([*search._parts(opened, size=recognizer.model.image_size)])
 
 
 @pytest.mark.usefixtures("reads", "reads_here")
@@ -94,10 +98,15 @@ def test_every_method_searches(tmp_path: Path, name: str) -> None:
     recognizer = Recognizer.enroll(model, shown)
     path = video(tmp_path / "long.mp4", seed=7, num_frames=40)
     found = find_segments(recognizer, path, lengths=[2.0])
-    assert np.allclose(found.scores.probabilities.sum(axis=1), 1)
+    assert np.allclose(found.searched.scores.probabilities.sum(axis=1), 1)
     assert found.segments
+    windows = found.searched.scores.windows
     alone = [
-        score(recognizer, found.scores.windows[[row]], torch.zeros(1, 8, *model.feature_shape))
+        score(
+            recognizer,
+            windows[[row]],
+            torch.zeros(1, 8, *model.feature_shape),
+        )
         for row in (0, 1)
     ]
     assert np.allclose(alone[0].probabilities, alone[1].probabilities)
@@ -136,7 +145,7 @@ def test_the_features_held_reach_no_further_back_than_the_longest_window(
 
 
 @pytest.mark.usefixtures("reads_here")
-@pytest.mark.parametrize("parts", [0, 1, 3, 5, 6])
+@pytest.mark.parametrize("parts", [0, 1, 3, 4, 5])
 def test_a_search_that_was_ended_goes_on_and_finds_the_same(
     recognizer: Recognizer, long: Path, tmp_path: Path, parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +158,7 @@ def test_a_search_that_was_ended_goes_on_and_finds_the_same(
         append(record, *part)
 
     monkeypatch.setattr(Record, "append", ending)
-    if parts < 6:
+    if parts < 5:
         with pytest.raises(KeyboardInterrupt):
             find_segments(recognizer, long, lengths=LENGTHS, rate=6, work=work)
     else:  # ended behind the last part, before anything was written
@@ -162,7 +171,7 @@ def test_a_search_that_was_ended_goes_on_and_finds_the_same(
 
     monkeypatch.setattr(Record, "append", noting)
     assert_same(find_segments(recognizer, long, lengths=LENGTHS, rate=6, work=work), expected)
-    assert appended == [*range(parts, 6)]
+    assert appended == [*range(parts, 5)]
 
 
 @pytest.mark.usefixtures("reads_here")
@@ -220,6 +229,61 @@ def test_nothing_to_read_and_a_machine_at_its_limits_are_errors(
     monkeypatch.setattr(search.IsolatedLong, "take", failing)
     with pytest.raises(kind, match="out of something"):
         find_segments(recognizer, long, lengths=LENGTHS, rate=6)
+
+
+@pytest.mark.usefixtures("reads_here")
+def test_what_is_lost_behind_the_last_whole_part_is_told(
+    recognizer: Recognizer, long: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer that tells it has no pictures."""
+    pictures, lost = LongVideo.pictures, Damage(128 / 6, 50, "the rest is gone")
+
+    def cut(opened: LongVideo, *, rate: float) -> Iterator[Any]:
+        yield from islice(pictures(opened, rate=rate), 128)
+        opened.damage.append(lost)
+        opened.is_cut = True
+
+    monkeypatch.setattr(LongVideo, "pictures", cut)
+    searched = find_segments(recognizer, long, lengths=LENGTHS, rate=6).searched
+    assert searched.seconds == pytest.approx(128 / 6)
+    assert searched.damage == (lost,)
+    assert not searched.is_whole
+
+
+@pytest.mark.usefixtures("reads_here")
+def test_answers_that_come_picture_by_picture_change_nothing(
+    recognizer: Recognizer, long: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a low rate, where a picture takes long."""
+    expected = find_segments(recognizer, long, lengths=LENGTHS, rate=6)
+    monkeypatch.setattr(long_reader, "_ANSWER_SECONDS", -1.0)
+    assert_same(find_segments(recognizer, long, lengths=LENGTHS, rate=6, work=tmp_path), expected)
+    assert_same(find_segments(recognizer, long, lengths=LENGTHS, rate=6, work=tmp_path), expected)
+
+
+@pytest.mark.usefixtures("reads_here")
+@pytest.mark.parametrize(("first", "then"), [(256, 128), (128, 1000), (128, 128)])
+def test_a_crash_at_another_picture_when_it_is_asked_again(
+    recognizer: Recognizer,
+    long: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: int,
+    then: int,
+) -> None:
+    take, at = IsolatedLong.take, first
+
+    def crashing(opened: IsolatedLong, count: int) -> LongPart:
+        if opened._next >= at:
+            raise DataError("the decoder crashed (SIGSEGV)")
+        return take(opened, count)
+
+    monkeypatch.setattr(IsolatedLong, "take", crashing)
+    find_segments(recognizer, long, lengths=LENGTHS, rate=6, work=tmp_path)
+    at = then
+    expected = find_segments(recognizer, long, lengths=LENGTHS, rate=6)
+    assert_same(find_segments(recognizer, long, lengths=LENGTHS, rate=6, work=tmp_path), expected)
+    assert expected.searched.seconds == pytest.approx(min(then, 300) / 6)
 
 
 @pytest.mark.usefixtures("reads_here")

@@ -141,6 +141,21 @@ def test_a_file_that_ends_early_is_read_to_there(tmp_path: Path) -> None:
     assert damage[-1].end == pytest.approx(10)
 
 
+@pytest.mark.parametrize("name", ["cut.mkv", "cut.webm"])
+def test_a_file_whose_stream_has_no_length_and_that_ends_early(tmp_path: Path, name: str) -> None:
+    """Its container has one."""
+    codec = "libvpx" if name.endswith("webm") else "libx264"
+    whole = write_clip(tmp_path / name, codec=codec, num_frames=400)
+    with open_long(whole) as video:
+        assert video.facts == (20, pytest.approx(20, abs=0.1))
+        assert len([*video.pictures(rate=20)]) == 400
+        assert not video.is_cut
+    with open_long(truncate(whole, share=0.5)) as video:
+        assert 0 < len([*video.pictures(rate=20)]) < 300
+        assert video.is_cut
+    assert told("find, a long video that ends early").fullmatch(video.damage[-1].reason)
+
+
 def test_a_clock_that_is_set_anew_does_not_stop_the_video(tmp_path: Path) -> None:
     """Two transport streams, one behind the other."""
     one = write_clip(tmp_path / "one.ts", num_frames=60)
@@ -188,7 +203,7 @@ def test_a_file_that_does_not_say_its_rate_is_measured(
         average_rate, time_base, duration = Fraction(1000), Fraction(1, 1000), 2000
 
     path = write_clip(tmp_path / "clip.webm", codec="libvpx")
-    assert long_video._facts(path, Stream(), is_live=True) == (pytest.approx(20), None)
+    assert long_video._facts(path, None, Stream(), is_live=True) == (pytest.approx(20), None)
     with open_long(write_clip(tmp_path / "fast.mp4", milliseconds=lambda number: number)) as video:
         assert video.facts.frames_per_second == 240
 
