@@ -98,6 +98,7 @@ def test_the_wheel_alone_classifies_clips_in_any_folder(alone: Path, tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"support", "clip.mp4"}
 
 
+@pytest.mark.slow
 def test_the_wheel_alone_enrolls_and_recognizes(alone: Path, tmp_path: Path) -> None:
     for name in ("support/waving/a.mp4", "support/Pouring Tea/b.mp4", "clip.mp4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +112,7 @@ def test_the_wheel_alone_enrolls_and_recognizes(alone: Path, tmp_path: Path) -> 
     assert answer["probabilities"] == {"Pouring Tea": 0.5, "waving": 0.5}
 
 
+@pytest.mark.slow
 def test_a_clone_looks_up_registered_models_and_the_wheel_alone_says_what_that_needs(
     alone: Path, clone: Path, tmp_path: Path
 ) -> None:

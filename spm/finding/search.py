@@ -148,8 +148,10 @@ def _open(recognizer: Recognizer, path: Path, *, rate: float, limits: Limits) ->
 
 
 def _skip(long: IsolatedLong, count: int) -> None:
-    while count:
-        count -= long.skip(count).passed
+    ended = False
+    while count and not ended:
+        skipped = long.skip(count)
+        count, ended = count - skipped.passed, skipped.ended
 
 
 def _parts(long: IsolatedLong, *, size: int) -> Iterator[Frames]:
