@@ -41,11 +41,11 @@ class Quality(NamedTuple):
 def quality(found: Sequence[Segment], places: Sequence[Place], *, seconds: float) -> Quality:
     names = sorted({each.name for each in places})
     precisions = [
-        np.mean([_average_precision(found, places, name=name, tiou=tiou) for name in names])
-        for tiou in TIOUS
+        np.mean([_average_precision(found, places, name=name, least=least) for name in names])
+        for least in TIOUS
     ]
     fits = [
-        _fits(found, places, name=name, tiou=FITS) for name in {*names, *(f.name for f in found)}
+        _fits(found, places, name=name, least=FITS) for name in {*names, *(f.name for f in found)}
     ]
     right = sum(sum(each) for each in fits)
     return Quality(
@@ -62,29 +62,27 @@ def tiou(one: Segment | Place, other: Segment | Place) -> float:
 
 
 def _fits(
-    found: Sequence[Segment], places: Sequence[Place], *, name: str, tiou: float
+    found: Sequence[Segment], places: Sequence[Place], *, name: str, least: float
 ) -> list[bool]:
-    """Of the class's segments from the best score on, whether each fits a place that is free."""
+    """Of the class's segments from the best score on, whether each fits a place that is free.
+    least: the tIoU that fits."""
     free = [each for each in places if each.name == name]
     fits = []
     for segment in sorted(
         (each for each in found if each.name == name), key=lambda each: -each.score
     ):
-        best = max(free, key=lambda place: _tiou(segment, place), default=None)
-        fits.append(best is not None and _tiou(segment, best) >= tiou)
+        best = max(free, key=lambda place: tiou(segment, place), default=None)
+        fits.append(best is not None and tiou(segment, best) >= least)
         if fits[-1] and best is not None:
             free.remove(best)
     return fits
 
 
-_tiou = tiou
-
-
 def _average_precision(
-    found: Sequence[Segment], places: Sequence[Place], *, name: str, tiou: float
+    found: Sequence[Segment], places: Sequence[Place], *, name: str, least: float
 ) -> float:
     """The area under precision over recall, precision being the highest at this recall or above."""
-    fits = np.array(_fits(found, places, name=name, tiou=tiou), float)
+    fits = np.array(_fits(found, places, name=name, least=least), float)
     if not len(fits):
         return 0.0
     right = np.cumsum(fits)

@@ -21,9 +21,8 @@ from spm.base import command
 from spm.base.arrays import Frames
 from spm.finding.find import Found, find_segments
 from spm.finding.scores import score
-from spm.finding.search import LIMITS
+from spm.finding.search import LIMITS, open_pictures, pictures_of
 from spm.finding.segments import Segment
-from spm.isolation.isolated_long import IsolatedLong, Look
 from spm.model.model import FewShotModel, load_model
 from spm.motion.actions import Pose
 from spm.motion.look import FRAMES_PER_SECOND, Nuisance, draw_nuisance
@@ -42,7 +41,7 @@ CLIPS = 100
 """Of a video, five minutes: a third of the recognizer's classes, a third of others."""
 
 
-class LongVideo(NamedTuple):
+class MadeVideo(NamedTuple):
     """A video and what it shows."""
 
     path: Path
@@ -63,14 +62,15 @@ def main() -> None:
         rows: dict[str, list[Quality]] = {"windows": [], "true borders": [], "random": []}
         for number in range(VIDEOS):
             with tempfile.TemporaryDirectory() as folder:
-                for name, each in measured(model, names, Path(folder), way, shot, number).items():
+                found = measured(model, names, Path(folder), way=way, shot=shot, number=number)
+                for name, each in found.items():
                     rows[name].append(each)
         for name, qualities in rows.items():
             print(f"{way}-way {shot}-shot  {name:<16}" + said(qualities), flush=True)
 
 
 def measured(
-    model: FewShotModel, names: Sequence[str], folder: Path, way: int, shot: int, number: int
+    model: FewShotModel, names: Sequence[str], folder: Path, *, way: int, shot: int, number: int
 ) -> dict[str, Quality]:
     """What is found by windows, by the true borders, and by chance."""
     rng = np.random.default_rng([way, shot, number])
@@ -90,7 +90,7 @@ def measured(
 
 def make(
     path: Path, rng: np.random.Generator, *, shown: Sequence[str], others: Sequence[str]
-) -> LongVideo:
+) -> MadeVideo:
     """A video of `CLIPS` clips in random order."""
     frames, places, stretches, end = [], list[Place](), list[tuple[float, float]](), 0.0
     for kind in rng.permutation(np.arange(CLIPS) % 3):
@@ -102,7 +102,7 @@ def make(
         if kind == 0:
             places.append(Place(start, end, name))
     write_mp4(np.concatenate(frames), path, frames_per_second=FRAMES_PER_SECOND)
-    return LongVideo(path, places, stretches)
+    return MadeVideo(path, places, stretches)
 
 
 def bare(nuisance: Nuisance) -> Frames:
@@ -115,7 +115,7 @@ def bare(nuisance: Nuisance) -> Frames:
     return add_noise(frames, sd=nuisance.noise, seed=nuisance.noise_seed)
 
 
-def by_true_borders(recognizer: Recognizer, video: LongVideo) -> list[Segment]:
+def by_true_borders(recognizer: Recognizer, video: MadeVideo) -> list[Segment]:
     """What the recognizer says of each clip's stretch, if it knows it."""
     pictures, model = _pictures(recognizer, video.path), recognizer.model
     clips = []
@@ -169,17 +169,9 @@ def _examples(folder: Path, name: str, rng: np.random.Generator, *, count: int) 
 
 
 def _pictures(recognizer: Recognizer, path: Path) -> Frames:
-    """All pictures of the video, as the search sees them at its full rate."""
-    from spm.episodes.transforms import center_crop
-
-    frames, parts = recognizer.model.config.frames, []
-    look = Look(None, frames.short_side, frames.keep_aspect)
-    with IsolatedLong(path, look, limits=LIMITS) as long:
-        while not (part := long.take(256)).ended:
-            parts.append(part.frames)
-    parts.append(part.frames)
-    whole = np.concatenate([each for each in parts if len(each)])
-    return center_crop(whole, recognizer.model.image_size)
+    """All pictures of the video, as a search sees them at its full rate."""
+    with open_pictures(recognizer, path, rate=FRAMES_PER_SECOND, limits=LIMITS) as long:
+        return np.concatenate([*pictures_of(long, size=recognizer.model.image_size)])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ A stage prints these without a traceback. Each message says what came, what is a
 do next.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Parameters, data or files that the user gave cannot be used."""
@@ -23,3 +26,12 @@ class TransientError(DataError):
 
 class StorageError(InputError):
     """A folder cannot be written: it is full or read-only, or belongs to another user."""
+
+
+@contextmanager
+def naming(what: str, *, of: type[InputError]) -> Iterator[None]:
+    """Begins the messages of the block's errors `of` this kind with `what` they are about."""
+    try:
+        yield
+    except of as error:
+        raise type(error)(f"{what}: {error}") from error

@@ -7,14 +7,14 @@ for segment in spm.find_segments(recognizer, "evening.mp4").segments:
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from spm.base.errors import ConfigError, DataError
+from spm.base.errors import ConfigError, DataError, naming
 from spm.base.hashing import cheap_key
 from spm.base.printable import printable
 from spm.finding.record import Record
@@ -59,7 +59,7 @@ def find_segments(
     """
     path = Path(video)
     lengths = _lengths(recognizer, lengths)
-    with _naming(path):
+    with naming(printable(path), of=DataError):
         facts = look_at(path)
     rate = _rate(recognizer, rate, lengths=lengths, frames_per_second=facts.frames_per_second)
     frames = recognizer.model.config.frames.num_segments
@@ -75,22 +75,13 @@ def find_segments(
     with (
         tempfile.TemporaryDirectory() as own,
         closing(Record(work or Path(own), search=what, way=way)) as record,
-        _naming(path),
+        naming(printable(path), of=DataError),
     ):
         searched = search(
             recognizer, path, windows=windows, rate=rate, record=record, seconds=facts.seconds
         )
     segments = find_segments_in(searched.scores, classes=[*recognizer.classes], rate=rate)
     return Found(path, segments, searched, list(lengths), rate)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Begins the message of a DataError with the video's name."""
-    try:
-        yield
-    except DataError as error:
-        raise type(error)(f"{printable(path)}: {error}") from error
 
 
 def _lengths(recognizer: Recognizer, given: Sequence[float] | None) -> list[float]:

@@ -81,10 +81,10 @@ def search(
     features = _Features(reach=windows.longest, first=total)
     pictures = None if seconds is None else round(seconds * rate)
     bar = progress_bar(total=pictures, desc="find", unit=" pictures", initial=total)
-    with bar, _open(recognizer, path, rate=rate, limits=limits) as long:
+    with bar, open_pictures(recognizer, path, rate=rate, limits=limits) as long:
         try:
             _skip(long, total)
-            with closing(_ahead(_parts(long, size=recognizer.model.image_size))) as parts:
+            with closing(_ahead(pictures_of(long, size=recognizer.model.image_size))) as parts:
                 for number, pixels in enumerate(parts, start=first):
                     features.add(_encode(recognizer, pixels))
                     before, total = total, total + len(pixels)
@@ -142,7 +142,10 @@ class _Features:
         return self._held[torch.from_numpy(pictures - self._first)]
 
 
-def _open(recognizer: Recognizer, path: Path, *, rate: float, limits: Limits) -> IsolatedLong:
+def open_pictures(
+    recognizer: Recognizer, path: Path, *, rate: float, limits: Limits
+) -> IsolatedLong:
+    """The video, as the recognizer's model sees it."""
     frames = recognizer.model.config.frames
     return IsolatedLong(path, Look(rate, frames.short_side, frames.keep_aspect), limits=limits)
 
@@ -154,7 +157,7 @@ def _skip(long: IsolatedLong, count: int) -> None:
         count, ended = count - skipped.passed, skipped.ended
 
 
-def _parts(long: IsolatedLong, *, size: int) -> Iterator[Frames]:
+def pictures_of(long: IsolatedLong, *, size: int) -> Iterator[Frames]:
     """The next pictures, `PART` at a time: their centres, [n, size, size, 3]."""
     ended = False
     while not ended:

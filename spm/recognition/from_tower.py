@@ -8,12 +8,11 @@ from_tower.yaml beside this file says how such a model sees clips. `clip-spm cla
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spm.base.errors import ConfigError
+from spm.base.errors import ConfigError, naming
 from spm.base.yaml_file import read_yaml
 from spm.config.backbone import BackboneConfig
 from spm.config.base import validate
@@ -48,15 +47,15 @@ def model_from_tower(
     section = read_values(method, **values)
     if section.init_from is not None:
         raise ConfigError(f"init_from = {section.init_from!r}: the weights are the tower's own")
-    with _naming(tower):
+    with naming(f"tower {tower!r}", of=ConfigError):
         backbone = _backbone(tower)
         spec = _spec(section, backbone=backbone, num_frames=num_frames)
     needs = section.needs
     table.check_gives(method, features=needs.features, text=needs.text, backbone=backbone)
-    with _naming(tower):
+    with naming(f"tower {tower!r}", of=ConfigError):
         model = build_model(spec, load_backbone_weights=False)
     _check_needs_no_training(model)
-    with _naming(tower):
+    with naming(f"tower {tower!r}", of=ConfigError):
         table.row(backbone).weights().load(model.backbone.visual, backbone)
     return model.eval()
 
@@ -76,15 +75,6 @@ def print_classification(
     title = model.config.model.full_title
     print(f"{title}, not trained, on {start_in_words(model.config)}")
     return print_answers(clips, model=model, support=paths, transductive=False)
-
-
-@contextmanager
-def _naming(tower: str) -> Iterator[None]:
-    """Begins the block's errors with the tower, since they speak of the section `backbone`."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"tower {tower!r}: {error}") from error
 
 
 def _backbone(tower: str) -> BackboneConfig:

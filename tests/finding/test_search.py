@@ -85,8 +85,8 @@ def test_each_window_is_answered_alone(recognizer: Recognizer, long: Path) -> No
 
 def pictures(recognizer: Recognizer, path: Path) -> np.ndarray:
     """All that the search sees at the video's own rate, [n, S, S, 3]."""
-    with search._open(recognizer, path, rate=6, limits=search.LIMITS) as opened:
-        return np.concatenate([*search._parts(opened, size=recognizer.model.image_size)])
+    with search.open_pictures(recognizer, path, rate=6, limits=search.LIMITS) as opened:
+        return np.concatenate([*search.pictures_of(opened, size=recognizer.model.image_size)])
 
 
 @pytest.mark.usefixtures("reads", "reads_here")
