@@ -21,15 +21,15 @@ from spm.model.activation_checkpointing import checkpoint_activations
 def cases(*, toy: bool, compiled: bool) -> Iterator[Case]:
     """1-shot, alone and two and four episodes together; 5-shot, also with checkpointing.
 
-    Compiled: 1-shot alone, since each case compiles anew, for up to a minute.
+    Compiled: 1-shot, alone and in fours, since each case compiles anew, for up to a minute.
     """
     for name, backbone in towers(toy=toy).items():
         one, five = (Case(name, backbone, shot, compiled=compiled) for shot in (1, 5))
         yield one
-        if not compiled:
-            yield from (replace(one, together=together) for together in _together(toy=toy))
-            if not toy:
-                yield from (five, replace(five, checkpointing=True))
+        together = (4,) if compiled else _together(toy=toy)
+        yield from (replace(one, together=episodes) for episodes in together)
+        if not toy and not compiled:
+            yield from (five, replace(five, checkpointing=True))
 
 
 def frozen_cases(*, toy: bool) -> Iterator[Case]:
