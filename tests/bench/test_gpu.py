@@ -83,10 +83,11 @@ def test_each_c_of_the_papers_backbones_is_measured_for_each_method():
     assert "clip_spm" in {head.method for head in heads}
 
 
-def test_a_compiled_training_recomputes_nothing():
-    """The two do not go together (stages.train)."""
+def test_a_compiled_training_is_alone_and_in_fours_and_recomputes_nothing():
+    """Recomputing does not go together with compiling (stages.train)."""
     cases = list(gpu_training.cases(toy=False, compiled=True))
-    assert [case.name for case in cases] == ["RN50", "ViT-B/16"]
+    expected = [("RN50", 1), ("RN50", 4), ("ViT-B/16", 1), ("ViT-B/16", 4)]
+    assert [(case.name, case.together) for case in cases] == expected
     assert all(case.compiled and not case.checkpointing for case in cases)
 
 
