@@ -13,6 +13,7 @@
     recognizer = spm.Recognizer.enroll("data/model", "examples")        # what one takes home
     recognizer.save("kitchen")
     answers = spm.load_recognizer("kitchen").recognize(["clip.mp4"])
+    why = spm.load_recognizer("kitchen").explain("clip.mp4")            # where it looked
     found = spm.find_segments(spm.load_recognizer("kitchen"), "evening.mp4")
 
     head = spm.methods.build("otam", channels=512, num_frames=8)        # a method, without a tower
@@ -28,6 +29,7 @@ from spm.base.missing_packages import explain_missing_packages
 
 __all__ = [
     "Answer",
+    "Explanation",
     "FewShotModel",
     "Recognizer",
     "classify_clips",
@@ -43,6 +45,7 @@ __all__ = [
 
 _HOME = {
     "Answer": "spm.recognition.recognizer",
+    "Explanation": "spm.recognition.explained",
     "FewShotModel": "spm.model.model",
     "Recognizer": "spm.recognition.recognizer",
     "classify_clips": "spm.recognition.by_examples",

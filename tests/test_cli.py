@@ -19,7 +19,17 @@ from tests.import_closure import ROOT
 from tests.machines import python
 from tests.wheel import build_wheel
 
-LIBRARY = ["classes", "classify", "convert", "enroll", "find", "predict", "recognize", "table"]
+LIBRARY = [
+    "classes",
+    "classify",
+    "convert",
+    "enroll",
+    "explain",
+    "find",
+    "predict",
+    "recognize",
+    "table",
+]
 JOINING = ["experiments", "gc", "preset", "ui"]
 HEAVY = {"torch", "open_clip", "mlflow", "prefect", "dvc", "distributed", "matplotlib"}
 SECONDS = 1.5

@@ -30,6 +30,7 @@ OURS = {
     "classify": "spm.classify",
     "convert": "spm.convert",
     "enroll": "spm.enroll",
+    "explain": "spm.explain",
     "find": "spm.find",
     "predict": "spm.predict",
     "recognize": "spm.recognize",

@@ -20,6 +20,15 @@ LIMITS = Limits(seconds=60, memory_mb=2048)
 """Of reading one clip: runtime.clip_seconds and clip_memory_mb of params.yaml."""
 
 
+class SeenClip(NamedTuple):
+    """What a model sees of a clip."""
+
+    pixels: Tensor
+    """[T, side, side, 3] uint8, on the CPU."""
+    seconds: float | None
+    """How long the clip is; None: it does not say, as a folder of frames."""
+
+
 class EncodedClip(NamedTuple):
     """What is kept of a clip."""
 
@@ -29,16 +38,24 @@ class EncodedClip(NamedTuple):
     """How long it is; None: it does not say, as a folder of frames."""
 
 
+def read_each(
+    model: FewShotModel, paths: Iterable[Path], *, limits: Limits = LIMITS
+) -> Iterator[tuple[Path, SeenClip | str]]:
+    """Each path with what the model sees of it; with the reason for one that cannot be read."""
+    reader = IsolatedReader(limits)
+    try:
+        for path in paths:
+            yield path, _read(path, model, reader=reader)
+    finally:
+        reader.close()
+
+
 def encode_each(
     model: FewShotModel, paths: Iterable[Path], *, limits: Limits = LIMITS
 ) -> Iterator[tuple[Path, EncodedClip | str]]:
     """Each path with its clip; with the reason for one that cannot be read."""
-    reader = IsolatedReader(limits)
-    try:
-        for path in paths:
-            yield path, _encode(model, path, reader=reader)
-    finally:
-        reader.close()
+    for path, seen in read_each(model, paths, limits=limits):
+        yield path, seen if isinstance(seen, str) else encode(model, seen)
 
 
 def encode_all(model: FewShotModel, paths: Sequence[Path], *, what: str) -> dict[Path, EncodedClip]:
@@ -55,13 +72,16 @@ def encode_all(model: FewShotModel, paths: Sequence[Path], *, what: str) -> dict
     return clips
 
 
-def _encode(model: FewShotModel, path: Path, *, reader: IsolatedReader) -> EncodedClip | str:
-    config = model.config.frames
+def encode(model: FewShotModel, seen: SeenClip) -> EncodedClip:
+    with torch.no_grad():
+        features = model.encode_video(seen.pixels.to(next(model.parameters()).device))
+    return EncodedClip(features, seen.seconds)
+
+
+def _read(path: Path, model: FewShotModel, *, reader: IsolatedReader) -> SeenClip | str:
+    frames = model.config.frames
     try:
-        clip = reader.read(path, frames=config)
+        clip = reader.read(path, frames=frames)
     except (DataError, OSError) as error:
         return str(error)
-    pixels = seen_at_test(clip, frames=config, size=model.image_size)
-    with torch.no_grad():
-        features = model.encode_video(pixels.to(next(model.parameters()).device))
-    return EncodedClip(features, clip.seconds)
+    return SeenClip(seen_at_test(clip, frames=frames, size=model.image_size), clip.seconds)

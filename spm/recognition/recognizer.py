@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,6 +30,9 @@ from spm.model import text_tower
 from spm.model.model import FewShotModel, load_model
 from spm.recognition.clips import encode_all, encode_each
 from spm.recognition.enrolled import EnrolledClass, episode_of, left_out
+
+if TYPE_CHECKING:
+    from spm.recognition.explained import Explanation
 
 Examples = Mapping[str, Sequence[Path | str]]
 """Class name -> its clips."""
@@ -176,6 +180,17 @@ class Recognizer:
             answer = found if isinstance(found, str) else self.answer(found.features, clip=path)
             yield path, answer
 
+    def explain(self, clip: Path | str, *, name: str | None = None) -> "Explanation":
+        """The answer to a clip, with the frames that the model saw and where it looked.
+
+        name: the class whose logit the heat map is of; by default the most probable one. Raises
+        DataError for a clip that cannot be read, and for a class that is not there; ConfigError for
+        a tower whose activations have no known places.
+        """
+        from spm.recognition.explained import explain
+
+        return explain(self, Path(clip), name=name)
+
     def answer(self, features: Tensor, *, clip: Path) -> Answer:
         """The answer to a clip of these features [T, *feature_shape]."""
         probabilities = self.probabilities(features[None])[0].tolist()
@@ -193,10 +208,19 @@ class Recognizer:
     def probabilities(self, features: Tensor, *, transductive: bool = False) -> Tensor:
         """Of clips [Q, T, *feature_shape] -> [Q, N]: each clip in an episode of its own, or, as no
         recognizer of single clips can, all of them in one."""
-        ask = self.model.method.classify if transductive else self._each
         with torch.no_grad():
-            logits = ask(self._episode(features))
+            if transductive:
+                logits = self.model.method.classify(self._episode(features))
+            else:
+                logits = self.logits(features)
         return self.model.probabilities(logits, transductive=transductive)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Of clips [Q, T, *feature_shape] -> [Q, N], each clip in an episode of its own."""
+        episode = self._episode(features)
+        # Query by query, since a batch of another size has other last digits.
+        alone = [episode._replace(query=query[None]) for query in episode.query]
+        return torch.cat([self.model.method.classify_each(each) for each in alone])
 
     def scores(self, features: Tensor) -> Tensor | None:
         """Of clips [Q, T, *feature_shape] -> [Q], each alone; None without a threshold."""
@@ -208,11 +232,6 @@ class Recognizer:
                 background_score(self.model, self._episode(e[None]), background) for e in features
             ]
         return torch.cat(alone).double().cpu()
-
-    def _each(self, episode: EpisodeFeatures) -> Tensor:
-        """Query by query, since a batch of another size has other last digits."""
-        alone = [episode._replace(query=query[None]) for query in episode.query]
-        return torch.cat([self.model.method.classify_each(each) for each in alone])
 
     def _episode(self, query: Tensor) -> EpisodeFeatures:
         return episode_of(self.model, list(self._classes.values()), query)
