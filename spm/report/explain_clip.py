@@ -25,7 +25,7 @@ def explain_clip(folder: Path, clip: Path, *, out: Path, name: str | None) -> in
     if not found.heat.any():
         print(f"no place of its frames speaks for {printable(found.name)}")
     share = 100 * found.answer.probabilities[found.name]
-    title = f"{clip.name}{none}\nwhat speaks for {found.name} ({share:.0f} %)"
-    save(heat_figure(found.frames, found.heat, title=printable(title)), out)
+    title = f"{printable(clip.name)}{none}\nwhat speaks for {printable(found.name)} ({share:.0f} %)"
+    save(heat_figure(found.frames, found.heat, title=title), out)
     print(f"written to {printable(out)}: the frames, and where they speak for {found.name}")
     return 0

@@ -9,13 +9,15 @@ both        └──┴──┴──┘
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from spm.report.figures import new_figure
 
 _COLOURS = "inferno"
+_SCALE = PowerNorm(0.5, vmin=0, vmax=1)
+"""One frame is often far hotter than the others: the square root lets theirs be seen too."""
 _SIDE = 1.1
 """Inches of a frame."""
 
@@ -25,15 +27,15 @@ def heat_figure(frames: NDArray[np.uint8], heat: NDArray[np.float32], *, title: 
     the frames in its light."""
     lines = len(title.splitlines())
     figure = new_figure(_SIDE * len(frames) + 1.2, 3 * _SIDE + 0.2 + 0.25 * lines)
-    colours = (255 * colormaps[_COLOURS](heat)[..., :3]).astype(np.uint8)
-    rows = {"frame": frames, "heat": colours, "both": overlay(frames, heat)}
+    rows = {"frame": frames, "heat": _coloured(heat), "both": overlay(frames, heat)}
     axes = figure.subplots(3, 1)
     for each, (name, pictures) in zip(axes, rows.items(), strict=True):
-        each.imshow(np.concatenate(pictures, axis=1), interpolation="nearest")
+        each.imshow(np.concatenate(pictures, axis=1), aspect="auto", interpolation="nearest")
         each.set(xticks=[], yticks=[])
         each.set_ylabel(name)
-    scale = ScalarMappable(Normalize(0, 1), _COLOURS)
-    figure.colorbar(scale, ax=axes, label="share of the hottest place", shrink=0.8)
+    figure.colorbar(
+        ScalarMappable(_SCALE, _COLOURS), ax=axes, label="share of the hottest place", shrink=0.8
+    )
     if title:
         figure.suptitle(title, fontsize=10)
     return figure
@@ -41,8 +43,13 @@ def heat_figure(frames: NDArray[np.uint8], heat: NDArray[np.float32], *, title: 
 
 def overlay(frames: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The frames [T, H, W, 3], grey where they are cold, in the colours of heat elsewhere."""
-    grey = frames.mean(axis=-1, keepdims=True)
-    hot = 255 * colormaps[_COLOURS](heat)[..., :3]
-    share = 0.6 * heat[..., None]
-    mixed: NDArray[np.uint8] = ((1 - share) * (0.85 * grey) + share * hot).astype(np.uint8)
+    grey = 0.85 * frames.mean(axis=-1, keepdims=True)
+    share = 0.7 * np.asarray(_SCALE(heat))[..., None]
+    mixed: NDArray[np.uint8] = ((1 - share) * grey + share * _coloured(heat)).astype(np.uint8)
     return mixed
+
+
+def _coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """[T, H, W, 3]"""
+    colours: NDArray[np.uint8] = (255 * colormaps[_COLOURS](_SCALE(heat))[..., :3]).astype(np.uint8)
+    return colours
