@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.heat import measure
 from spm.base.errors import ConfigError
 from spm.config.model import method_names
 from spm.heat.grad_cam import heat_map
@@ -16,7 +16,6 @@ from spm.recognition.enrolled import EnrolledClass
 from spm.recognition.from_tower import model_from_tower
 from spm.recognition.recognizer import Recognizer
 from tests import models
-from tests.heat.moving import Moving, moving
 from tests.methods.small import small
 from tests.towers import pixels, tower
 
@@ -26,8 +25,6 @@ ACTIONS = (
     "moving_something_down",
     "moving_something_up",
 )
-CLIPS = 6
-"""Of an action, as queries."""
 
 
 def linear(seed: int = 0) -> torch.nn.Module:
@@ -59,10 +56,10 @@ def test_it_is_the_formula_of_grad_cam(otam: FewShotModel) -> None:
     size = 2 * (otam.image_size,)
     fine = torch.nn.functional.interpolate(expected, size, mode="bilinear")[:, 0].detach()
     assert expected.shape[-2:] == (7, 7)
-    heat = heat_map(otam, frames, head, label=1)
-    np.testing.assert_allclose(heat, fine / fine.max(), atol=1e-5)
-    assert heat.max() == 1
-    assert not np.allclose(heat, heat_map(otam, frames, head, label=0), atol=0.05)
+    found = heat_map(otam, frames, head, label=1)
+    np.testing.assert_allclose(found, fine / fine.max(), atol=1e-5)
+    assert found.max() == 1
+    assert not np.allclose(found, heat_map(otam, frames, head, label=0), atol=0.05)
 
 
 def test_where_no_average_is_positive_gradient_times_activation_tells(
@@ -75,16 +72,16 @@ def test_where_no_average_is_positive_gradient_times_activation_tells(
     monkeypatch.setattr(
         grad_cam.LayerGradCam, "attribute", lambda *_, **__: -torch.ones(2, 1, 7, 7)
     )
-    heat = heat_map(otam, frames, head, label=0)
-    assert heat.max() == 1
-    assert not np.allclose(heat, usual, atol=0.05)
+    found = heat_map(otam, frames, head, label=0)
+    assert found.max() == 1
+    assert not np.allclose(found, usual, atol=0.05)
 
 
 def test_a_logit_that_nothing_raises_has_no_heat(otam: FewShotModel) -> None:
-    heat = heat_map(
+    found = heat_map(
         otam, pixels(otam.backbone, 2), lambda features: 0 * features.sum()[None, None], label=0
     )
-    assert not heat.any()
+    assert not found.any()
 
 
 @pytest.mark.parametrize(
@@ -147,59 +144,10 @@ def _classes(model: FewShotModel) -> list[EnrolledClass]:
     return [EnrolledClass(name, ["a"], torch.randn(shape), "", text) for name in ("one", "two")]
 
 
-class Found:
-    """Heat of queries, and where the moving objects are."""
-
-    def __init__(self, model: FewShotModel, folder: Path) -> None:
-        clips = {
-            name: [moving(folder, name, number, model=model) for number in range(CLIPS + 1)]
-            for name in ACTIONS
-        }
-        recognizer = Recognizer(model, _shown(model, clips), text_trained=None)
-        queries = [each for of_class in clips.values() for each in of_class[1:]]
-        self.covered = [query.covered for query in queries]
-        self.heat = [_of(recognizer, query) for query in queries]
-
-
-def _shown(model: FewShotModel, clips: dict[str, list[Moving]]) -> list[EnrolledClass]:
-    with torch.no_grad():
-        return [
-            EnrolledClass(name, ["a"], model.encode_video(of_class[0].pixels)[None], "", None)
-            for name, of_class in clips.items()
-        ]
-
-
-def _of(recognizer: Recognizer, query: Moving) -> NDArray[np.float32]:
-    """The heat of the predicted class's logit."""
-    model = recognizer.model
-    with torch.no_grad():
-        logits = recognizer.logits(model.encode_video(query.pixels)[None])
-    return heat_map(
-        model,
-        query.pixels,
-        lambda features: recognizer.logits(features[None]),
-        label=int(logits.argmax()),
-    )
-
-
-def times_its_area(heat: NDArray[np.float32], covered: NDArray[np.float64]) -> float:
-    """The share of the heat that lies on the objects, in units of their share of the area."""
-    return float((heat * covered).sum() / heat.sum() / covered.mean())
-
-
 def test_on_motion_the_heat_lies_on_the_moving_object(tmp_path: Path) -> None:
-    """The controls are the same heat in the wrong place, at the wrong time, and of other clips."""
-    found = Found(model_from_tower("builtin-clip", method="otam"), tmp_path)
-
-    def median(heat: list[NDArray[np.float32]]) -> float:
-        return float(np.median([*map(times_its_area, heat, found.covered)]))
-
-    assert median(found.heat) >= 2
-    for wrong in (
-        [heat[:, :, ::-1] for heat in found.heat],
-        [heat[:, ::-1] for heat in found.heat],
-        [heat.transpose(0, 2, 1) for heat in found.heat],
-        [np.roll(heat, len(heat) // 2, axis=0) for heat in found.heat],
-        found.heat[CLIPS:] + found.heat[:CLIPS],
-    ):
-        assert median(wrong) < 1.5
+    """Not so where the same heat lies elsewhere, comes later, or is of another clip."""
+    model = model_from_tower("builtin-clip", method="otam")
+    own, wrong = measure(model, tmp_path, actions=ACTIONS, queries=6)
+    assert len(own) == 24
+    assert np.median(own) >= 2
+    assert all(np.median(shares) < 1.5 for shares in wrong.values()), wrong
