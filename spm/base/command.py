@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,7 +16,7 @@ def run(main: Callable[[], int | None]) -> None:
     """Runs `main`; ends the process with the exit status that `main` returns if that is not 0.
 
     An error that the user can mend is printed in one sentence without a traceback, with exit status
-    1. File names, files and child processes use UTF-8 whatever the locale says.
+    1; Ctrl-C in one word, with the shells' status for it, 130. File names, files and child processes use UTF-8 whatever the locale says.
     """
     _speak_utf8()
     print_anything()
@@ -28,6 +29,9 @@ def run(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"{_name()}: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except InputError as error:
         sys.exit(f"{_name()}: error: {error}")
     except OSError as error:

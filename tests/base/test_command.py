@@ -54,7 +54,7 @@ def test_names_and_prints_in_any_locale(folder, locale):
 
 
 RAISES = """
-import errno, sys
+import errno, os, signal, sys, time
 from spm.base import command
 from spm.base.errors import ConfigError
 def main():
@@ -65,6 +65,9 @@ def main():
         raise OSError(errno.EROFS, "Read-only file system", "data/frames")
     if what == "bug":
         raise OSError("a bug")
+    if what == "ctrl-c":
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
     return 3
 command.run(main)
 """
@@ -77,6 +80,7 @@ command.run(main)
         ("closed", 1, 1, "data/frames cannot be written: its disk is read-only. "),
         ("bug", 1, None, "Traceback"),
         ("status", 3, 0, ""),
+        ("ctrl-c", 130, 1, "fails: interrupted\n"),
     ],
 )
 def test_errors_and_exit_status(tmp_path, what, status, lines, said):
