@@ -92,6 +92,16 @@ class Alignment(NamedTuple):
     """[..., Q, N, T, T']: weight of this pair of frames in the distance of query and class."""
 
 
+class QueryFeatures(NamedTuple):
+    """What a method makes of queries before it compares them. The report maps it."""
+
+    features: Tensor
+    """[..., Q, T', C']: a sequence of vectors for each query, one for each frame as a rule. Those
+    of a query do not depend on the other queries."""
+    what: str
+    """Which features these are, in words: "f^SPM, after SPM"."""
+
+
 class Method(nn.Module):
     """A few-shot classifier over the features of an episode."""
 
@@ -163,6 +173,15 @@ class Method(nn.Module):
 
     def explain(self, episode: EpisodeFeatures) -> Alignment | None:
         """The alignment of frames [..., Q, N, T, T']; None if the method aligns no frames."""
+        return None
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures | None:
+        """What `classify` compares of the queries, each as if it were alone in its episode.
+
+        Class texts enter as in `classify`: all of the episode's alike, since a query's class is
+        unknown. The default, None: the method compares the tower's features as they are, or makes
+        nothing of a query that is one sequence of vectors.
+        """
         return None
 
     @staticmethod

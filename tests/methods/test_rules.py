@@ -116,6 +116,35 @@ def test_what_was_prepared_once_a_clip_gives_the_same_logits(name: str, shots: l
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_features_of_a_query_are_of_it_alone_and_name_no_class(name: str) -> None:
+    """They are the same without the other queries, and whichever class each text belongs to."""
+    method, drawn = build(name), episode(name, shots=[2, 2, 2])
+    found = method.query_features(drawn)
+    if found is None:
+        return
+    assert found.features.shape[:-2] == drawn.query.shape[:1]
+    assert found.what
+    alone = method.query_features(drawn._replace(query=drawn.query[1:2]))
+    same(alone.features, found.features[1:2])
+    moved = drawn._replace(class_text=drawn.class_text[[2, 0, 1]])
+    same(method.query_features(moved).features, found.features)
+
+
+def test_the_methods_that_name_the_features_of_a_query() -> None:
+    """Of the others, `classify` compares the tower's, or tuples and maps."""
+    named = [
+        name for name in NAMES if type(build(name)).query_features is not Method.query_features
+    ]
+    assert named == ["clip_cpm2c", "clip_fsar", "clip_mei", "clip_spm", "cmn_embedding", "hyrsm"]
+
+
+def test_without_spm_the_features_of_a_query_are_the_towers() -> None:
+    drawn = episode("clip_spm", shots=[1, 1])
+    assert build("clip_spm", spm=False).query_features(drawn) is None
+    assert build("clip_spm").query_features(drawn) is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_shots_may_differ_or_the_method_says_so(name: str) -> None:
     method, drawn = build(name), episode(name, shots=[1, 3])
     if type(method).unequal_shots:

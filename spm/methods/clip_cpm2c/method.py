@@ -31,6 +31,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.clip_cpm2c.config import Config
@@ -186,6 +187,11 @@ class ClipCPM2C(Method):
         (query, prototypes), _ = self._compared(self.prompt(episode), episode)
         distance = frame_distance(query, prototypes).double()
         return Alignment(distance, alignment(distance, lam=self.otam_lambda))
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """q' of the stream of frames. A query's prompt is the learned token, and no text."""
+        frames, _ = _streams(self.prompt(episode).query)
+        return QueryFeatures(frames, "q', the prompted frames")
 
     @staticmethod
     def released_name(name: str) -> str:

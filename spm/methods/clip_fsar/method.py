@@ -28,6 +28,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.clip_fsar.config import Config, Supports, TestText
@@ -161,6 +162,10 @@ class ClipFsar(Method):
             return None
         distance = frame_distance(*self.modulate(episode)).double()
         return Alignment(distance, alignment(distance, lam=self.otam_lambda))
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """f'_q. No text enters a query."""
+        return QueryFeatures(self._queries(episode), "f', after the Transformer without a text")
 
     @staticmethod
     def released_name(name: str) -> str:

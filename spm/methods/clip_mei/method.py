@@ -29,6 +29,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.clip_mei import released
@@ -184,6 +185,11 @@ class ClipMei(Method):
         )
         distance = frame_distance(adapted.query, prototypes).double()
         return Alignment(distance, alignment(distance, lam=self.otam_lambda))
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """f'_q, before TFE, in which queries attend to each other. PG's prompt has the mean of the
+        class texts, the same for every query."""
+        return QueryFeatures(self.adapt(episode).query, "f', after QSA and before TFE")
 
     def protocol(self, *, queries: int, shot: int) -> str:
         """Transductive: TFE mixes the queries of an episode."""

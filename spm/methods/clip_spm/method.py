@@ -21,6 +21,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.clip_spm import released
@@ -197,6 +198,14 @@ class ClipSPM(Method):
         )
         distance = frame_distance(modulated.query, prototypes).double()
         return Alignment(distance, alignment(distance, lam=self.otam_lambda))
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures | None:
+        """f^SPM of the queries, before PADM, in which they attend to each other. PG's prompt has
+        the mean of the supports' class texts, the same for every query. None if SPM is off."""
+        if self.spm is None:
+            return None
+        modulated, _ = self.modulate(episode)
+        return QueryFeatures(modulated.query, "f^SPM, after SPM and before PADM")
 
     def protocol(self, *, queries: int, shot: int) -> str:
         """Transductive if PADM is on, since only PADM mixes the queries of an episode."""

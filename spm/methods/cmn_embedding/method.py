@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.base import EpisodeFeatures, Method, Prepared, QueryFeatures
 from spm.methods.cmn_embedding.config import Config
 from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import class_means
@@ -54,6 +54,11 @@ class CMNEmbedding(Method):
         """z of the clips, [clips, C], whether support or query."""
         embedded = self.embed(features)
         return Prepared(embedded, embedded)
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """z of the queries, a sequence of one vector."""
+        z = self.embed(episode.query) if episode.prepared is None else episode.prepared.query
+        return QueryFeatures(z[..., None, :], "z, the multi-saliency embedding")
 
     def embed(self, frames: Tensor) -> Tensor:
         """z: frames [..., T, C] -> [..., C]."""

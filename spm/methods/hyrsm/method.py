@@ -24,6 +24,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.hyrsm import released
@@ -170,6 +171,10 @@ class HyRSM(Method):
             return found
         labels, classes = episode.support_labels, episode.num_classes
         return Alignment(*(pairs_over_class(each, labels, num_classes=classes) for each in found))
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """y of the queries. The attention among clips sees the supports and one query."""
+        return QueryFeatures(self.fused(episode).query, "y, after both relations")
 
     @staticmethod
     def released_name(name: str) -> str:
