@@ -6,6 +6,7 @@ Reads the manifest (for the data set's name), frames, prompts and the model; wri
 import csv
 import json
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from spm.episodes.device import place
 from spm.episodes.evaluation import Measurement
 from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
+from spm.episodes.threshold import Threshold
 from spm.features.store import ClipStore
 from spm.frames.clip_index import ClipIndex
 from spm.frames.integrity import measured_on
@@ -41,7 +43,8 @@ from spm.results.document import (
 from spm.results.model_measurements import measure_model
 from spm.results.start import start_in_words
 from spm.results.text_words import worth
-from spm.results.unknown import promise_of
+from spm.results.unknown import COLUMNS as UNKNOWN_COLUMNS
+from spm.results.unknown import promise_of, unknown_rows
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.launch import launch
@@ -108,6 +111,7 @@ def _evaluate(
             paths.EPISODES,
             paths.PER_CLASS,
             paths.CONFUSION,
+            paths.UNKNOWN,
         ],
         tags=machine_tags(device, ranks=ranks.count),
         whole_chain=True,
@@ -115,9 +119,14 @@ def _evaluate(
         measurements = measured()
         conditions = _conditions(model, store, prompts, episode=episode, evaluate=evaluate)
         results = document(measurements, conditions=conditions)
-        _write(results, measurements, texts=dict(zip(prompts.classes, prompts.texts, strict=True)))
+        _write(
+            results,
+            measurements,
+            promise=conditions.promises.get(results["shot"]),
+            texts=dict(zip(prompts.classes, prompts.texts, strict=True)),
+        )
         run.log_metrics(_metrics(results))
-        for path in (paths.EVALUATION, paths.PER_CLASS, paths.CONFUSION):
+        for path in (paths.EVALUATION, paths.PER_CLASS, paths.CONFUSION, paths.UNKNOWN):
             run.log_artifact(path)
         tag_measured(run, model, numbers=headline(results), about=_about(results))
     if os.environ.get(_TABLE) != _LATER:
@@ -187,14 +196,22 @@ def _episodes_hash(store: ClipStore, evaluate: EvaluateConfig, *, way: int) -> s
 
 
 def _write(
-    results: dict[str, Any], measurements: dict[int, Measurement], *, texts: dict[str, str]
+    results: dict[str, Any],
+    measurements: dict[int, Measurement],
+    *,
+    promise: Threshold | str | None,
+    texts: dict[str, str],
 ) -> None:
+    """promise: of the headline shot, which confusion.csv and unknown.csv are of."""
+    headline_shot = next(iter(measurements.values()))
     _write_json(paths.EVALUATION, results)
     _write_json(paths.METRICS, headline(results))
     with atomic_path(paths.EPISODES) as path:
         pq.write_table(episode_table(measurements), path)
     _write_csv(paths.PER_CLASS, class_rows(measurements, texts=texts))
-    _write_csv(paths.CONFUSION, confusion_rows(next(iter(measurements.values()))))
+    _write_csv(paths.CONFUSION, confusion_rows(headline_shot))
+    rows = [] if promise is None else unknown_rows(headline_shot, promise)
+    _write_csv(paths.UNKNOWN, rows, columns=UNKNOWN_COLUMNS)
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
@@ -203,9 +220,12 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
         temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_csv(
+    path: Path, rows: list[dict[str, Any]], *, columns: Sequence[str] | None = None
+) -> None:
+    """columns: those of the rows, where there may be no row."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

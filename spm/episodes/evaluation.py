@@ -64,12 +64,17 @@ class Clips(Protocol):
 
 
 class OpenScores(NamedTuple):
-    """Score name (spm.episodes.open_set) -> its values, in episodes 0 … E - 1."""
+    """Score name (spm.episodes.open_set) -> its values, in episodes 0 … E - 1; and the classes of
+    the unknown queries, as positions in the split's class names."""
 
     known: dict[str, NDArray[np.float64]]
     """[E, N], of queries whose class is in the episode, one of each class."""
     unknown: dict[str, NDArray[np.float64]]
     """[E, u], of queries of other classes."""
+    actual: Ints
+    """[E, u], the classes that these queries are of."""
+    taken_for: Ints
+    """[E, u], the classes of their episodes that they are taken for, each query alone."""
 
 
 Classifier = Callable[[EpisodeFeatures], Tensor]

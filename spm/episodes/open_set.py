@@ -13,13 +13,14 @@ classes, `E` episodes.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from spm.base.progress import progress_bar
-from spm.episodes.evaluation import Clips, OpenScores, episode_features
+from spm.episodes.evaluation import Clips, Ints, OpenScores, episode_features
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.methods.base import EpisodeFeatures
@@ -34,28 +35,43 @@ _STREAM = 1
 _LEAST_SPREAD = 1e-6
 
 
-def open_episode(sampler: EpisodeSampler, index: int, *, unknown: int) -> Episode:
+class OpenEpisode(NamedTuple):
+    """An episode, and the classes of its last queries, which are none of the episode's."""
+
+    episode: Episode
+    """The label of these queries is -1."""
+    unknown: Ints
+    """[u], positions in the split's class names."""
+
+
+def open_episode(sampler: EpisodeSampler, index: int, *, unknown: int) -> OpenEpisode:
     """Episode `index` of the sampler, its queries one of each class and `unknown` of others.
 
-    The label of the others is -1. Raises ValueError if the split has no other class.
+    Raises ValueError if the split has no other class.
     """
     episode = sampler.episode(index)
     others = np.setdiff1d(np.arange(len(sampler.class_names)), episode.classes)
     if not len(others):
         raise ValueError(f"all {sampler.way} classes are in each episode: no query is unknown")
     rng = sampler.stream(index, _STREAM)
-    drawn = [rng.choice(sampler.clips_of(number)) for number in rng.choice(others, unknown)]
+    classes = rng.choice(others, unknown)
+    drawn = [rng.choice(sampler.clips_of(number)) for number in classes]
     known = slice(None, None, sampler.query)
-    return replace(
+    asked = replace(
         episode,
         query=np.array([*episode.query[known], *drawn]),
         query_labels=np.array([*episode.query_labels[known], *[-1] * unknown]),
     )
+    return OpenEpisode(asked, classes)
 
 
 def scores(model: FewShotModel, episode: EpisodeFeatures) -> dict[str, Tensor]:
     """Score name -> [..., Q], each query alone. Without a background there is no such score."""
-    logits = model.method.classify_each(episode)
+    return _scores(model, episode, model.method.classify_each(episode))
+
+
+def _scores(model: FewShotModel, episode: EpisodeFeatures, logits: Tensor) -> dict[str, Tensor]:
+    """logits: of `classify_each`."""
     first, second = logits.topk(2, dim=-1).values.unbind(dim=-1)
     found = {
         "probability": model.probabilities(logits, transductive=False).amax(dim=-1),
@@ -90,28 +106,37 @@ def measure_open(
     ranks: Ranks = ALONE,
     progress: bool = True,
 ) -> OpenScores:
-    """The scores in open episodes 0 … `episodes` - 1, `batch` at a time.
+    """The scores and answers in open episodes 0 … `episodes` - 1, `batch` at a time.
 
     encoded, class_text: as spm.episodes.evaluation.measure takes them. Each rank runs its share;
     every rank returns the scores of all.
     """
     names = SCORES if model.background is not None else SCORES[:-1]
     found = {name: np.zeros((episodes, sampler.way + unknown)) for name in names}
+    actual, taken_for = (np.zeros((episodes, unknown), np.int64) for _ in range(2))
     starts = range(0, episodes, batch)
     shown = None if progress and ranks.first else True
     for number, start in enumerate(progress_bar(starts, desc="unknown", disable=shown)):
         if ranks.mine(number):
-            rows = range(start, min(start + batch, episodes))
-            drawn = [open_episode(sampler, index, unknown=unknown) for index in rows]
-            classes = np.stack([episode.classes for episode in drawn])
-            asked = episode_features(drawn, encoded, class_text, classes)
+            rows = slice(start, min(start + batch, episodes))
+            indices = range(rows.start, rows.stop)
+            drawn = [open_episode(sampler, index, unknown=unknown) for index in indices]
+            classes = np.stack([each.episode.classes for each in drawn])
+            asked = episode_features([each.episode for each in drawn], encoded, class_text, classes)
             with torch.no_grad():
-                for name, values in scores(model, asked).items():
-                    found[name][rows.start : rows.stop] = values.double().cpu().numpy()
-    ranks.sum_([torch.from_numpy(each) for each in found.values()])
+                logits = model.method.classify_each(asked)
+                for name, values in _scores(model, asked, logits).items():
+                    found[name][rows] = values.double().cpu().numpy()
+            labels = logits.argmax(dim=-1)[:, sampler.way :].cpu().numpy()
+            taken_for[rows] = np.take_along_axis(classes, labels, axis=1)
+            actual[rows] = [each.unknown for each in drawn]
+    ranks.sum_([torch.from_numpy(each) for each in found.values()])  # sums in place
+    ranks.sum_([torch.from_numpy(each) for each in (actual, taken_for)])
     return OpenScores(
         {name: values[:, : sampler.way] for name, values in found.items()},
         {name: values[:, sampler.way :] for name, values in found.items()},
+        actual,
+        taken_for,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spm.episodes.evaluation import OpenScores
+from spm.episodes.evaluation import Measurement, OpenScores
 from spm.episodes.open_set import BEST
 from spm.episodes.scores import Floats
 from spm.episodes.threshold import PROMISED, Threshold, fit_threshold, why_none
@@ -23,6 +23,10 @@ from spm.model.model import FewShotModel
 _RECALL = 0.95
 _RESAMPLES, _SEED = 500, 0
 _DIGITS = 4
+
+COLUMNS = ("actual", "taken_for", "queries", "percent")
+"""Of unknown.csv."""
+_NONE = -1
 
 Statistic = Callable[[Floats, Floats], float]
 """Scores of known and of unknown queries -> percent."""
@@ -42,6 +46,31 @@ def unknown_document(scores: OpenScores, promise: Threshold | str) -> dict[str, 
         "scores": measured,
         "promise": {"reason": promise} if isinstance(promise, str) else _kept(promise, scores),
     }
+
+
+def unknown_rows(measurement: Measurement, promise: Threshold | str) -> list[dict[str, Any]]:
+    """A row for each pair of classes: actual, taken_for, queries, percent of actual's queries.
+
+    Of queries whose class is none of their episode's; [] if none were asked. taken_for "", the
+    first of each class: none of the classes, by the promised threshold. Where there is no promise,
+    there is no such row, and every query is taken for a class.
+    """
+    scores, class_names = measurement.open_set, measurement.class_names
+    if scores is None:
+        return []
+    taken_for = scores.taken_for.copy()
+    if not isinstance(promise, str):
+        taken_for[scores.unknown[BEST] < promise.value] = _NONE
+    columns = [*([] if isinstance(promise, str) else [_NONE]), *range(len(class_names))]
+    rows = []
+    for number, name in enumerate(class_names):
+        answers = taken_for[scores.actual == number]
+        for column in columns:
+            queries = int((answers == column).sum())
+            taken = "" if column == _NONE else class_names[column]
+            percent = round(100 * queries / max(len(answers), 1), 2)
+            rows.append(dict(zip(COLUMNS, (name, taken, queries, percent), strict=True)))
+    return rows
 
 
 def promise_of(model: FewShotModel, *, way: int, shot: int) -> Threshold | str:

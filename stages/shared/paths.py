@@ -23,6 +23,7 @@ METRICS = RESULTS / "metrics.json"
 EPISODES = RESULTS / "episodes.parquet"
 PER_CLASS = RESULTS / "per_class.csv"
 CONFUSION = RESULTS / "confusion.csv"
+UNKNOWN = RESULTS / "unknown.csv"
 REPORT = Path("data/report")
 
 

@@ -24,17 +24,22 @@ def sampler(*, way: int = 3, shot: int = 2) -> EpisodeSampler:
 
 def test_the_unknown_queries_are_of_other_classes_and_the_known_one_of_each() -> None:
     for index in range(50):
-        plain, asked = sampler().episode(index), open_episode(sampler(), index, unknown=4)
+        plain, (asked, classes) = (
+            sampler().episode(index),
+            open_episode(sampler(), index, unknown=4),
+        )
         assert asked.query_labels.tolist() == [0, 1, 2, -1, -1, -1, -1]
         assert asked.query[:3].tolist() == plain.query[::2].tolist()
-        assert not set(asked.query[3:] // 6) & set(plain.classes)
+        assert (asked.query[3:] // 6).tolist() == classes.tolist()
+        assert not set(classes) & set(plain.classes)
         assert np.array_equal(asked.support, plain.support)
-        again = open_episode(sampler(), index, unknown=4)
+        again, _ = open_episode(sampler(), index, unknown=4)
         assert np.array_equal(asked.query, again.query)
 
 
 def test_all_other_classes_are_asked_for() -> None:
-    drawn = np.concatenate([open_episode(sampler(), n, unknown=4).query[3:] for n in range(50)])
+    asked = [open_episode(sampler(), index, unknown=4).episode for index in range(50)]
+    drawn = np.concatenate([episode.query[3:] for episode in asked])
     assert set(drawn // 6) == set(range(5))
     assert len(np.unique(drawn)) > 20
 
@@ -79,6 +84,22 @@ def test_the_batch_does_not_matter() -> None:
     one, many = (measured(otam(), batch=batch) for batch in (1, 7))
     for name in SCORES:
         np.testing.assert_allclose(one.known[name], many.known[name], rtol=1e-4, atol=1e-4)
+    assert np.array_equal(one.actual, many.actual)
+    assert np.array_equal(one.taken_for, many.taken_for)
+
+
+def test_an_unknown_query_is_taken_for_the_class_of_its_episode_with_the_largest_logit() -> None:
+    """By hand: the logits say that label 1 is always nearest."""
+    model = otam()
+    model.method.classify_each = lambda asked: torch.tensor([0.0, 9.0, 1.0]).expand(
+        *asked.query.shape[:-2], -1
+    )
+    model.background = None
+    found = measured(model, episodes=9)
+    for index in range(9):
+        episode, classes = open_episode(sampler(), index, unknown=4)
+        assert found.actual[index].tolist() == classes.tolist()
+        assert found.taken_for[index].tolist() == [episode.classes[1]] * 4
 
 
 def test_without_a_background_there_is_no_such_score() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from spm.episodes.evaluation import OpenScores
+from spm.episodes.evaluation import Measurement, OpenScores
 from spm.episodes.threshold import Threshold
 from spm.results.model_measurements import _fitting
-from spm.results.unknown import auroc, false_alarms, unknown_document
+from spm.results.unknown import COLUMNS, auroc, false_alarms, unknown_document, unknown_rows
 from spm.results.unknown_words import promise, telling, unknown_lines
 from tests import models
 from tests.backgrounds import background
@@ -39,7 +39,8 @@ def scores() -> OpenScores:
     rng = np.random.default_rng(0)
     known = {"distance": rng.normal(size=(40, 5)), "background": 2 + rng.normal(size=(40, 5))}
     unknown = {name: rng.normal(size=(40, 3)) for name in known}
-    return OpenScores(known, unknown)
+    actual = rng.integers(3, size=(40, 3))
+    return OpenScores(known, unknown, actual, (actual + 1) % 3)
 
 
 def test_the_document_has_each_score_with_intervals() -> None:
@@ -67,11 +68,56 @@ def test_the_promise_stands_beside_its_outcome() -> None:
 
 def test_the_interval_is_of_episodes() -> None:
     """Episodes that all say the same have none, however their queries differ."""
+    classes = np.zeros((9, 2), np.int64)
     same = OpenScores(
-        {"distance": np.tile([1.0, 5.0], (9, 1))}, {"distance": np.tile([0.0, 2.0], (9, 1))}
+        {"distance": np.tile([1.0, 5.0], (9, 1))},
+        {"distance": np.tile([0.0, 2.0], (9, 1))},
+        classes,
+        classes,
     )
     measured = unknown_document(same, "so")["scores"]["distance"]
     assert measured["auroc_ci95"] == [75, 75]
+
+
+def asked(actual: list[int], taken_for: list[int], background: list[float]) -> Measurement:
+    """One episode with these unknown queries."""
+    scores = OpenScores(
+        {"background": np.zeros((1, 2))},
+        {"background": np.array([background])},
+        np.array([actual]),
+        np.array([taken_for]),
+    )
+    nothing = np.zeros((1, 0), np.int64)
+    return Measurement(["a", "b", "c"], nothing, {"model": nothing}, open_set=scores)
+
+
+def rows_of(measurement: Measurement, promise: Threshold | str) -> list[tuple[Any, ...]]:
+    """Those with queries."""
+    rows = unknown_rows(measurement, promise)
+    assert all(tuple(row) == COLUMNS for row in rows)
+    return [tuple(row.values()) for row in rows if row["queries"]]
+
+
+def test_unknown_queries_are_rejected_by_the_threshold_or_taken_for_a_class() -> None:
+    measurement = asked([0, 0, 0, 2], [1, 1, 2, 1], [1.9, 2.0, 3.0, 0.0])
+    assert rows_of(measurement, PROMISE) == [
+        ("a", "", 1, 33.33),
+        ("a", "b", 1, 33.33),
+        ("a", "c", 1, 33.33),
+        ("c", "", 1, 100.0),
+    ]
+    assert len(unknown_rows(measurement, PROMISE)) == 3 * 4
+
+
+def test_without_a_promise_every_unknown_query_is_taken_for_a_class() -> None:
+    measurement = asked([0, 0, 0, 2], [1, 1, 2, 1], [1.9, 2.0, 3.0, 0.0])
+    found = rows_of(measurement, "too few")
+    assert found == [("a", "b", 2, 66.67), ("a", "c", 1, 33.33), ("c", "b", 1, 100.0)]
+    assert len(unknown_rows(measurement, "too few")) == 3 * 3
+
+
+def test_where_none_were_asked_there_is_no_row() -> None:
+    assert unknown_rows(replace(asked([0], [1], [0.0]), open_set=None), PROMISE) == []
 
 
 def test_the_table_has_the_best_score_of_each_shot() -> None:
