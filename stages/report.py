@@ -1,24 +1,33 @@
-"""Stage `report`: draws the results, and writes a page with the pictures, data/report/report.md."""
+"""Stage `report`: draws the results, and writes a page with the pictures, twice: as data/report/
+report.html, one file that needs no other, and as report.md."""
 
 import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spm.base.atomic import atomic_folder
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.episodes.device import pick_device
 from spm.episodes.sampler import EpisodeSampler
+from spm.features.store import ClipStore
 from spm.frames.store import FrameStore
-from spm.model.model import load_model
+from spm.model.model import FewShotModel, load_model
 from spm.model.prompts import PromptFeatures
 from spm.report.alignment_examples import AlignmentExample, find_examples
 from spm.report.alignment_figure import alignment_figure
-from spm.report.figures import class_bars, confusion, learning_curve, reliability, save
-from spm.report.page import report_page
+from spm.report.as_html import as_html
+from spm.report.as_markdown import as_markdown
+from spm.report.blocks import Block
+from spm.report.clip_vectors import ClipVectors, clip_vectors
+from spm.report.feature_map import FeatureMap, feature_maps, has_umap, map_figure
+from spm.report.figures import Rows, class_bars, confusion, learning_curve, reliability, save
+from spm.report.page import page_blocks, title
 from spm.results.confidence_words import by_title
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
@@ -38,6 +47,7 @@ def main() -> None:
             paths.EVALUATION,
             paths.PER_CLASS,
             paths.CONFUSION,
+            paths.UNKNOWN,
             paths.TRAIN_CURVES,
             paths.FRAMES,
             paths.FEATURES,
@@ -47,25 +57,36 @@ def main() -> None:
         outs=[paths.REPORT],
     ) as run:
         with atomic_folder(paths.REPORT) as folder:
-            curve = _draw_learning_curve(folder)
-            _draw_classes(results, folder)
-            _draw_confusion(folder)
-            _draw_reliability(results, folder)
-            examples = _examples(results, report, runtime)
-            for number, example in enumerate(examples, start=1):
-                save(alignment_figure(example), folder / f"alignment_{number}.png")
-            page = report_page(results, examples=examples, has_curve=curve)
-            (folder / "report.md").write_text(page, encoding="utf-8")
+            blocks = _draw(results, report, runtime, folder)
+            page = as_html(blocks, title=title(results), folder=folder)
+            (folder / "report.html").write_text(page, encoding="utf-8")
+            (folder / "report.md").write_text(as_markdown(blocks), encoding="utf-8")
         run.log_artifact(paths.REPORT)
-    print(f"Report: {paths.REPORT / 'report.md'}")
+        run.log_beside(paths.EVALUATION, file=paths.REPORT / "report.html")
+    print(f"Report: {paths.REPORT / 'report.html'}, and the same as report.md")
 
 
-def _draw_learning_curve(folder: Path) -> bool:
-    """Draws the learning curve. False: the model was not trained, so there is no curve."""
-    rows = _rows(paths.TRAIN_CURVES)
-    if rows:
-        save(learning_curve(rows), folder / "learning_curve.png")
-    return bool(rows)
+def _draw(
+    results: dict[str, Any], report: ReportConfig, runtime: RuntimeConfig, folder: Path
+) -> list[Block]:
+    """Draws the pictures, and returns the page."""
+    curve = _rows(paths.TRAIN_CURVES)
+    _draw_learning_curve(curve, results, folder)
+    _draw_classes(results, folder)
+    _draw_confusion(folder)
+    _draw_unknown(folder)
+    _draw_reliability(results, folder)
+    tested = _Tested.load(runtime)
+    vectors, maps = _draw_maps(tested, results, report, folder)
+    examples = _draw_alignments(tested, results, report, folder)
+    return page_blocks(results, curve=curve, vectors=vectors, maps=maps, examples=examples)
+
+
+def _draw_learning_curve(curve: Rows, results: dict[str, Any], folder: Path) -> None:
+    """Without a training there is no curve."""
+    if curve:
+        figure = learning_curve(curve, selection=results["selection"])
+        save(figure, folder / "learning_curve.png")
 
 
 def _draw_classes(results: dict[str, Any], folder: Path) -> None:
@@ -75,10 +96,22 @@ def _draw_classes(results: dict[str, Any], folder: Path) -> None:
 
 def _draw_confusion(folder: Path) -> None:
     rows = _rows(paths.CONFUSION)
+    save(confusion(*_confused(rows)), folder / "confusion.png")
+
+
+def _draw_unknown(folder: Path) -> None:
+    """Without queries of other classes there is no picture."""
+    if rows := _rows(paths.UNKNOWN):
+        rejected = any(row["taken_for"] == "" for row in rows)
+        save(confusion(*_confused(rows), none=rejected), folder / "unknown.png")
+
+
+def _confused(rows: Rows) -> tuple[list[str], NDArray[np.float64]]:
+    """The texts of the classes, and their percentages [classes, columns]."""
     texts = {row["class"]: row["text"] for row in _rows(paths.PER_CLASS)}
     classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
     percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
-    save(confusion(classes, percent), folder / "confusion.png")
+    return classes, percent
 
 
 def _draw_reliability(results: dict[str, Any], folder: Path) -> None:
@@ -86,27 +119,61 @@ def _draw_reliability(results: dict[str, Any], folder: Path) -> None:
         save(reliability(kinds), folder / "reliability.png")
 
 
-def _examples(
-    results: dict[str, Any], report: ReportConfig, runtime: RuntimeConfig
+@dataclass(frozen=True)
+class _Tested:
+    """The model, the test clips and the class texts."""
+
+    model: FewShotModel
+    store: ClipStore
+    prompts: PromptFeatures
+
+    @classmethod
+    def load(cls, runtime: RuntimeConfig) -> "_Tested":
+        model = load_model(paths.MODEL).to(pick_device(runtime.device))
+        return cls(model, open_clips(), PromptFeatures.load(paths.PROMPTS))
+
+
+def _draw_maps(
+    tested: _Tested, results: dict[str, Any], report: ReportConfig, folder: Path
+) -> tuple[ClipVectors | None, list[FeatureMap]]:
+    """Nothing where UMAP is not installed."""
+    if not has_umap():
+        return None, []
+    vectors = clip_vectors(
+        tested.model,
+        tested.store,
+        classes=tested.store.classes(_SPLIT),
+        prompts=tested.prompts,
+        shot=results["shot"],
+        seed=report.seed,
+    )
+    maps = feature_maps(vectors, method=results["title"], seed=report.seed)
+    save(map_figure(maps, labels=vectors.labels, texts=vectors.texts), folder / "feature_map.png")
+    return vectors, maps
+
+
+def _draw_alignments(
+    tested: _Tested, results: dict[str, Any], report: ReportConfig, folder: Path
 ) -> list[AlignmentExample]:
-    store, prompts = open_clips(), PromptFeatures.load(paths.PROMPTS)
-    model = load_model(paths.MODEL).to(pick_device(runtime.device))
     sampler = EpisodeSampler(
-        store.classes(_SPLIT),
+        tested.store.classes(_SPLIT),
         way=results["way"],
         shot=results["shot"],
         query=results["query"],
         seed=report.seed,
         split=_SPLIT,
     )
-    return find_examples(
-        model,
-        store,
+    examples = find_examples(
+        tested.model,
+        tested.store,
         frames=FrameStore(paths.FRAMES),
         sampler=sampler,
-        prompts=prompts,
+        prompts=tested.prompts,
         count=report.queries,
     )
+    for number, example in enumerate(examples, start=1):
+        save(alignment_figure(example), folder / f"alignment_{number}.png")
+    return examples
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from spm.episodes.evaluation import encode_clips
 from spm.episodes.sampler import Episode, EpisodeSampler
@@ -19,6 +18,7 @@ from spm.frames.store import FrameStore
 from spm.methods.base import EpisodeFeatures
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
+from spm.report.class_words import ClassWords
 
 _EPISODES = 5
 """Number of episodes that are searched for right and wrong predictions."""
@@ -59,7 +59,7 @@ def find_examples(
     Right predictions are of different classes, and so are wrong ones. A method that aligns no
     frames has no examples. `model` is in evaluation mode.
     """
-    words = _Words.of(prompts, model, sampler.class_names)
+    words = ClassWords.of(prompts, model, sampler.class_names)
     right: list[AlignmentExample] = []
     wrong: list[AlignmentExample] = []
     for index in range(_EPISODES if count else 0):
@@ -73,27 +73,12 @@ def find_examples(
     return wrong[:num_wrong] + right[: count - min(num_wrong, len(wrong))]
 
 
-@dataclass(frozen=True)
-class _Words:
-    """The class texts of the split, and the features [classes, C] that the model takes for them."""
-
-    texts: list[str]
-    features: Tensor | None
-
-    @classmethod
-    def of(cls, prompts: PromptFeatures, model: FewShotModel, classes: list[str]) -> "_Words":
-        known = dict(zip(prompts.classes, prompts.texts, strict=True))
-        chosen = model.config.prompts
-        features = prompts.of(classes, how=chosen.text_ensemble, control=chosen.control)
-        return cls([known[name] for name in classes], features)
-
-
 def _examples(
     model: FewShotModel,
     store: ClipStore,
     frames: FrameStore,
     episode: Episode,
-    words: "_Words",
+    words: ClassWords,
 ) -> Iterator[AlignmentExample]:
     encoded = encode_clips(
         model, store, clips=np.concatenate([episode.support, episode.query]), progress=False
@@ -102,7 +87,7 @@ def _examples(
     query = encoded.features[encoded.rows(episode.query)]
     labels = torch.from_numpy(episode.support_labels).to(support.device)
     classes = torch.from_numpy(episode.classes).to(support.device)
-    texts = None if words.features is None else words.features.to(support)[classes]
+    texts = words.features_of(classes, like=support)
     features = EpisodeFeatures(support, labels, query, texts, num_classes=len(classes))
     with torch.no_grad():
         logits = model.method.classify(features)

@@ -34,8 +34,18 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
 
 
-def learning_curve(rows: Rows) -> Figure:
-    """Losses, and training and validation accuracy in percent, over training episodes."""
+def chosen_checkpoint(rows: Rows) -> tuple[int, float] | None:
+    """The training episodes and the validation accuracy of the weights that training ends with:
+    the highest accuracy and, of several, the earliest. None: nothing was validated."""
+    validated = zip(*_points(rows, "val_accuracy"), strict=True)
+    return max(validated, key=lambda point: point[1], default=None)
+
+
+def learning_curve(rows: Rows, *, selection: str) -> Figure:
+    """Losses, and accuracies in percent, over training episodes; a line where the checkpoint is.
+
+    selection: the split that validated, and so selected it.
+    """
     figure = new_figure(10, 3.6)
     losses, accuracies = figure.subplots(1, 2)
     for column, label in (("loss", "L"), ("L_CE", "L_CE")):
@@ -43,8 +53,12 @@ def learning_curve(rows: Rows) -> Figure:
     losses.set(xlabel="training episodes", ylabel="loss")
     losses.legend()
     accuracies.plot(*_points(rows, "accuracy"), label="training episodes")
-    accuracies.plot(*_points(rows, "val_accuracy"), "o-", label="validation split")
+    accuracies.plot(*_points(rows, "val_accuracy"), "o-", label=f"{selection} split")
     accuracies.set(xlabel="training episodes", ylabel="accuracy (%)")
+    if chosen := chosen_checkpoint(rows):
+        for axes in (losses, accuracies):
+            axes.axvline(chosen[0], color="0.4", linestyle="--", linewidth=1, zorder=0)
+        accuracies.plot(*chosen, "*", color="crimson", markersize=13, label="chosen checkpoint")
     accuracies.legend(loc="lower right")
     return figure
 
@@ -65,10 +79,13 @@ def class_bars(rows: Rows, *, chance: float) -> Figure:
     return figure
 
 
-def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
+def confusion(
+    classes: Sequence[str], percent: NDArray[np.float64], *, none: bool = False
+) -> Figure:
     """The confusion matrix [classes, classes], in percent of each actual class's queries (rows).
 
-    Columns have numbers instead of class names, which may be long.
+    Columns have numbers instead of class names, which may be long. none: a column "none" stands
+    before them, [classes, 1 + classes].
     """
     size = 1.5 + 0.32 * len(classes)
     longest = max(map(len, classes))
@@ -76,7 +93,8 @@ def confusion(classes: Sequence[str], percent: NDArray[np.float64]) -> Figure:
     axes = figure.subplots()
     image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     numbers = range(1, len(classes) + 1)
-    axes.set_xticks(range(len(classes)), [str(number) for number in numbers])
+    columns = [*(["none"] if none else []), *map(str, numbers)]
+    axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(
         range(len(classes)),
         [f"{name}  {number}" for name, number in zip(classes, numbers, strict=True)],

@@ -63,13 +63,30 @@ def accuracy_table(results: dict[str, Any]) -> str:
     if results["transductive"] and results["inductive"]:
         alone = results["inductive"]["episodes"]
         lines.append(f"inductive: each query alone, over the first {alone} episodes")
-    lines += [*confidence_lines(results), *unknown_lines(results)]
-    lines.append(f"started from: {results['start']}")
-    lines.append(f"text: {text_state(results['text'], control=results['text_control'])}")
-    lines += [*worth_lines(results), *_data(results["coverage"])]
-    if results["selection"] == "test":
-        lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
+    lines += [*confidence_lines(results), *unknown_lines(results), *_origins(results)]
+    lines += [*worth_lines(results), *_data(results)]
     return "\n".join(lines)
+
+
+def accuracy_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The head, and way, shot, classifier, accuracy, interval and the paper's accuracy of each."""
+    return [("way", "shot", "classifier", "accuracy", "95 %", "paper")] + [
+        (str(results["way"]), shot, name, *_numbers(measured), _paper(paper))
+        for shot, summary in results["shots"].items()
+        for name, measured, paper in _classifiers(results, summary)
+    ]
+
+
+def origin_lines(results: dict[str, Any]) -> list[str]:
+    """What the model was made of, and what it was measured on."""
+    return [*_origins(results), *_data(results)]
+
+
+def _origins(results: dict[str, Any]) -> list[str]:
+    return [
+        f"started from: {results['start']}",
+        f"text: {text_state(results['text'], control=results['text_control'])}",
+    ]
 
 
 def _title(results: dict[str, Any]) -> str:
@@ -79,20 +96,19 @@ def _title(results: dict[str, Any]) -> str:
     )
 
 
-def _data(coverage: dict[str, Any]) -> list[str]:
-    """Lines about the data: the benchmark, and how many of its test clips were found."""
-    lines = (coverage["line"], coverage["splits"]["test"]["line"])
-    return [line for line in lines if line]
+def _data(results: dict[str, Any]) -> list[str]:
+    """Lines about the data: the benchmark, how many of its test clips were found, and whether they
+    had a part in the training."""
+    coverage = results["coverage"]
+    lines = [line for line in (coverage["line"], coverage["splits"]["test"]["line"]) if line]
+    if results["selection"] == "test":
+        lines.append("selected on the test split: no estimate of the accuracy on unseen classes")
+    return lines
 
 
 def _rows(results: dict[str, Any]) -> list[str]:
     """The head and a row for each shot and classifier, in columns."""
-    rows = [("way", "shot", "classifier", "accuracy", "95 %", "paper")]
-    for shot, summary in results["shots"].items():
-        rows += [
-            (str(results["way"]), shot, name, *_numbers(measured), _paper(paper))
-            for name, measured, paper in _classifiers(results, summary)
-        ]
+    rows = accuracy_rows(results)
     width = max(_MIN_NAME_WIDTH, *(len(name) for _, _, name, *_ in rows))
     return [
         f"  {way:>3}  {shot:>4}  {name:<{width}}  {accuracy:>8}  {interval:>6}  {paper:>5}"

@@ -86,6 +86,16 @@ class Run:
         log = "log_artifacts" if path.is_dir() else "log_artifact"
         self.attempt(lambda client: getattr(client, log)(self.run_id, str(path)))
 
+    def log_beside(self, out: Path, *, file: Path) -> None:
+        """Uploads a copy of `file` to the newest run that wrote the content of `out`. None did if
+        DVC restored it, or the store is another."""
+
+        def log(client: Any) -> None:
+            if writer := producer(client, path_key(out), content_hash(out)):
+                client.log_artifact(writer, str(file))
+
+        self.attempt(log, lost=f"MLflow has no {file.name} beside {out.name}")
+
     def set_tag(self, name: str, value: str) -> None:
         self.attempt(lambda client: client.set_tag(self.run_id, name, value))
 
