@@ -4,10 +4,12 @@ report.html, one file that needs no other, and as report.md."""
 import csv
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from spm.base.atomic import atomic_folder
@@ -17,16 +19,19 @@ from spm.episodes.device import pick_device
 from spm.episodes.sampler import EpisodeSampler
 from spm.features.store import ClipStore
 from spm.frames.store import FrameStore
+from spm.heat.grad_cam import heat_map
 from spm.model.model import FewShotModel, load_model
 from spm.model.prompts import PromptFeatures
-from spm.report.alignment_examples import AlignmentExample, find_examples
+from spm.report.alignment_examples import AlignmentExample, alignment_example
 from spm.report.alignment_figure import alignment_figure
 from spm.report.as_html import as_html
 from spm.report.as_markdown import as_markdown
+from spm.report.asked_queries import AskedQuery, ask_queries, frames_of
 from spm.report.blocks import Block
 from spm.report.clip_vectors import ClipVectors, clip_vectors
 from spm.report.feature_map import FeatureMap, feature_maps, has_umap, map_figure
 from spm.report.figures import Rows, class_bars, confusion, learning_curve, reliability, save
+from spm.report.heat_figure import heat_figure
 from spm.report.page import page_blocks, title
 from spm.results.confidence_words import by_title
 from stages.shared import command, params, paths
@@ -78,8 +83,12 @@ def _draw(
     _draw_reliability(results, folder)
     tested = _Tested.load(runtime)
     vectors, maps = _draw_maps(tested, results, report, folder)
-    examples = _draw_alignments(tested, results, report, folder)
-    return page_blocks(results, curve=curve, vectors=vectors, maps=maps, examples=examples)
+    asked = _ask(tested, results, report)
+    examples = _draw_alignments(tested, asked, folder)
+    _draw_heat(tested, asked, folder)
+    return page_blocks(
+        results, curve=curve, vectors=vectors, maps=maps, asked=asked, examples=examples
+    )
 
 
 def _draw_learning_curve(curve: Rows, results: dict[str, Any], folder: Path) -> None:
@@ -125,12 +134,14 @@ class _Tested:
 
     model: FewShotModel
     store: ClipStore
+    frames: FrameStore
     prompts: PromptFeatures
 
     @classmethod
     def load(cls, runtime: RuntimeConfig) -> "_Tested":
         model = load_model(paths.MODEL).to(pick_device(runtime.device))
-        return cls(model, open_clips(), PromptFeatures.load(paths.PROMPTS))
+        frames = FrameStore(paths.FRAMES)
+        return cls(model, open_clips(), frames, PromptFeatures.load(paths.PROMPTS))
 
 
 def _draw_maps(
@@ -152,9 +163,7 @@ def _draw_maps(
     return vectors, maps
 
 
-def _draw_alignments(
-    tested: _Tested, results: dict[str, Any], report: ReportConfig, folder: Path
-) -> list[AlignmentExample]:
+def _ask(tested: _Tested, results: dict[str, Any], report: ReportConfig) -> list[AskedQuery]:
     sampler = EpisodeSampler(
         tested.store.classes(_SPLIT),
         way=results["way"],
@@ -163,17 +172,31 @@ def _draw_alignments(
         seed=report.seed,
         split=_SPLIT,
     )
-    examples = find_examples(
+    return ask_queries(
         tested.model,
         tested.store,
-        frames=FrameStore(paths.FRAMES),
         sampler=sampler,
         prompts=tested.prompts,
         count=report.queries,
     )
+
+
+def _draw_alignments(
+    tested: _Tested, asked: list[AskedQuery], folder: Path
+) -> list[AlignmentExample]:
+    found = [alignment_example(tested.model, each, frames=tested.frames) for each in asked]
+    examples = [example for example in found if example is not None]
     for number, example in enumerate(examples, start=1):
         save(alignment_figure(example), folder / f"alignment_{number}.png")
     return examples
+
+
+def _draw_heat(tested: _Tested, asked: list[AskedQuery], folder: Path) -> None:
+    for number, each in enumerate(asked, start=1):
+        frames = frames_of(tested.model, tested.frames, each.clip)
+        ask = partial(each.logits, tested.model)
+        heat = heat_map(tested.model, torch.from_numpy(frames), ask, label=each.label)
+        save(heat_figure(frames, heat), folder / f"heat_{number}.png")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

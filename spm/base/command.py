@@ -16,7 +16,8 @@ def run(main: Callable[[], int | None]) -> None:
     """Runs `main`; ends the process with the exit status that `main` returns if that is not 0.
 
     An error that the user can mend is printed in one sentence without a traceback, with exit status
-    1; Ctrl-C in one word, with the shells' status for it, 130. File names, files and child processes use UTF-8 whatever the locale says.
+    1; Ctrl-C in one word, with the shells' status for it, 130. File names, files and child
+    processes use UTF-8 whatever the locale says.
     """
     _speak_utf8()
     print_anything()

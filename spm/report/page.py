@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spm.report.alignment_examples import AlignmentExample
+from spm.report.asked_queries import AskedQuery
 from spm.report.blocks import Block, Heading, Items, Picture, Table, Text
 from spm.report.clip_vectors import ClipVectors
 from spm.report.feature_map import FeatureMap
@@ -24,9 +25,11 @@ def page_blocks(
     curve: Rows,
     vectors: ClipVectors | None,
     maps: Sequence[FeatureMap],
+    asked: Sequence[AskedQuery],
     examples: Sequence[AlignmentExample],
 ) -> list[Block]:
-    """The page. curve: the rows of train_curves.csv. maps: of `vectors`; None: no UMAP.
+    """The page. curve: the rows of train_curves.csv. maps: of `vectors`; None: no UMAP. examples:
+    the alignments of the queries that were `asked`, none for a method that aligns no frames.
 
     Pictures have the names that the stage gives them.
     """
@@ -40,6 +43,7 @@ def page_blocks(
         *_text_worth(results),
         *_feature_maps(vectors, maps),
         *_alignments(examples),
+        *_heat(asked),
         *_hashes(results["hashes"]),
     ]
 
@@ -239,12 +243,39 @@ def _alignments(examples: Sequence[AlignmentExample]) -> list[Block]:
 
 
 def _alignment(example: AlignmentExample, number: int) -> Picture:
-    verdict = "right" if example.right else "wrong"
     return Picture(
         f"alignment_{number}.png",
         "Frames of a query and of a support clip, with the distance of each pair",
+        _verdict(example, number),
+    )
+
+
+def _heat(asked: Sequence[AskedQuery]) -> list[Block]:
+    if not asked:
+        return []
+    return [
+        Heading("Where it looked"),
+        Text(
+            "Frames of the same queries, and below them what speaks for the class that the query "
+            "was taken for: Grad-CAM of its logit in the episode, through the method, at the last "
+            "positions of the tower that reach it. The scale is one for all frames of a clip."
+        ),
+        *(
+            Picture(
+                f"heat_{number}.png",
+                "Frames of a query, their heat, and both",
+                _verdict(each, number),
+            )
+            for number, each in enumerate(asked, start=1)
+        ),
+    ]
+
+
+def _verdict(example: AlignmentExample | AskedQuery, number: int) -> str:
+    verdict = "right" if example.right else "wrong"
+    return (
         f"{number}. {verdict}: {example.actual}, taken for {example.predicted} "
-        f"({example.probability:.0f} %)",
+        f"({example.probability:.0f} %)"
     )
 
 

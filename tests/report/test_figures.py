@@ -11,8 +11,9 @@ from spm.episodes.sampler import EpisodeSampler
 from spm.frames.store import FrameStore
 from spm.model.prompts import PromptFeatures
 from spm.nn.otam import alignment
-from spm.report.alignment_examples import AlignmentExample, find_examples
+from spm.report.alignment_examples import AlignmentExample, alignment_example
 from spm.report.alignment_figure import alignment_figure
+from spm.report.asked_queries import AskedQuery, ask_queries
 from spm.report.figures import class_bars, confusion, learning_curve, reliability, save
 from tests import models
 from tests.stores import T, make_store
@@ -93,14 +94,36 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
     return make_store(tmp_path_factory.mktemp("frames"), classes={"test": 6})
 
 
-def examples(store: FrameStore, *, count: int) -> list[AlignmentExample]:
+def asked(store: FrameStore, *, count: int) -> list[AskedQuery]:
     classes = store.classes("test")
     sampler = EpisodeSampler(classes, way=5, shot=2, query=2, seed=0, split="test")
     features = np.random.default_rng(0).normal(size=(1, 6, 16)).astype(np.float32)
     texts = [name.upper() for name in sorted(classes)]
     prompts = PromptFeatures(features, sorted(classes), texts, trained=False)
     model = models.build().float()
-    return find_examples(model, store, frames=store, sampler=sampler, prompts=prompts, count=count)
+    return ask_queries(model, store, sampler=sampler, prompts=prompts, count=count)
+
+
+def examples(store: FrameStore, *, count: int) -> list[AlignmentExample]:
+    found = [
+        alignment_example(models.build().float(), each, frames=store)
+        for each in asked(store, count=count)
+    ]
+    return [each for each in found if each is not None]
+
+
+def test_a_query_is_asked_again_with_other_features(store: FrameStore) -> None:
+    """Its logits are those that it was taken for its class by; other features have others."""
+    model = models.build().float()
+    for each in asked(store, count=4):
+        with torch.no_grad():
+            own = each.logits(model, each.episode.query[each.number])
+            others = each.logits(model, -each.episode.query[each.number])
+        probability = model.probabilities(own, transductive=True)[0, each.label]
+        assert own.shape == (1, 5)
+        assert int(own.argmax()) == each.label
+        assert 100 * float(probability) == pytest.approx(each.probability, abs=1e-3)
+        assert not torch.allclose(own, others)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
