@@ -19,6 +19,8 @@ from spm.report.figures import new_figure
 _DISC = 1000
 """Area in square points of the disc for the largest weight. The disc just fits its cell."""
 _FILL, _EDGE = "crimson", "white"
+_SHARES = (1 / 8, 1 / 2, 1)
+"""Of the largest weight: the discs of the legend."""
 
 
 def alignment_figure(example: AlignmentExample) -> Figure:
@@ -59,21 +61,17 @@ def _matrix(axes: Axes, example: AlignmentExample) -> ScalarMappable:
 
 
 def _legend(figure: Figure, largest: float) -> None:
-    """Discs of the largest weight, of half of it and of an eighth."""
     axes = figure.axes[0]
     discs = [
-        axes.scatter(
-            [], [], s=_DISC * share, label=f"{share * largest:.2g}", color=_FILL, edgecolors=_EDGE
-        )
-        for share in (1 / 8, 1 / 2, 1)
+        axes.scatter([], [], s=_DISC * share, color=_FILL, edgecolors=_EDGE) for share in _SHARES
     ]
     figure.legend(
-        handles=discs,
-        title="disc: weight of the pair of frames",
+        discs,
+        [f"weight {share * largest:.2g}" for share in _SHARES],
         loc="outside lower center",
-        ncols=3,
+        ncols=len(_SHARES),
         frameon=False,
-        borderpad=1.2,
+        handleheight=3.2,
         handletextpad=1,
     )
 

@@ -31,6 +31,7 @@ figcaption {{ margin-top: .5rem; color: #444 }}
 table {{ border-collapse: collapse; overflow-wrap: normal }}
 th, td {{ padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right }}
 th:first-child, td:first-child {{ padding-left: 0; text-align: left }}
+@media (max-width: 40rem) {{ th, td {{ padding: .2rem .3rem; font-size: .85rem }} }}
 code {{ font-size: .9em; background: #f2f2f2; padding: 0 .2em }}
 </style>
 </head>

@@ -75,7 +75,7 @@ def class_bars(rows: Rows, *, chance: float) -> Figure:
     axes.set_yticks(places, [row["text"] for row in ordered])
     axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
     axes.axvline(chance, color="0.6", linestyle=":", linewidth=1)
-    axes.set(xlabel="accuracy (%), dotted: chance", xlim=(0, 108))
+    axes.set(xlabel="accuracy (%), dotted: chance", xlim=(0, 114))
     return figure
 
 

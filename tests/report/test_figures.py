@@ -14,7 +14,15 @@ from spm.nn.otam import alignment
 from spm.report.alignment_examples import AlignmentExample, alignment_example
 from spm.report.alignment_figure import alignment_figure
 from spm.report.asked_queries import AskedQuery, ask_queries
-from spm.report.figures import class_bars, confusion, learning_curve, reliability, save
+from spm.report.figures import (
+    chosen_checkpoint,
+    class_bars,
+    confusion,
+    learning_curve,
+    reliability,
+    save,
+)
+from spm.training.history import History
 from tests import models
 from tests.stores import T, make_store
 
@@ -26,11 +34,35 @@ ROWS = [
 
 
 def test_learning_curve_leaves_empty_cells_out() -> None:
-    losses, accuracies = learning_curve(ROWS).axes
-    assert [line.get_xdata().tolist() for line in losses.lines] == [[10, 20], [10, 20]]
-    train, validation = accuracies.lines
+    losses, accuracies = learning_curve(ROWS, selection="validation").axes
+    assert [line.get_xdata().tolist() for line in losses.lines[:2]] == [[10, 20], [10, 20]]
+    train, validation = accuracies.lines[:2]
     assert train.get_ydata().tolist() == [20, 30]
     assert validation.get_xdata().tolist() == [20, 25]
+    assert validation.get_label() == "validation split"
+
+
+def validated(*points: tuple[int, float]) -> list[dict[str, str]]:
+    rest = {"loss": "1", "L_CE": "1", "accuracy": "1"}
+    return [{"step": str(step), "val_accuracy": str(value), **rest} for step, value in points]
+
+
+def test_the_chosen_checkpoint_is_the_earliest_of_the_best_as_in_training() -> None:
+    history = History(terms=("L_CE",))
+    history.validations = [(10, 60.0), (20, 70.5), (30, 70.5), (40, 9.5)]
+    rows = validated(*history.validations)
+    assert chosen_checkpoint(rows) == history.best() == (20, 70.5)
+    assert chosen_checkpoint([]) is None
+
+
+def test_the_learning_curve_marks_the_chosen_checkpoint() -> None:
+    losses, accuracies = learning_curve(validated((10, 60), (20, 70)), selection="test").axes
+    (line,) = [each for each in losses.lines if each.get_linestyle() == "--"]
+    assert line.get_xdata() == [20, 20]
+    star = accuracies.lines[-1]
+    assert star.get_label() == "chosen checkpoint"
+    assert (star.get_xdata().tolist(), star.get_ydata().tolist()) == ([20], [70])
+    assert "test split" in [each.get_label() for each in accuracies.lines]
 
 
 def test_class_bars_are_sorted_and_skip_classes_without_queries() -> None:
@@ -59,6 +91,13 @@ def test_confusion_numbers_its_classes() -> None:
     assert [text.get_text() for text in axes.texts] == ["100", "25", "75"]
 
 
+def test_confusion_of_unknown_queries_has_a_column_of_none() -> None:
+    percent = np.array([[60.0, 0.0, 40.0], [100.0, 0.0, 0.0]])
+    axes = confusion(["up", "down"], percent, none=True).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "1", "2"]
+    assert [text.get_text() for text in axes.texts] == ["60", "40", "100"]
+
+
 BINS = {"answers": [0, 30, 70], "confidence": [None, 50.0, 90.0], "accuracy": [None, 40.0, 95.0]}
 MEASURED = {"temperature": 1.8, "before": {"bins": BINS}, "after": {"bins": BINS}}
 
@@ -82,7 +121,7 @@ def test_the_reliability_of_a_model_that_is_not_calibrated_is_one_line() -> None
 
 def test_the_same_numbers_are_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        save(learning_curve(ROWS), tmp_path / name)
+        save(learning_curve(ROWS, selection="validation"), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
         assert "Software" not in image.info
@@ -155,5 +194,13 @@ def test_alignment_figure_says_what_was_taken_for_what(store: FrameStore, tmp_pa
     assert example.actual in title
     assert example.predicted in title
     assert ("(right)" if example.right else "(wrong)") in title
+    (bar,) = [axes for axes in figure.axes if "distance" in axes.get_ylabel()]
+    assert "dark: far" in bar.get_ylabel()
+    (shades,) = figure.axes[2].images
+    near, far = (sum(shades.cmap(shades.norm(value))[:3]) for value in shades.get_clim())
+    assert far < near
+    assert shades.get_clim() == (example.distance.min(), example.distance.max())
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[-1] == f"weight {example.weights.max():.2g}"
     save(figure, tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 1000
