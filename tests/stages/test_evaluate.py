@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,13 @@ from stages.tracking import provenance
 from tests import models
 from tests.backgrounds import with_background
 from tests.methods.small import small
+from tests.report.test_pages import Page, assert_needs_nothing_else
 from tests.stores import make_store
 
-RESULTS = [paths.EVALUATION, paths.METRICS, paths.EPISODES, paths.PER_CLASS, paths.CONFUSION]
+RESULTS = [
+    *(paths.EVALUATION, paths.METRICS, paths.EPISODES),
+    *(paths.PER_CLASS, paths.CONFUSION, paths.UNKNOWN),
+]
 CURVES = """step,loss,accuracy,L_CE,L_H,L_S,val_accuracy
 10,2.5,20.0,1.6,9,9,
 20,2.0,30.0,1.5,8,8,25
@@ -186,7 +191,9 @@ def test_text_controls_are_measured_on_the_first_episodes_of_each_shot(
     assert said in capsys.readouterr().out
     report.main()
     page = (paths.REPORT / "report.md").read_text()
-    assert f"at test: zero text at test, {worth:+.2f} ± " in page
+    accuracy = results["shots"]["2"]["text_controls"]["zero"]["accuracy"]
+    assert f"| zero text at test | 1 | 20.00 | {worth:+.2f} | ±" in page
+    assert f"| zero text at test | 2 | {accuracy:.2f} | " in page
     assert "first 8 episodes, paired" in page
 
 
@@ -295,7 +302,7 @@ def test_confidence_is_measured_of_both_kinds_of_answers_at_their_temperatures(
     page = (paths.REPORT / "report.md").read_text()
     assert f"- CLIP-SPM: {said}" in page
     assert "- CLIP-SPM, inductive: off by " in page
-    assert "![reliability](reliability.png)" in page
+    assert "](reliability.png)" in page
 
 
 def test_hashes_tell_parameters_and_models_apart(workspace: Path) -> None:
@@ -470,12 +477,40 @@ def test_report_is_complete_and_the_same_each_time(
     assert hashes(paths.REPORT) == first
     page = (paths.REPORT / "report.md").read_text()
     shown = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line[:2] == "!["]
-    assert sorted([*shown, "report.md"]) == sorted(first)
-    assert {"learning_curve.png", "confusion.png", "per_class.png", "alignment_3.png"} <= set(first)
+    assert sorted([*shown, "report.md", "report.html"]) == sorted(first)
+    assert set(first) > {
+        *("learning_curve.png", "per_class.png", "confusion.png", "unknown.png"),
+        *("reliability.png", "feature_map.png", "alignment_3.png"),
+    }
+    page_alone = Page((paths.REPORT / "report.html").read_text())
+    assert_needs_nothing_else(page_alone, pictures=len(shown))
+    assert "after CLIP-SPM" in page
     assert "Inductive accuracies are not comparable with this transductive one." in page
     assert "The baselines classify" in page
     assert "untrained" in page
     assert "CLIP-SPM" in capsys.readouterr().out
+
+
+def test_without_umap_the_report_says_how_to_get_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate.main()
+    monkeypatch.setitem(sys.modules, "umap", None)
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert "`pip install 'clip-spm[umap]'`" in page
+    assert "silhouette" not in page.lower()
+    assert not (paths.REPORT / "feature_map.png").exists()
+
+
+def test_a_method_without_features_of_a_query_has_the_map_of_the_tower(workspace: Path) -> None:
+    save_model(models.build(method="otam").float(), paths.MODEL)
+    evaluate.main()
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert "Of these alone: the method compares them as they are" in page
+    assert "features of the tower " in page
+    assert "after OTAM" not in page
 
 
 def test_report_of_a_model_that_was_not_trained_here(workspace: Path) -> None:
@@ -505,6 +540,8 @@ def test_queries_of_other_classes_beside_a_headline_that_does_not_change(
     assert "none of the classes" not in capsys.readouterr().out
     report.main()
     assert "None of these" not in (paths.REPORT / "report.md").read_text()
+    assert not (paths.REPORT / "unknown.png").exists()
+    assert paths.UNKNOWN.read_text() == "actual,taken_for,queries,percent\n"
 
     change("evaluate", unknown_episodes=7, unknown_query=3)
     evaluate.main()
@@ -516,9 +553,17 @@ def test_queries_of_other_classes_beside_a_headline_that_does_not_change(
     assert measured["promise"]["promised"] == 10
     assert measured["promise"]["way"] == 4  # of 5 validation classes one stays unknown
     assert capsys.readouterr().out.count("none of the classes, ") == 2
+    with open(paths.UNKNOWN, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 * 7
+    asked = sum(int(row["queries"]) for row in rows)
+    passed = sum(int(row["queries"]) for row in rows if row["taken_for"])
+    assert asked == 7 * 3
+    assert measured["promise"]["false_alarms"] == pytest.approx(100 * passed / asked, abs=1e-3)
     report.main()
     page = (paths.REPORT / "report.md").read_text()
-    assert page.count("came out: ") == 3  # the table has both shots
+    assert page.count("came out: ") == 3  # that of the headline, and of both shots
+    assert "“none”, rejected by that threshold" in page
     new = {"hashes", "unknown", "shots"}
     assert {key: found[key] for key in found.keys() - new} == {
         key: without[key] for key in without.keys() - new

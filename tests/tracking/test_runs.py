@@ -153,6 +153,37 @@ def test_upstream_is_found_by_hash(workspace: Path) -> None:
     assert cached["upstream.data/manifest.parquet"] == "from cache"
 
 
+def _artifact_names(run: tracking.Run) -> list[str]:
+    return [each.path for each in client().list_artifacts(run.run_id)]
+
+
+def test_a_page_is_logged_beside_the_newest_run_that_wrote_the_results(workspace: Path) -> None:
+    page = Path("report.html")
+    page.write_text("page")
+    with tracking.stage_run("evaluate", params={}, outs=[paths.MANIFEST]) as older:
+        pass
+    with tracking.stage_run("evaluate", params={}, outs=[paths.MANIFEST]) as newer:
+        pass
+    with tracking.stage_run("report", params={}) as report:
+        report.log_beside(paths.MANIFEST, file=page)
+    assert [_artifact_names(run) for run in (older, newer, report)] == [[], ["report.html"], []]
+    assert client().get_run(newer.run_id).info.status == "FINISHED"
+
+
+def test_a_page_beside_results_of_no_run_is_no_error_and_the_run_goes_on(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path("report.html")
+    page.write_text("page")
+    with tracking.stage_run("report", params={}) as report:
+        report.log_beside(paths.MANIFEST, file=page)  # DVC restored it
+        assert capsys.readouterr().err == ""
+        report.log_beside(Path("gone"), file=page)
+        report.set_tag("after", "yes")
+    assert "warning: MLflow has no report.html beside gone: " in capsys.readouterr().err
+    assert client().get_run(report.run_id).data.tags["after"] == "yes"
+
+
 def test_whole_chain_logs_all_sections_but_runtime(workspace: Path) -> None:
     with tracking.stage_run("evaluate", params={"episode": EPISODE}, whole_chain=True) as run:
         pass
@@ -212,6 +243,7 @@ def test_switched_off_it_does_not_even_import_mlflow(workspace: Path) -> None:
             run.log_history([{"step": 1, "a": 1}])
             run.log_params({"a": "1"})
             run.log_artifact(Path("params.yaml"))
+            run.log_beside(Path("gone"), file=Path("params.yaml"))
             run.set_tag("a", "b")
         assert "mlflow" not in sys.modules
     """
