@@ -170,17 +170,21 @@ def test_a_page_is_logged_beside_the_newest_run_that_wrote_the_results(workspace
     assert client().get_run(newer.run_id).info.status == "FINISHED"
 
 
-def test_a_page_beside_results_of_no_run_is_no_error_and_the_run_goes_on(
+def test_a_page_that_is_not_logged_beside_the_results_loses_nothing_else(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = Path("report.html")
     page.write_text("page")
     with tracking.stage_run("report", params={}) as report:
-        report.log_beside(paths.MANIFEST, file=page)  # DVC restored it
-        assert capsys.readouterr().err == ""
-        report.log_beside(Path("gone"), file=page)
+        report.log_beside(paths.MANIFEST, file=page)
+    assert capsys.readouterr().err == "", "DVC restored the manifest, so no run wrote it"
+    with tracking.stage_run("manifest", params={}, outs=[paths.MANIFEST]):
+        pass
+    with tracking.stage_run("report", params={}) as report:
+        report.log_beside(paths.MANIFEST, file=Path("gone.html"))
         report.set_tag("after", "yes")
-    assert "warning: MLflow has no report.html beside gone: " in capsys.readouterr().err
+    said = "warning: MLflow has no gone.html beside manifest.parquet: "
+    assert said in capsys.readouterr().err
     assert client().get_run(report.run_id).data.tags["after"] == "yes"
 
 
