@@ -4,11 +4,13 @@ UMAP is an extra, `umap`: it compiles for ten seconds in every process. The same
 map: UMAP then runs on one thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -42,7 +44,8 @@ def feature_maps(vectors: ClipVectors, *, method: str, seed: int) -> list[Featur
     kinds = {"features of the tower": vectors.tower}
     if vectors.method is not None:
         kinds[f"after {method}"] = vectors.method
-    return [_map(each, vectors.labels, title=title, seed=seed) for title, each in kinds.items()]
+    with _as_many_threads():
+        return [_map(each, vectors.labels, title=title, seed=seed) for title, each in kinds.items()]
 
 
 def map_figure(
@@ -62,6 +65,17 @@ def map_figure(
         )
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower left", frameon=False)
     return figure
+
+
+@contextmanager
+def _as_many_threads() -> Iterator[None]:
+    """torch has as many threads after the block: numba, which UMAP is made of, sets those of OpenMP
+    in the whole process, and with them torch's speed and its last bits."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _map(

@@ -115,6 +115,13 @@ def test_the_silhouette_is_of_the_features_and_not_of_the_picture() -> None:
     assert tower.points.shape == after.points.shape == (30, 2)
 
 
+def test_torch_has_as_many_threads_as_before() -> None:
+    """The tests run with one; numba takes one for each core."""
+    assert torch.get_num_threads() == 1
+    feature_maps(clusters(apart=20), method="OTAM", seed=0)
+    assert torch.get_num_threads() == 1
+
+
 def test_the_figure_has_a_column_a_kind_and_a_colour_a_class() -> None:
     shown = clusters(apart=20)
     maps = feature_maps(shown, method="OTAM", seed=0)
