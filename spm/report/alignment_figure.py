@@ -71,6 +71,7 @@ def _legend(figure: Figure, largest: float) -> None:
         loc="outside lower center",
         ncols=len(_SHARES),
         frameon=False,
+        borderpad=1,
         handleheight=3.2,
         handletextpad=1,
     )
