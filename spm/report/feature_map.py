@@ -1,7 +1,7 @@
 """Maps vectors to the plane by UMAP (McInnes et al., 2018), and measures how far classes lie apart.
 
-UMAP is an extra, `umap`: it compiles for 10 to 20 seconds in every process. The same seed gives the same
-map: UMAP then runs on one thread.
+UMAP is an extra, `umap`: it compiles for 10 to 20 seconds in every process. The same seed gives the
+same map: UMAP then runs on one thread.
 """
 
 from collections.abc import Iterator, Sequence
