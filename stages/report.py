@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from spm.base.atomic import atomic_folder
+from spm.base.errors import ConfigError
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.episodes.device import pick_device
@@ -85,9 +86,9 @@ def _draw(
     vectors, maps = _draw_maps(tested, results, report, folder)
     asked = _ask(tested, results, report)
     examples = _draw_alignments(tested, asked, folder)
-    _draw_heat(tested, asked, folder)
+    cold = _draw_heat(tested, asked, folder)
     return page_blocks(
-        results, curve=curve, vectors=vectors, maps=maps, asked=asked, examples=examples
+        results, curve=curve, vectors=vectors, maps=maps, asked=asked, examples=examples, cold=cold
     )
 
 
@@ -159,7 +160,9 @@ def _draw_maps(
         seed=report.seed,
     )
     maps = feature_maps(vectors, method=results["title"], seed=report.seed)
-    save(map_figure(maps, labels=vectors.labels, texts=vectors.texts), folder / "feature_map.png")
+    if maps:
+        figure = map_figure(maps, labels=vectors.labels, texts=vectors.texts)
+        save(figure, folder / "feature_map.png")
     return vectors, maps
 
 
@@ -191,12 +194,20 @@ def _draw_alignments(
     return examples
 
 
-def _draw_heat(tested: _Tested, asked: list[AskedQuery], folder: Path) -> None:
+def _draw_heat(tested: _Tested, asked: list[AskedQuery], folder: Path) -> set[int] | str:
+    """The numbers of the pictures without heat; or why a tower has none."""
+    cold = set()
     for number, each in enumerate(asked, start=1):
         frames = frames_of(tested.model, tested.frames, each.clip)
         ask = partial(each.logits, tested.model)
-        heat = heat_map(tested.model, torch.from_numpy(frames), ask, label=each.label)
+        try:
+            heat = heat_map(tested.model, torch.tensor(frames), ask, label=each.label)
+        except ConfigError as error:
+            return str(error)
+        if not heat.any():
+            cold.add(number)
         save(heat_figure(frames, heat), folder / f"heat_{number}.png")
+    return cold
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -10,5 +10,5 @@ class ReportConfig(Section):
 
     queries: int = Field(ge=0)
     """Query clips shown with their alignment."""
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     """Seed of the episode that the clips come from."""

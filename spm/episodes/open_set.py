@@ -65,13 +65,11 @@ def open_episode(sampler: EpisodeSampler, index: int, *, unknown: int) -> OpenEp
     return OpenEpisode(asked, classes)
 
 
-def scores(model: FewShotModel, episode: EpisodeFeatures) -> dict[str, Tensor]:
-    """Score name -> [..., Q], each query alone. Without a background there is no such score."""
-    return _scores(model, episode, model.method.classify_each(episode))
+def scores(model: FewShotModel, episode: EpisodeFeatures, logits: Tensor) -> dict[str, Tensor]:
+    """Score name -> [..., Q], each query alone. Without a background there is no such score.
 
-
-def _scores(model: FewShotModel, episode: EpisodeFeatures, logits: Tensor) -> dict[str, Tensor]:
-    """logits: of `classify_each`."""
+    logits: of `classify_each`.
+    """
     first, second = logits.topk(2, dim=-1).values.unbind(dim=-1)
     found = {
         "probability": model.probabilities(logits, transductive=False).amax(dim=-1),
@@ -125,7 +123,7 @@ def measure_open(
             asked = episode_features([each.episode for each in drawn], encoded, class_text, classes)
             with torch.no_grad():
                 logits = model.method.classify_each(asked)
-                for name, values in _scores(model, asked, logits).items():
+                for name, values in scores(model, asked, logits).items():
                     found[name][rows] = values.double().cpu().numpy()
             labels = logits.argmax(dim=-1)[:, sampler.way :].cpu().numpy()
             taken_for[rows] = np.take_along_axis(classes, labels, axis=1)

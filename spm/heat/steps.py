@@ -92,8 +92,10 @@ def _side_of_reaching(steps: Sequence[Step], image: Tensor, *, after: int) -> in
         features = run(steps, image, watch=seen, after=after)
         if seen.positions is None:
             return 0
+        # A sum of all alike would vanish after a LayerNorm; one channel alone may be a dead ReLU.
+        weights = torch.linspace(1, 2, features.numel()).to(features).reshape(features.shape)
         (slope,) = torch.autograd.grad(
-            features.flatten(1)[:, 0].sum(), seen.positions, allow_unused=True
+            (weights * features).sum(), seen.positions, allow_unused=True
         )
     return seen.positions.shape[-2] if slope is not None and slope.any() else 0
 
@@ -108,8 +110,11 @@ class _Seen(nn.Module):
         return self.positions
 
 
-def _watched(values: Tensor, watch: nn.Module) -> Tensor:
-    """The values after `watch` saw their positions. Values without positions pass unseen."""
+def _watched(values: Any, watch: nn.Module) -> Any:
+    """The values after `watch` saw their positions. Values without positions pass unseen, as the
+    several tensors of some models of timm."""
+    if not isinstance(values, Tensor):
+        return values
     if values.ndim == 4:
         seen: Tensor = watch(values)
         return seen

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from spm.report.alignment_examples import AlignmentExample
-from spm.report.figures import new_figure
+from spm.report.figures import new_figure, plain
 
 _DISC = 1000
-"""Area in square points of the disc for the largest weight. The disc just fits its cell."""
+"""Area in square points of the disc for the largest weight, which fits its cell."""
 _FILL, _EDGE = "crimson", "white"
 _SHARES = (1 / 8, 1 / 2, 1)
 """Of the largest weight: the discs of the legend."""
@@ -39,8 +39,10 @@ def alignment_figure(example: AlignmentExample) -> Figure:
     _legend(figure, example.weights.max())
     verdict = "right" if example.right else "wrong"
     figure.suptitle(
-        f"query (down): {example.actual}\n"
-        f"taken for (across): {example.predicted}, {example.probability:.0f} % ({verdict})",
+        plain(
+            f"query (down): {example.actual}\n"
+            f"taken for (across): {example.predicted}, {example.probability:.0f} % ({verdict})"
+        ),
         fontsize=10,
     )
     return figure

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spm.episodes.evaluation import encode_clips
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.transforms import center_crop
 from spm.features.store import ClipStore
@@ -20,6 +19,7 @@ from spm.methods.base import EpisodeFeatures
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 from spm.report.class_words import ClassWords
+from spm.report.encoded_episode import encoded_episode
 
 _EPISODES = 5
 """Number of episodes that are searched for right and wrong predictions."""
@@ -88,7 +88,7 @@ def frames_of(model: FewShotModel, frames: FrameStore, clip: int) -> NDArray[np.
 def _asked(
     model: FewShotModel, store: ClipStore, episode: Episode, words: ClassWords
 ) -> Iterator[AskedQuery]:
-    features = _features(model, store, episode, words)
+    features = encoded_episode(model, store, episode, words=words)
     with torch.no_grad():
         logits = model.method.classify(features)
         probabilities = model.probabilities(logits, transductive=True).cpu()
@@ -107,16 +107,3 @@ def _asked(
             number=number,
             label=label,
         )
-
-
-def _features(
-    model: FewShotModel, store: ClipStore, episode: Episode, words: ClassWords
-) -> EpisodeFeatures:
-    clips = np.concatenate([episode.support, episode.query])
-    encoded = encode_clips(model, store, clips=clips, progress=False)
-    support = encoded.features[encoded.rows(episode.support)]
-    query = encoded.features[encoded.rows(episode.query)]
-    labels = torch.from_numpy(episode.support_labels).to(support.device)
-    classes = torch.from_numpy(episode.classes).to(support.device)
-    texts = words.features_of(classes, like=support)
-    return EpisodeFeatures(support, labels, query, texts, num_classes=len(classes))

@@ -1,6 +1,7 @@
 """What a page is made of. as_markdown.py and as_html.py write the same blocks as two files.
 
-In texts, `backticks` are code. Nothing else is markup: texts of classes may hold any character.
+In texts, `backticks` are code. Nothing else is markup in the HTML, whatever characters texts of
+classes hold; report.md is written as they are.
 """
 
 from collections.abc import Sequence

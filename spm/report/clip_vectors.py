@@ -15,15 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spm.episodes.evaluation import EncodedClips, encode_clips
+from spm.episodes.sampler import Episode
 from spm.features.store import ClipStore
-from spm.methods.base import EpisodeFeatures
 from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 from spm.report.class_words import ClassWords
+from spm.report.encoded_episode import encoded_episode
 
 _CLASSES, _CLIPS = 5, 40
 """Of Fig. 6: classes, and clips of each."""
+
+_FEWEST = 2
+"""Clips of a class in a map that says anything."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -45,6 +48,12 @@ class ClipVectors:
     what: str
     """Which features `method` are, in words."""
 
+    @property
+    def are_enough(self) -> bool:
+        """Whether a map of them can be made: several clips of each class, of several classes."""
+        counts = np.bincount(self.labels, minlength=len(self.texts))
+        return len(counts) > 1 and counts.min() >= _FEWEST and counts.sum() > len(counts) * _FEWEST
+
 
 def clip_vectors(
     model: FewShotModel,
@@ -58,10 +67,8 @@ def clip_vectors(
     """Of clips that `seed` draws. classes: name -> clip numbers, more than `shot` of each.
     `model` is in evaluation mode."""
     words = ClassWords.of(prompts, model, sorted(classes))
-    drawn = _Drawn.of([classes[name] for name in sorted(classes)], shot=shot, seed=seed)
-    clips = np.concatenate([drawn.support, drawn.query])
-    encoded = encode_clips(model, store, clips=clips, progress=False)
-    episode = _episode(encoded, drawn, words)
+    drawn = _drawn([classes[name] for name in sorted(classes)], shot=shot, seed=seed)
+    episode = encoded_episode(model, store, drawn, words=words)
     with torch.no_grad():
         found = model.method.query_features(episode)
     return ClipVectors(
@@ -73,40 +80,20 @@ def clip_vectors(
     )
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """An episode whose classes may have different numbers of queries."""
-
-    classes: Ints
-    support: Ints
-    support_labels: Ints
-    query: Ints
-    query_labels: Ints
-
-    @classmethod
-    def of(cls, clips: list[Ints], *, shot: int, seed: int) -> "_Drawn":
-        """clips: clip numbers of each class of the split."""
-        rng = np.random.default_rng(seed)
-        classes = rng.permutation(len(clips))[:_CLASSES]
-        orders = [rng.permutation(np.sort(clips[number]))[: shot + _CLIPS] for number in classes]
-        labels = np.arange(len(classes))
-        return cls(
-            classes=classes,
-            support=np.concatenate([order[:shot] for order in orders]),
-            support_labels=labels.repeat(shot),
-            query=np.concatenate([order[shot:] for order in orders]),
-            query_labels=labels.repeat([len(order) - shot for order in orders]),
-        )
-
-
-def _episode(encoded: EncodedClips, drawn: _Drawn, words: ClassWords) -> EpisodeFeatures:
-    support = encoded.features[encoded.rows(drawn.support)]
-    query = encoded.features[encoded.rows(drawn.query)]
-    labels, classes = (
-        torch.from_numpy(each).to(support.device) for each in (drawn.support_labels, drawn.classes)
+def _drawn(clips: list[Ints], *, shot: int, seed: int) -> Episode:
+    """An episode whose classes may have different numbers of queries. clips: clip numbers of each
+    class of the split."""
+    rng = np.random.default_rng(seed)
+    classes = rng.permutation(len(clips))[:_CLASSES]
+    orders = [rng.permutation(np.sort(clips[number]))[: shot + _CLIPS] for number in classes]
+    labels = np.arange(len(classes))
+    return Episode(
+        classes=classes,
+        support=np.concatenate([order[:shot] for order in orders]),
+        support_labels=labels.repeat(shot),
+        query=np.concatenate([order[shot:] for order in orders]),
+        query_labels=labels.repeat([len(order) - shot for order in orders]),
     )
-    texts = words.features_of(classes, like=support)
-    return EpisodeFeatures(support, labels, query, texts, num_classes=len(classes))
 
 
 def _vectors(features: Tensor) -> Floats:

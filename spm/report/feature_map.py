@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from spm.report.clip_vectors import ClipVectors
-from spm.report.figures import new_figure
+from spm.report.figures import new_figure, plain
 
 _METRIC = "cosine"
 _NEIGHBORS = 15
@@ -40,7 +40,9 @@ def has_umap() -> bool:
 
 def feature_maps(vectors: ClipVectors, *, method: str, seed: int) -> list[FeatureMap]:
     """The map of the tower's features and, where there are any, of those after the method, whose
-    name in tables is `method`. Needs `has_umap()`."""
+    name in tables is `method`. None of clips that are too few. Needs `has_umap()`."""
+    if not vectors.are_enough:
+        return []
     kinds = {"features of the tower": vectors.tower}
     if vectors.method is not None:
         kinds[f"after {method}"] = vectors.method
@@ -55,15 +57,16 @@ def map_figure(
     figure = new_figure(5 * len(maps), 4.8 + 0.22 * len(texts))
     row = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, each in zip(row, maps, strict=True):
-        for number, text in enumerate(texts):
-            axes.scatter(*each.points[labels == number].T, s=22, color=f"C{number}", label=text)
+        for number in range(len(texts)):
+            axes.scatter(*each.points[labels == number].T, s=22, color=f"C{number}")
         axes.set(
             title=f"{each.title}\nsilhouette {each.silhouette:.2f}",
             xticks=[],
             yticks=[],
             box_aspect=1,
         )
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower left", frameon=False)
+    points, words = row[0].collections, [*map(plain, texts)]
+    figure.legend(points, words, loc="outside lower left", frameon=False)
     return figure
 
 

@@ -21,6 +21,11 @@ Rows = Sequence[Mapping[str, str]]
 _DPI = 110
 
 
+def plain(text: str) -> str:
+    """The text as it stands: matplotlib would take what is between two $ for a formula."""
+    return text.replace("$", r"\$")
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of width × height inches, drawn by Agg."""
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -72,7 +77,7 @@ def class_bars(rows: Rows, *, chance: float) -> Figure:
     accuracies = [float(row["accuracy"]) for row in ordered]
     places = range(len(ordered))  # two classes may have the same text
     bars = axes.barh(places, accuracies)
-    axes.set_yticks(places, [row["text"] for row in ordered])
+    axes.set_yticks(places, [plain(row["text"]) for row in ordered])
     axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
     axes.axvline(chance, color="0.6", linestyle=":", linewidth=1)
     axes.set(xlabel="accuracy (%), dotted: chance", xlim=(0, 114))
@@ -97,7 +102,7 @@ def confusion(
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(
         range(len(classes)),
-        [f"{name}  {number}" for name, number in zip(classes, numbers, strict=True)],
+        [f"{plain(name)}  {number}" for name, number in zip(classes, numbers, strict=True)],
     )
     axes.set(xlabel="taken for")
     _write_numbers(axes, percent)

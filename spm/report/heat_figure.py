@@ -13,7 +13,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spm.report.figures import new_figure
+from spm.report.figures import new_figure, plain
 
 _COLOURS = "inferno"
 _SCALE = PowerNorm(0.5, vmin=0, vmax=1)
@@ -37,7 +37,7 @@ def heat_figure(frames: NDArray[np.uint8], heat: NDArray[np.float32], *, title: 
         ScalarMappable(_SCALE, _COLOURS), ax=axes, label="share of the hottest place", shrink=0.8
     )
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(plain(title), fontsize=10)
     return figure
 
 

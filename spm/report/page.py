@@ -4,7 +4,7 @@ A function for each section, in the order of `page_blocks`. A section that has n
 empty. results: the content of evaluate.json.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from spm.report.alignment_examples import AlignmentExample
@@ -27,8 +27,11 @@ def page_blocks(
     maps: Sequence[FeatureMap],
     asked: Sequence[AskedQuery],
     examples: Sequence[AlignmentExample],
+    cold: Collection[int] | str,
 ) -> list[Block]:
-    """The page. curve: the rows of train_curves.csv. maps: of `vectors`; None: no UMAP. examples:
+    """The page. curve: the rows of train_curves.csv. vectors: None without UMAP; maps: of
+    them, none if they are too few. cold: the queries `asked`, by number from 1, of which no place
+    speaks for the class; or why there is no heat. examples:
     the alignments of the queries that were `asked`, none for a method that aligns no frames.
 
     Pictures have the names that the stage gives them.
@@ -43,7 +46,7 @@ def page_blocks(
         *_text_worth(results),
         *_feature_maps(vectors, maps),
         *_alignments(examples),
-        *_heat(asked),
+        *_heat(asked, cold),
         *_hashes(results["hashes"]),
     ]
 
@@ -195,8 +198,16 @@ def _feature_maps(vectors: ClipVectors | None, maps: Sequence[FeatureMap]) -> li
         return [
             heading,
             Text(
-                "Left out: UMAP is not installed here. `pip install 'clip-spm[umap]'`, then "
+                "Left out: UMAP is not installed here. `pip install -e .[umap]`, then "
                 "`dvc repro -f -s report`."
+            ),
+        ]
+    if not maps:
+        return [
+            heading,
+            Text(
+                f"Left out: {len(vectors.labels)} clips of {len(vectors.texts)} classes, beside "
+                "the supports, are too few for a map."
             ),
         ]
     measured = "; ".join(f"{each.title} {each.silhouette:.2f}" for each in maps)
@@ -250,11 +261,14 @@ def _alignment(example: AlignmentExample, number: int) -> Picture:
     )
 
 
-def _heat(asked: Sequence[AskedQuery]) -> list[Block]:
+def _heat(asked: Sequence[AskedQuery], cold: Collection[int] | str) -> list[Block]:
+    heading = Heading("Where it looked")
     if not asked:
         return []
+    if isinstance(cold, str):
+        return [heading, Text(f"Left out: {cold}.")]
     return [
-        Heading("Where it looked"),
+        heading,
         Text(
             "Frames of the same queries, and below them what speaks for the class that the query "
             "was taken for: Grad-CAM of its logit in the episode, through the method, at the last "
@@ -264,7 +278,7 @@ def _heat(asked: Sequence[AskedQuery]) -> list[Block]:
             Picture(
                 f"heat_{number}.png",
                 "Frames of a query, their heat, and both",
-                _verdict(each, number),
+                _verdict(each, number) + ". No place speaks for it" * (number in cold),
             )
             for number, each in enumerate(asked, start=1)
         ),

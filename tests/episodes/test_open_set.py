@@ -137,8 +137,9 @@ def test_every_method_on_frames_has_scores_and_each_query_is_alone(name: str) ->
     model.method = methods.build(name, channels=CHANNELS, num_frames=FRAMES, **small(name)).eval()
     episode = _episode(queries=3)
     with torch.no_grad():
-        together = scores(model, episode)
-        alone = scores(model, episode._replace(query=episode.query[1:2]))
+        together = scores(model, episode, model.method.classify_each(episode))
+        one = episode._replace(query=episode.query[1:2])
+        alone = scores(model, one, model.method.classify_each(one))
     for score, values in together.items():
         assert torch.isfinite(values).all(), score
         torch.testing.assert_close(values[1:2], alone[score], rtol=1e-3, atol=1e-3)

@@ -25,12 +25,12 @@ PLACES = {
     "tiny-rn": (3, 8),  # the stages after it have 4 × 4 and 2 × 2
     "timm/vit_tiny_patch16_224.augreg_in21k": (12, 14),
     "timm/vit_small_patch14_reg4_dinov2.lvd142m": (12, 37),  # registers beside the class token
-    "timm/resnet10t.c3_in1k": (5, 6),
+    "timm/resnet10t.c3_in1k": (4, 11),
     "timm/swin_tiny_patch4_window7_224.ms_in1k": (2, 7),  # steps not known, channels last
     "timm/convnext_atto.d2_in1k": (1, 7),
 }
 """Tower -> the number of steps before its last place, and H there."""
-NO_PLACE = "timm/deit_tiny_distilled_patch16_224.fb_in1k"
+NO_PLACE = ["timm/deit_tiny_distilled_patch16_224.fb_in1k", "timm/crossvit_tiny_240.in1k"]
 SLOW = {name for name in PLACES if "dinov2" in name or "swin" in name}
 TOWERS = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in PLACES]
 
@@ -73,15 +73,27 @@ def test_the_last_place_is_where_positions_still_reach_the_features(name: str) -
         assert not torch.allclose(run(steps, frames, watch=gone, after=after), expected)
 
 
-@pytest.mark.parametrize("name", ["builtin-clip", "tiny-vit", "timm/convnext_atto.d2_in1k"])
-def test_the_steps_of_maps_end_with_the_maps(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "side"), [("builtin-clip", 7), ("tiny-vit", 8), ("timm/convnext_atto.d2_in1k", 7)]
+)
+def test_the_steps_of_maps_end_with_the_maps(name: str, side: int) -> None:
     built = tower(name)
     steps, frames = steps_of(built.visual, maps=True), images(built)
     after = last_place(steps, frames[:1])
     assert after is not None
     with torch.no_grad():
-        found = run(steps, frames, watch=nn.Identity(), after=after)
+        seen = Seen()
+        found = run(steps, frames, watch=seen, after=after)
         assert torch.equal(found, built.maps(pixels(built, 2)))
+        assert seen.shape[-2:] == (side, side)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_place_is_that_of_the_tower_whatever_the_frame_shows(seed: int) -> None:
+    """A channel that is 0 on a frame says nothing of the others."""
+    built = tower("builtin-clip")
+    frames = built.normalized(pixels(built, 1, seed=seed))
+    assert last_place(steps_of(built.visual, maps=True), frames) == 3
 
 
 def test_patch_tokens_after_the_last_block_reach_nothing() -> None:
@@ -92,8 +104,9 @@ def test_patch_tokens_after_the_last_block_reach_nothing() -> None:
         assert torch.equal(gone, built.visual(frames))
 
 
-def test_a_tower_of_unknown_steps_whose_class_token_goes_on_alone_has_no_place() -> None:
-    built = tower(NO_PLACE)
+@pytest.mark.parametrize("name", NO_PLACE)
+def test_a_tower_of_unknown_steps_and_tokens_that_go_on_alone_has_no_place(name: str) -> None:
+    built = tower(name)
     assert last_place(steps_of(built.visual, maps=False), images(built, count=1)) is None
 
 

@@ -131,11 +131,14 @@ def test_the_features_of_a_query_are_of_it_alone_and_name_no_class(name: str) ->
 
 
 def test_the_methods_that_name_the_features_of_a_query() -> None:
-    """Of the others, `classify` compares the tower's, or tuples and maps."""
+    """Of the others, `classify` compares the tower's, tuples, maps, or what a guessed text made."""
     named = [
         name for name in NAMES if type(build(name)).query_features is not Method.query_features
     ]
-    assert named == ["clip_cpm2c", "clip_fsar", "clip_mei", "clip_spm", "cmn_embedding", "hyrsm"]
+    assert named == [
+        *("clip_cpm2c", "clip_fsar", "clip_mei", "clip_spm", "cmn_embedding", "hyrsm"),
+        *("molo", "team"),
+    ]
 
 
 def test_without_spm_the_features_of_a_query_are_the_towers() -> None:

@@ -55,6 +55,17 @@ def test_what_cannot_be_explained_is_refused(recognizer: Recognizer, folder: Pat
         recognizer.explain(folder / "broken.mp4")
 
 
+@pytest.mark.parametrize("out", ["why.jpg", "folder.png", "why"])
+def test_the_command_refuses_what_is_no_png_before_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["explain", "no_recognizer", "a.mp4", "--out", out])
+    with pytest.raises(DataError, match=f"--out {out}: give the name of a PNG file"):
+        explain_door.main()
+
+
 def test_the_command_writes_a_picture_and_says_what_it_shows(
     recognizer: Recognizer,
     folder: Path,

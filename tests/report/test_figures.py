@@ -1,5 +1,6 @@
 """Pictures: what is drawn, and that the same numbers give the same bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from spm.report.figures import (
     reliability,
     save,
 )
+from spm.report.heat_figure import heat_figure
 from spm.training.history import History
 from tests import models
 from tests.stores import T, make_store
@@ -100,6 +102,20 @@ def test_confusion_of_unknown_queries_has_a_column_of_none() -> None:
 
 BINS = {"answers": [0, 30, 70], "confidence": [None, 50.0, 90.0], "accuracy": [None, 40.0, 95.0]}
 MEASURED = {"temperature": 1.8, "before": {"bins": BINS}, "after": {"bins": BINS}}
+
+
+def test_a_name_with_dollars_is_no_formula(store: FrameStore, tmp_path: Path) -> None:
+    name = r"pay $\foo$ 5"
+    example = replace(examples(store, count=1)[0], actual=name, predicted=name)
+    rows = [{"class": "a", "text": name, "accuracy": "50.0"}]
+    frames, heat = np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.float32)
+    for figure in (
+        class_bars(rows, chance=20),
+        confusion([name], np.ones((1, 1))),
+        alignment_figure(example),
+        heat_figure(frames, heat, title=name),
+    ):
+        save(figure, tmp_path / "a.png")
 
 
 def test_reliability_has_a_point_for_each_bin_with_answers_and_a_column_for_each_kind() -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,9 @@ def test_a_clip_is_the_mean_of_its_frames_before_the_method_and_after_it(
     assert not np.allclose(found.method, found.tower)
 
 
-@pytest.mark.parametrize("name", ["otam", "molo"])
+@pytest.mark.parametrize("name", ["otam", "strm"])
 def test_a_method_that_names_no_features_has_the_towers_alone(store: FrameStore, name: str) -> None:
-    """MoLo takes maps: their means over positions too."""
+    """STRM takes maps: their means over positions too."""
     from tests.methods.small import small
 
     found = vectors(store, models.build(method=name, **small(name)).float())
@@ -115,6 +116,20 @@ def test_the_silhouette_is_of_the_features_and_not_of_the_picture() -> None:
     assert tower.points.shape == after.points.shape == (30, 2)
 
 
+def test_too_few_clips_make_no_map() -> None:
+    """A clip of each class, or of one class alone; two of one and three of another are enough."""
+    assert _made(0, 1, 2, 3, 4) == _made(0, 0, 0, 0, 0) == _made(0, 0, 0, 1, 2) == 0
+    assert _made(0, 0, 1, 1, 1) == 2
+
+
+def _made(*labels: int) -> int:
+    """The number of maps of clips of these classes."""
+    clips = np.random.default_rng(0).normal(size=(len(labels), 8)).astype(np.float32)
+    texts = [str(label) for label in sorted({*labels})]
+    shown = ClipVectors(texts, np.array(labels), clips, clips, "so")
+    return len(feature_maps(shown, method="OTAM", seed=0))
+
+
 def test_torch_has_as_many_threads_as_before() -> None:
     """The tests run with one; numba takes one for each core."""
     assert torch.get_num_threads() == 1
@@ -123,14 +138,14 @@ def test_torch_has_as_many_threads_as_before() -> None:
 
 
 def test_the_figure_has_a_column_a_kind_and_a_colour_a_class() -> None:
-    shown = clusters(apart=20)
+    shown = replace(clusters(apart=20), texts=["_a", "b", "c"])
     maps = feature_maps(shown, method="OTAM", seed=0)
     figure = map_figure(maps, labels=shown.labels, texts=shown.texts)
     for axes, each in zip(figure.axes, maps, strict=True):
         assert axes.get_title() == f"{each.title}\nsilhouette {each.silhouette:.2f}"
         points = np.concatenate([found.get_offsets() for found in axes.collections])
         np.testing.assert_array_equal(points, each.points)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b", "c"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["_a", "b", "c"]
 
 
 SAVED = """

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from spm.base.errors import DataError
+from spm.base.errors import ConfigError, DataError
 from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS
@@ -480,7 +481,7 @@ def test_report_is_complete_and_the_same_each_time(
     assert sorted([*shown, "report.md", "report.html"]) == sorted(first)
     assert set(first) > {
         *("learning_curve.png", "per_class.png", "confusion.png", "unknown.png"),
-        *("reliability.png", "feature_map.png", "alignment_3.png"),
+        *("reliability.png", "feature_map.png", "alignment_3.png", "heat_3.png"),
     }
     page_alone = Page((paths.REPORT / "report.html").read_text())
     assert_needs_nothing_else(page_alone, pictures=len(shown))
@@ -498,9 +499,37 @@ def test_without_umap_the_report_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "umap", None)
     report.main()
     page = (paths.REPORT / "report.md").read_text()
-    assert "`pip install 'clip-spm[umap]'`" in page
+    assert "`pip install -e .[umap]`" in page
     assert "silhouette" not in page.lower()
     assert not (paths.REPORT / "feature_map.png").exists()
+
+
+def test_a_tower_without_known_places_leaves_heat_out_alone(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("no heat map of NAME: its activations have no known places")
+
+    evaluate.main()
+    monkeypatch.setattr(report, "heat_map", refuse)
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert "Left out: no heat map of NAME" in page
+    assert "alignment_3.png" in page
+    assert not (paths.REPORT / "heat_1.png").exists()
+
+
+def test_a_query_that_no_place_speaks_for_is_said_to_be_so(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cold(_: object, pixels: torch.Tensor, *__: object, label: int) -> Any:
+        return np.zeros(pixels.shape[:3], np.float32)
+
+    evaluate.main()
+    monkeypatch.setattr(report, "heat_map", cold)
+    report.main()
+    page = (paths.REPORT / "report.md").read_text()
+    assert page.count("No place speaks for it") == 3
 
 
 def test_a_method_without_features_of_a_query_has_the_map_of_the_tower(workspace: Path) -> None:

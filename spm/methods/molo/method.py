@@ -24,6 +24,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.molo import released
@@ -135,6 +136,11 @@ class Molo(Method):
         distances = self._distances(*self._sides(episode), episode)
         distance = distances.appearance[..., 1:, 1:].double()
         return Alignment(distance, matches(distance, reduction="sum"))
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """The frames of the appearance stream, without its token."""
+        _, query = self._sides(episode)
+        return QueryFeatures(query.appearance[..., 1:, :], "b, the frames of the appearance stream")
 
     @staticmethod
     def released_name(name: str) -> str:

@@ -27,6 +27,7 @@ from spm.methods.base import (
     Losses,
     Method,
     Prepared,
+    QueryFeatures,
     cross_entropy,
 )
 from spm.methods.team.config import Config
@@ -98,6 +99,10 @@ class Team(Method):
             positive=_token_distance(query.positive, support.positive),
             negative=(farthest_u + farthest_v) / 2,
         )
+
+    def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
+        """Q^+, a sequence of M tokens."""
+        return QueryFeatures(self.query_tokens(episode).positive, "Q^+, the pattern tokens")
 
     def query_tokens(self, episode: EpisodeFeatures) -> Tokens:
         """Q^+ and Q^- of unit length, [..., Q, M, C]."""
