@@ -19,7 +19,7 @@ from spm.base.errors import InputError
 GROUP = "clip_spm.commands"
 _OURS = (
     *("spm.predict", "spm.classify", "spm.enroll", "spm.recognize", "spm.classes", "spm.find"),
-    *("spm.explain", "spm.convert", "spm.results.accuracy_table"),
+    *("spm.explain", "spm.serve_page", "spm.convert", "spm.results.accuracy_table"),
 )
 _CLONE = Path(__file__).resolve().parent.parent
 """The folder that holds spm. In a clone it also holds pipeline and stages, which no wheel has."""

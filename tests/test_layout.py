@@ -24,8 +24,8 @@ def test_imports_go_one_way(package):
 
 
 FLOORS = {
-    "spm": "finding report recognition heat results training released episodes model methods nn "
-    "builtin_clip dataset features frames isolation video motion config base",
+    "spm": "page finding report recognition heat results training released episodes model methods "
+    "nn builtin_clip dataset features frames isolation video motion config base",
     "pipeline": "grids presets encoding decoding shards machine",
     "stages": "commands tracking shared",
 }

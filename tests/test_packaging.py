@@ -16,7 +16,7 @@ from tests.wheel import build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
-DATA = (".json", ".safetensors", ".yaml")
+DATA = (".css", ".json", ".safetensors", ".yaml")
 """Endings of the library's files that are no code."""
 OPTIONAL = {"torchcodec"}
 """Imported where the user has chosen it: spm.video.counting_readers says so where it is absent."""

@@ -13,13 +13,13 @@ import numpy as np
 
 from spm.base.arrays import Frames
 from spm.base.atomic import atomic_path
+from spm.base.clock import clock
 from spm.base.errors import DataError, TransientError
 from spm.base.printable import printable
 from spm.base.progress import progress_bar
 from spm.finding.find import Found
 from spm.finding.search import LIMITS
 from spm.finding.segments import Segment
-from spm.finding.timeline import clock
 from spm.isolation.isolated_long import IsolatedLong, Look
 
 _X264 = {"preset": "veryfast", "crf": "23"}

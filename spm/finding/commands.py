@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from spm.base.clock import clock
 from spm.base.errors import DataError
 from spm.base.lock import locked
 from spm.base.printable import printable
@@ -15,7 +16,7 @@ from spm.finding.annotate import annotate
 from spm.finding.find import Found, find_segments
 from spm.finding.found_files import DOCUMENT, SEGMENTS, write_found
 from spm.finding.record import SCORES
-from spm.finding.timeline import clock, timeline
+from spm.finding.timeline import timeline
 from spm.recognition.commands import summary
 from spm.recognition.recognizer_folder import load_recognizer
 from spm.report.figures import save

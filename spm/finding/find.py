@@ -18,7 +18,7 @@ from spm.base.errors import ConfigError, DataError, naming
 from spm.base.hashing import cheap_key
 from spm.base.printable import printable
 from spm.finding.record import Record
-from spm.finding.search import Searched, look_at, search
+from spm.finding.search import OnProgress, Searched, look_at, search
 from spm.finding.segments import Segment, find_segments_in
 from spm.finding.windows import lengths_of, make_windows, rate_for
 from spm.recognition.recognizer import Recognizer
@@ -47,12 +47,15 @@ def find_segments(
     lengths: Sequence[float] | None = None,
     rate: float | None = None,
     work: Path | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Found:
     """The segments of the video that show one of the recognizer's classes, each window asked alone.
 
     lengths: of the windows [s]; by default about as long as the examples that it was shown.
     rate: pictures a second that are looked at; by default so many that the shortest window has T
-    of them. work: a folder for the scores, where a search that was killed goes on. Raises
+    of them. work: a folder for the scores, where a search that was killed goes on. on_progress:
+    called after each part with the seconds that were searched, and those of the whole video, None
+    where its file does not say. Raises
     ConfigError for values that are not allowed, and without lengths for a recognizer that knows
     none; DataError for a file that is no video; TransientError where reading ran out of time or
     memory.
@@ -78,7 +81,13 @@ def find_segments(
         naming(printable(path), of=DataError),
     ):
         searched = search(
-            recognizer, path, windows=windows, rate=rate, record=record, seconds=facts.seconds
+            recognizer,
+            path,
+            windows=windows,
+            rate=rate,
+            record=record,
+            seconds=facts.seconds,
+            on_progress=on_progress,
         )
     segments = find_segments_in(searched.scores, classes=[*recognizer.classes], rate=rate)
     return Found(path, segments, searched, list(lengths), rate)

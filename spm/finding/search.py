@@ -6,7 +6,7 @@ Pictures come in parts of a fixed size, read one part ahead in a process of its 
 part by part (spm.finding.record). Neither pictures nor features of what has passed stay in memory.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from math import ceil
@@ -36,6 +36,8 @@ PART = 64
 _AT_ONCE = 64
 """Windows that are scored in one computation."""
 _END = object()
+OnProgress = Callable[[float, float | None], None]
+"""Seconds that were searched, and those of the whole video."""
 
 T = TypeVar("T")
 
@@ -68,11 +70,12 @@ def search(
     record: Record,
     seconds: float | None = None,
     limits: Limits = LIMITS,
+    on_progress: OnProgress | None = None,
 ) -> Searched:
     """Scores the windows of the video; those that are in `record` are not scored again.
 
-    rate: pictures a second. seconds: of the whole video, for the progress bar. What comes after a
-    place where the decoder crashes is not searched. Raises DataError for a video of which nothing
+    rate: pictures a second. seconds: of the whole video, for the progress bar. on_progress: see
+    `find_segments`. What comes after a place where the decoder crashes is not searched. Raises DataError for a video of which nothing
     can be read, TransientError where the machine ran out of time or memory: to be asked again.
     """
     done, crash = len(record.parts), ""
@@ -92,6 +95,8 @@ def search(
                         ending = windows.ending(before, total)
                         record.append(_score(recognizer, features, windows, ending))
                     bar.update(len(pixels))
+                    if on_progress is not None:
+                        on_progress(total / rate, seconds)
         except DataError as error:
             if isinstance(error, TransientError) or (features.are_none and not done):
                 raise
@@ -107,6 +112,7 @@ def search(
             record=record,
             seconds=seconds,
             limits=limits,
+            on_progress=on_progress,
         )
     last = _score(recognizer, features, windows, windows.at_the_end(total))
     scores = joined([*record.parts, last], way=len(recognizer.classes)).until(total)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from spm.base.clock import clock
 from spm.base.printable import printable
 from spm.finding.find import Found
 from spm.finding.scores import Floats
@@ -41,16 +42,6 @@ def timeline(found: Found, *, recognizer: Recognizer) -> Figure:
         _curve(curve, found, begin=begin, end=end, lanes=len(classes), threshold=least)
         axes.set_xlim(begin, end)
     return figure
-
-
-def clock(seconds: float, _: object = None) -> str:
-    """ "1:02:03", "2:03"; with tenths where there are any"""
-    tenths = round(10 * seconds)
-    whole, tenth = divmod(tenths, 10)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    text = f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-    return f"{text}.{tenth}" if tenth else text
 
 
 def _lanes(axes: Axes, found: Found, *, classes: list[str]) -> None:

@@ -1,0 +1,103 @@
+"""What `clip-spm page` does: prepares what a window starts with, serves, and leaves nothing behind."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spm.base.errors import ConfigError
+from spm.base.printable import printable
+from spm.page.limits import PageLimits
+from spm.page.results import Builtin
+from spm.page.session import WINDOWS, Sessions
+from spm.page.work import Work, warm_up
+
+MODEL = Path("data/model")
+"""In a clone, after `make repro`."""
+BUILTIN = "builtin"
+_QUIET = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TQDM_DISABLE": "1",
+}
+"""Before gradio is imported: it sends nothing anywhere."""
+
+
+def page(recognizer: Path | None, *, port: int | None, limits: PageLimits) -> int:
+    """Serves the page until Ctrl-C. recognizer: its folder; None: the built-in one.
+
+    Raises DataError for another folder, ConfigError where gradio is missing or the port is taken.
+    """
+    os.environ.update(_QUIET)
+    with _folder() as root:
+        os.environ["GRADIO_TEMP_DIR"] = str(root)
+        _check_gradio()
+        from spm.page.app import build, launch
+
+        warm_up()
+        start = prepare(root, recognizer)
+        sessions = Sessions(root, start=start.known, limits=limits)
+        blocks = build(sessions, start, limits=limits)
+        try:
+            address = launch(blocks, port=port, limits=limits)
+        except OSError as error:
+            raise ConfigError(f"--port {port}: {error}: give another port") from None
+        print(f"the page: {address} (Ctrl-C ends it, and deletes what was uploaded)", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+        finally:
+            blocks.close(verbose=False)
+            sessions.close()
+    return 0
+
+
+def prepare(root: Path, recognizer: Path | None) -> Builtin:
+    """What each window starts with, made in `root`."""
+    if recognizer is not None:
+        folder = recognizer.absolute()
+        return Builtin(_done("spm.page.jobs.keep:open_folder", folder), {})
+    model = MODEL.absolute() if (MODEL / "config.json").is_file() else None
+    what = f"the model {printable(MODEL)}" if model else "the tower in the package, untrained"
+    print(f"preparing the built-in recognizer: drawn clips, {what}", file=sys.stderr, flush=True)
+    made: Builtin = _done("spm.page.jobs.builtin:build", root / BUILTIN, model)
+    return made
+
+
+def _done(job: str, *arguments: object) -> Builtin:
+    work = Work(job, *arguments, turns=threading.Semaphore())
+    steps = work.follow()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for all that is uploaded and made; it goes in the end, at SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    root = Path(tempfile.mkdtemp(prefix="clip-spm-page-")).resolve()
+    (root / WINDOWS).mkdir()
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _check_gradio() -> None:
+    try:
+        import gradio  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"page needs the package {error.name}, which is not installed: "
+            "pip install 'clip-spm[page]'"
+        ) from None

@@ -1,0 +1,54 @@
+"""A recognizer in the page's words."""
+
+from pathlib import Path
+
+from spm.builtin_clip.model.files import NAME as BUILTIN_CLIP
+from spm.builtin_clip.model.files import TAG
+from spm.episodes.threshold import why_none
+from spm.model.towers import table
+from spm.page.results import Known
+from spm.recognition.commands import summary
+from spm.recognition.recognizer import Recognizer
+from spm.results.start import start_in_words
+
+
+def known(recognizer: Recognizer, folder: Path) -> Known:
+    """What the recognizer in `folder` is and knows."""
+    model = recognizer.model
+    return Known(
+        folder=folder,
+        examples={name: len(each) for name, each in recognizer.classes.items()},
+        model=f"{model.config.model.full_title}, from {start_in_words(model.config)}",
+        seen=_seen(recognizer),
+        none_of_these=_none_of_these(recognizer),
+        tells_unknown=recognizer.threshold is not None,
+        details=summary(recognizer),
+    )
+
+
+def _seen(recognizer: Recognizer) -> str:
+    backbone = recognizer.model.config.backbone
+    if (backbone.name, backbone.weights) == (BUILTIN_CLIP, TAG):
+        return (
+            "Its tower has seen drawn shapes alone, and no video: on films of the world its "
+            "answers are near chance. The example clips are drawn too."
+        )
+    if doubt := table.doubt(backbone):
+        return f"{doubt[0].upper()}{doubt[1:]}."
+    return f"Its tower is {backbone.name}, begun from {start_in_words(recognizer.model.config)}."
+
+
+def _none_of_these(recognizer: Recognizer) -> str:
+    threshold = recognizer.threshold
+    if threshold is None:
+        return f"It cannot say “none of these”: {why_none(recognizer.model)}."
+    own = (
+        f" Of your own examples, left out of their class, it recognises {threshold.own_recalled} "
+        f"of {threshold.own_known}; the others it takes for none of these."
+        if threshold.own_known
+        else ""
+    )
+    return (
+        f"It can say “none of these”: of clips of other actions about "
+        f"{100 * threshold.false_alarms:.3g} % still pass for one of yours.{own}"
+    )
