@@ -74,9 +74,10 @@ def search(
 ) -> Searched:
     """Scores the windows of the video; those that are in `record` are not scored again.
 
-    rate: pictures a second. seconds: of the whole video, for the progress bar. on_progress: see
-    `find_segments`. What comes after a place where the decoder crashes is not searched. Raises DataError for a video of which nothing
-    can be read, TransientError where the machine ran out of time or memory: to be asked again.
+    rate: pictures a second. seconds: of the whole video, for the progress bar. on_progress: as
+    `find_segments` takes it. What comes after a place where the decoder crashes is not searched.
+    Raises DataError for a video of which nothing can be read, TransientError where the machine ran
+    out of time or memory: to be asked again.
     """
     done, crash = len(record.parts), ""
     first = max(0, done - ceil(windows.longest / PART))  # windows of the next part reach back

@@ -24,6 +24,7 @@ _CSS = Path(__file__).parent / "page.css"
 
 def build(sessions: Sessions, builtin: Builtin, *, limits: PageLimits) -> gr.Blocks:
     """builtin: what each window starts with."""
+    page: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(_HEAD)
         known = gr.HTML(elem_id="known")

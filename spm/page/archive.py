@@ -101,6 +101,6 @@ def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, *, mos
 
 def _too_large(max_bytes: int) -> str:
     return (
-        f"the zip's files have more than {max_bytes / 2**20:.3g} MB, which is what this page takes: "
+        f"the zip's files have more than the {max_bytes / 2**20:.3g} MB that this page takes: "
         "start it with a larger --max-mb"
     )

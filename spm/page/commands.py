@@ -1,14 +1,16 @@
-"""What `clip-spm page` does: prepares what a window starts with, serves, and leaves nothing behind."""
+"""What `clip-spm page` does: prepares what a window starts with, serves, leaves nothing behind."""
 
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from spm.base.errors import ConfigError
 from spm.base.printable import printable
@@ -35,6 +37,7 @@ def page(recognizer: Path | None, *, port: int | None, limits: PageLimits) -> in
     Raises DataError for another folder, ConfigError where gradio is missing or the port is taken.
     """
     os.environ.update(_QUIET)
+    _check_port(port)
     with _folder() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
         _check_gradio()
@@ -44,10 +47,7 @@ def page(recognizer: Path | None, *, port: int | None, limits: PageLimits) -> in
         start = prepare(root, recognizer)
         sessions = Sessions(root, start=start.known, limits=limits)
         blocks = build(sessions, start, limits=limits)
-        try:
-            address = launch(blocks, port=port, limits=limits)
-        except OSError as error:
-            raise ConfigError(f"--port {port}: {error}: give another port") from None
+        address = launch(blocks, port=port, limits=limits)
         print(f"the page: {address} (Ctrl-C ends it, and deletes what was uploaded)", flush=True)
         try:
             threading.Event().wait()
@@ -71,7 +71,7 @@ def prepare(root: Path, recognizer: Path | None) -> Builtin:
     return made
 
 
-def _done(job: str, *arguments: object) -> Builtin:
+def _done(job: str, *arguments: object) -> Any:
     work = Work(job, *arguments, turns=threading.Semaphore())
     steps = work.follow()
     while True:
@@ -91,6 +91,15 @@ def _folder() -> Iterator[Path]:
         yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _check_port(port: int | None) -> None:
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port or 0))
+    except OSError as error:
+        raise ConfigError(f"--port {port}: {error.strerror}: give another one") from None
 
 
 def _check_gradio() -> None:

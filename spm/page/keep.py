@@ -13,8 +13,8 @@ from spm.page.recognise import NOTHING_KNOWN
 from spm.page.session import Session, Sessions
 
 _WHAT = (
-    "**Take it with you.** All that was taught ends when this window is closed. *Save* makes a zip: "
-    "`clip-spm recognize` takes it unpacked, and this page loads it again."
+    "**Take it with you.** What was taught here ends with this window. *Save* makes a zip, which "
+    "this page loads again; unpacked, `clip-spm recognize` takes it too."
 )
 
 

@@ -1,5 +1,5 @@
-"""The page's results as HTML. All that a user has named is escaped; pictures lie in the page itself,
-so that nothing of them stays behind."""
+"""The page's results as HTML. What a user has named is escaped; pictures lie in the HTML itself, so
+that no file of them stays behind."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ _COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#
 
 def working(progress: Progress) -> str:
     value = "" if progress.share is None else f' value="{progress.share:.3f}"'
-    return f'<div class="said" role="status"><progress{value}></progress> {_text(progress.words)} …</div>'
+    words = f"<progress{value}></progress> {_text(progress.words)} …"
+    return f'<div class="said" role="status">{words}</div>'
 
 
 def done(words: str) -> str:
@@ -55,7 +56,8 @@ def tray(looked: list[Looked]) -> str:
         f"{_image(each.strip, 'jpeg', 'the frames that are taken of it')}</figure>"
         for each in looked
     )
-    return f"<p>{_count(len(looked), 'clip')} for this class. These frames are taken of each:</p>{rows}"
+    count = _count(len(looked), "clip")
+    return f"<p>{count} for this action. These frames are taken of each:</p>{rows}"
 
 
 def not_taken(looked: list[Looked]) -> str:
@@ -64,11 +66,12 @@ def not_taken(looked: list[Looked]) -> str:
 
 
 def recognised(answer: Recognised) -> str:
+    frames = _image(answer.frames, "jpeg", "the frames of the clip that were compared")
+    pictures = "".join(map(_picture, answer.pictures))
+    notes = "".join(f'<p class="hint">{_text(note)}</p>' for note in answer.notes)
     return (
         f'<div class="answer">{_verdict(answer)}{_bars(answer)}'
-        f"<p>The frames that were compared:</p>{_image(answer.frames, 'jpeg', 'frames of the clip')}"
-        f"{''.join(map(_picture, answer.pictures))}"
-        f"{''.join(f'<p class=hint>{_text(note)}</p>' for note in answer.notes)}</div>"
+        f"<p>The frames that were compared:</p>{frames}{pictures}{notes}</div>"
     )
 
 
@@ -104,9 +107,9 @@ def _how_sure(answer: Recognised) -> str:
     if answer.threshold is None:
         return f"{meaning} This model cannot say “none of these”, so every clip gets a name."
     return (
-        f"Its score is {answer.score:.2f}; one of the actions begins at {answer.threshold:.2f}, and "
-        f"about {100 * (answer.false_alarms or 0):.3g} % of clips of other actions pass that too. "
-        f"{meaning}"
+        f"Its score is {answer.score:.2f}; one of the actions begins at {answer.threshold:.2f}, "
+        f"and about {100 * (answer.false_alarms or 0):.3g} % of clips of other actions pass that "
+        f"too. {meaning}"
     )
 
 
@@ -131,8 +134,8 @@ def _picture(picture: Picture) -> str:
 def _found_words(result: FoundStretches) -> str:
     lengths = f"{min(result.lengths):.1f} to {max(result.lengths):.1f}"
     words = (
-        f"Searched {clock(result.seconds)} of {result.video} at {result.rate:.3g} pictures a second, "
-        f"in windows of {lengths} s."
+        f"Searched {clock(result.seconds)} of {result.video} at {result.rate:.3g} pictures a "
+        f"second, in windows of {lengths} s."
     )
     if result.threshold is None:
         words += " This model cannot say “none of these”, so every stretch gets the nearest name."
@@ -183,8 +186,8 @@ def _table(result: FoundStretches) -> str:
 
 def _jump(each: Stretch) -> str:
     return (
-        f"const v=document.querySelector('#{FIND_VIDEO} video');if(v){{v.currentTime={each.start:.3f};"
-        "v.play();v.scrollIntoView({block:'center'})}"
+        f"const v=document.querySelector('#{FIND_VIDEO} video');"
+        f"if(v){{v.currentTime={each.start:.3f};v.play();v.scrollIntoView({{block:'center'}})}}"
     )
 
 
@@ -193,7 +196,8 @@ def _damage(result: FoundStretches) -> str:
         return ""
     lines = "".join(f"<li>{_text(each)}</li>" for each in result.damage)
     end = "" if result.is_whole else " It could not be read to its end."
-    return f'<div class="said bad" role="alert">Parts of the video are damaged.{end}<ul>{lines}</ul></div>'
+    words = f"Parts of the video are damaged.{end}<ul>{lines}</ul>"
+    return f'<div class="said bad" role="alert">{words}</div>'
 
 
 def _image(data: bytes, kind: str, words: str) -> str:

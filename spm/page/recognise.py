@@ -13,8 +13,8 @@ from spm.page.results import Builtin, Recognised
 from spm.page.session import Session, Sessions
 
 _WHAT = (
-    "**Try a clip.** Drop one, record one, or click an example: it is compared with the actions that "
-    "are known, and the answer comes by itself."
+    "**Try a clip.** Drop one, record one, or click an example: it is compared with the actions "
+    "that are known, and the answer comes by itself."
 )
 NOTHING_KNOWN = (
     "It knows no two actions yet: teach it under Teach, or load a recognizer under Keep."

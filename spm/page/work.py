@@ -29,7 +29,7 @@ from spm.page.results import Progress
 Report = Callable[[Progress], None]
 Follow = Generator[Progress, None, Any]
 _CONTEXT = get_context("forkserver")
-_POLL_SECONDS = 0.2
+_POLL_SECONDS, _LEAVE_SECONDS = 0.2, 2
 _PRELOADED = ["spm.page.jobs.preloaded"]
 ENDED = "Cancelled. Nothing was changed."
 _KILLED = (
@@ -73,7 +73,9 @@ class Work:
         try:
             answers = self._start()
             try:
-                return (yield from self._answers(answers))
+                result = yield from self._answers(answers)
+                self._leave()
+                return result
             finally:
                 answers.close()
                 self._kill()
@@ -114,6 +116,11 @@ class Work:
     def _check(self) -> None:
         if self._ended.is_set():
             raise CancelledError(ENDED)
+
+    def _leave(self) -> None:
+        """Gives the process, which has answered, the time to clean up."""
+        if self._process is not None:
+            self._process.join(_LEAVE_SECONDS)
 
     def _kill(self) -> None:
         if self._process is not None and self._process.pid is not None:

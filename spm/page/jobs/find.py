@@ -55,8 +55,8 @@ def find(
         classes=[*recognizer.classes],
         lengths=found.lengths,
         rate=found.rate,
-        threshold=threshold and threshold.value,
-        false_alarms=threshold and threshold.false_alarms,
+        threshold=None if threshold is None else threshold.value,
+        false_alarms=None if threshold is None else threshold.false_alarms,
         damage=[
             f"{clock(each.start)} to {clock(each.end)}: {each.reason}"
             for each in found.searched.damage

@@ -43,12 +43,12 @@ def _none_of_these(recognizer: Recognizer) -> str:
     if threshold is None:
         return f"It cannot say “none of these”: {why_none(recognizer.model)}."
     own = (
-        f" Of your own examples, left out of their class, it recognises {threshold.own_recalled} "
-        f"of {threshold.own_known}; the others it takes for none of these."
+        f" Of its own examples, each left out of its class and asked, {threshold.own_recalled} of "
+        f"{threshold.own_known} pass; the others it takes for none of these."
         if threshold.own_known
         else ""
     )
     return (
         f"It can say “none of these”: of clips of other actions about "
-        f"{100 * threshold.false_alarms:.3g} % still pass for one of yours.{own}"
+        f"{100 * threshold.false_alarms:.3g} % still pass for one of its own.{own}"
     )

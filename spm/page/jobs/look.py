@@ -17,7 +17,10 @@ from spm.recognition.clips import LIMITS
 def look(
     folder: Path, model: Path, clips: Sequence[Path], limits: PageLimits, *, report: Report
 ) -> list[Looked]:
-    """Each clip, a path in `folder`, with its frames or its problem. model: a recognizer's folder."""
+    """Each clip, a path in `folder`, with its frames or its problem.
+
+    model: a folder of a model, or of a recognizer.
+    """
     os.chdir(folder)
     report(Progress("Starting"))
     loaded = load_model(model)

@@ -59,13 +59,14 @@ def recognise(
         )
     finally:
         reader.close()
+    threshold = recognizer.threshold
     return Recognised(
         name=answer.name,
         best=answer.best,
         probabilities=answer.probabilities,
         score=answer.score,
-        threshold=recognizer.threshold and recognizer.threshold.value,
-        false_alarms=recognizer.threshold and recognizer.threshold.false_alarms,
+        threshold=None if threshold is None else threshold.value,
+        false_alarms=None if threshold is None else threshold.false_alarms,
         is_calibrated=model.calibration.fit(transductive=False) is not None,
         frames=strip(frames),
         pictures=[each for each in (aligned,) if each is not None],
@@ -112,8 +113,8 @@ def _alignment(
     figure.suptitle("your clip: down · nearest example: across", fontsize=10)
     caption = (
         f"Your clip beside the nearest example of “{answer.best}” "
-        f"({Path(found.clip).name}). The darker a cell, the more alike the two frames; the larger "
-        "its disc, the more the pair counted."
+        f"({Path(found.clip).name}). The brighter a cell, the more alike the two frames; the "
+        "larger its disc, the more the pair counted."
     )
     return Picture(png(figure), caption)
 
