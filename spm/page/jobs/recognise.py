@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from spm.base.errors import DataError
+from spm.base.errors import ConfigError, DataError
 from spm.episodes.device import pick_device
+from spm.heat.grad_cam import heat_map
 from spm.isolation.isolated_reader import IsolatedReader
 from spm.page.jobs.clips import Pixels, read_frames, strip
 from spm.page.jobs.nearest import held_example, nearest
@@ -22,6 +23,7 @@ from spm.recognition.recognizer import Answer, Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
 from spm.report.alignment_examples import AlignmentExample
 from spm.report.alignment_figure import alignment_figure
+from spm.report.heat_figure import heat_figure
 
 _DPI = 90
 
@@ -57,6 +59,8 @@ def recognise(
         aligned = _alignment(
             recognizer, answer, features, frames, reader=reader, examples=examples, notes=notes
         )
+        report(Progress("Drawing where it looked"))
+        heated = _heat(recognizer, answer, pixels, notes=notes)
     finally:
         reader.close()
     threshold = recognizer.threshold
@@ -69,7 +73,7 @@ def recognise(
         false_alarms=None if threshold is None else threshold.false_alarms,
         is_calibrated=model.calibration.fit(transductive=False) is not None,
         frames=strip(frames),
-        pictures=[each for each in (aligned,) if each is not None],
+        pictures=[each for each in (aligned, heated) if each is not None],
         notes=notes,
     )
 
@@ -117,6 +121,27 @@ def _alignment(
         "larger its disc, the more the pair counted."
     )
     return Picture(png(figure), caption)
+
+
+def _heat(
+    recognizer: Recognizer, answer: Answer, pixels: torch.Tensor, *, notes: list[str]
+) -> Picture | None:
+    label = list(recognizer.classes).index(answer.best)
+    try:
+        heat = heat_map(
+            recognizer.model, pixels, lambda each: recognizer.logits(each[None]), label=label
+        )
+    except ConfigError:
+        notes.append("Where it looked is not known: this tower's activations have no places.")
+        return None
+    if not heat.any():
+        notes.append(f"No place of the frames speaks for “{answer.best}”.")
+        return None
+    caption = (
+        f"Where the frames speak for “{answer.best}”: the brighter, the more, the hottest place of "
+        "the clip being 1. A frame without heat was seen all the same."
+    )
+    return Picture(png(heat_figure(pixels.cpu().numpy(), heat)), caption)
 
 
 def png(figure: Figure) -> bytes:
