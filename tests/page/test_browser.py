@@ -1,0 +1,264 @@
+"""The page in Debian's Chromium: everything that a user does in it, and what goes wrong."""
+
+import re
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.page.browser import Server, Window, chromium, window
+from tests.page.drawn import AWAY, CIRCLING, MEETING, PUTTING, broken, drawn, long
+
+pytestmark = pytest.mark.slow
+_LIMITS = ("--max-mb", "4", "--max-seconds", "10", "--max-minutes", "5", "--max-clips", "20")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("page"), *_LIMITS)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def page(browser: Any, server: Server) -> Iterator[Window]:
+    with window(browser) as opened:
+        opened.open(server.address)
+        yield opened
+
+
+def test_the_first_minute_needs_nothing_of_ones_own(page: Window) -> None:
+    known = page.known()
+    assert "It knows 3 actions" in known
+    assert "seen drawn shapes alone" in known
+    assert "It can say “none of these”" in known
+    page.page.get_by_text("moving something down", exact=True).last.click()
+    assert page.wait_for("#answer h3", "moving something down").endswith("%")
+    assert page.page.locator("#answer .bars li").count() == 3
+    captions = page.page.locator("#answer figcaption").all_inner_texts()
+    assert "nearest example" in captions[0]
+    assert "Where the frames speak" in captions[1]
+    page.picture("recognise")
+    page.page.get_by_text("an action that it was not shown").click()
+    page.wait_for("#answer h3", "None of these")
+    page.picture("none-of-these")
+    page.tab("Find")
+    page.page.get_by_text("a drawn video of half a minute").click()
+    page.page.wait_for_selector("#find-video video")
+    page.page.click("#find")
+    page.wait_for("#found h3", "segment")
+    page.picture("find")
+
+
+def test_a_window_teaches_three_actions_and_another_loads_them(
+    page: Window, browser: Any, server: Server, tmp_path: Path
+) -> None:
+    with window(browser) as other:
+        other.open(server.address)
+        _start_from_nothing(page)
+        for name, cls in (("putting it on", PUTTING), ("going away", AWAY)):
+            page.teach(name, drawn(tmp_path, cls, range(4)))
+        page.tab("Teach")
+        page.drop_to_teach(drawn(tmp_path, MEETING, range(4)))
+        page.wait_for("#tray", "4 clips")
+        page.page.fill("#teach-name textarea, #teach-name input", "meeting")
+        page.picture("teach")
+        page.page.click("#teach")
+        page.wait_for("#teach-words", "Taught “meeting” with 4 clips")
+        assert "It knows 3 actions" in page.known()
+        assert page.recognise(drawn(tmp_path, PUTTING, range(9, 10))[0]).startswith("putting it on")
+        assert page.recognise(drawn(tmp_path, CIRCLING, range(9, 10))[0]) == "None of these"
+        _find_and_jump(page, long(tmp_path, [CIRCLING, PUTTING, AWAY, CIRCLING, MEETING], times=1))
+        saved = _save(page, tmp_path)
+        assert "moving something down" in other.known()
+        assert "putting it on" not in other.known()
+        other.tab("Keep")
+        other.page.set_input_files("#load input[type=file]", str(saved))
+        other.wait_for("#keep-words", "Loaded kitchen.zip")
+        assert "putting it on" in other.known()
+        answer = other.recognise(drawn(tmp_path, PUTTING, range(9, 10))[0])
+        assert answer.startswith("putting it on")
+        assert "a saved recognizer keeps none" in other.page.inner_text("#answer")
+    with zipfile.ZipFile(saved) as archive:
+        assert "recognizer.json" in archive.namelist()
+        assert "/" not in re.sub(r"clips/\w+/", "", archive.read("recognizer.json").decode())
+
+
+def test_it_learns_from_a_camera(page: Window) -> None:
+    page.tab("Teach")
+    page.page.get_by_text("Or record with the camera").click()
+    for number in (1, 2):
+        _record(page)
+        page.wait_for("#tray", f"{number} clip")
+    page.page.fill("#teach-name textarea, #teach-name input", "a green disc")
+    page.page.click("#teach")
+    page.wait_for("#teach-words", "Taught “a green disc” with 2 clips")
+
+
+def test_bad_files_are_sentences_and_the_page_goes_on(page: Window, tmp_path: Path) -> None:
+    good = drawn(tmp_path, PUTTING, range(1))
+    page.tab("Teach")
+    page.drop_to_teach([broken(tmp_path, good[0]), *good])
+    said = page.wait_for("#teach-words", "Not taken")
+    assert "broken.mp4: truncated" in said
+    assert str(tmp_path) not in said
+    page.wait_for("#tray", "1 clip")
+    page.picture("broken")
+    page.drop_to_teach([long(tmp_path, [PUTTING, AWAY, MEETING, CIRCLING], times=2)])
+    page.wait_for("#teach-words", "a clip is one action of at most 10 s")
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(5 << 20))
+    page.drop_to_teach([large])
+    page.wait_for("body", "maximum allowed size")
+    page.tab("Keep")
+    page.page.set_input_files("#load input[type=file]", str(_not_a_recognizer(tmp_path)))
+    said = page.wait_for("#keep-words", "evil.zip")
+    assert "it was not saved here" in said
+    page.tab("Recognise")
+    page.page.set_input_files("#recognise-clip input[type=file]", str(tmp_path / "broken.mp4"))
+    page.wait_for("#recognise-words", "truncated")
+    assert page.recognise(good[0])
+    page.tab("Teach")
+    page.page.click("#teach")
+    page.wait_for("#teach-words", "Give the action a name first")
+
+
+def test_twenty_clips_at_once_and_no_more(page: Window, tmp_path: Path) -> None:
+    clips = drawn(tmp_path, PUTTING, range(21))
+    page.tab("Teach")
+    page.drop_to_teach(clips)
+    page.wait_for("#teach-words", "at most 20")
+    page.drop_to_teach(clips[:20])
+    page.wait_for("#tray", "20 clips")
+    assert page.page.locator("#tray figure").count() == 20
+
+
+def test_a_search_is_cancelled(page: Window, server: Server, tmp_path: Path) -> None:
+    video = long(tmp_path, [PUTTING, AWAY, MEETING, CIRCLING], times=20)
+    page.tab("Find")
+    page.page.set_input_files("#find-video input[type=file]", str(video))
+    page.page.wait_for_selector("#find-video video")
+    page.page.click("#find")
+    page.wait_for("#find-words", "Searched")
+    page.picture("searching")
+    workers = _children(server)
+    page.page.locator("#find-panel .cancel, .cancel:visible").first.click()
+    page.wait_for("#find-words", "Cancelled. Nothing was changed.")
+    assert len(_children(server)) < len(workers)
+    page.tab("Recognise")
+    page.page.get_by_text("moving something up", exact=True).last.click()
+    page.wait_for("#answer h3", "moving something up")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_every_tab_fits(browser: Any, server: Server, width: int) -> None:
+    with window(browser, width=width) as page:
+        page.open(server.address)
+        page.page.get_by_text("moving something down", exact=True).last.click()
+        page.wait_for("#answer h3", "moving something down")
+        for name in ("Recognise", "Teach", "Find", "Keep"):
+            page.tab(name)
+            page.page.wait_for_timeout(300)
+            inner, outer = page.widths()
+            assert outer <= inner, name
+            page.picture(f"{name.lower()}-{width}")
+
+
+def test_uploads_go_with_the_window(browser: Any, server: Server, tmp_path: Path) -> None:
+    _until(lambda: not server.windows() and not server.uploads())
+    with window(browser) as page:
+        page.open(server.address)
+        page.tab("Teach")
+        page.drop_to_teach(drawn(tmp_path, PUTTING, range(2)))
+        page.wait_for("#tray", "2 clips")
+        assert len(server.uploads()) == 2
+        assert len(server.windows()) == 1
+    _until(lambda: not server.windows() and not server.uploads())
+
+
+def test_nothing_stays_when_the_page_ends(browser: Any, tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    with window(browser) as page:
+        page.open(server.address)
+        assert server.stop() == 143
+        assert not list(server.temp.glob("clip-spm-page-*"))
+        assert "Traceback" not in server.said
+
+
+def _start_from_nothing(page: Window) -> None:
+    page.tab("Teach")
+    page.page.get_by_text("Forget an action, or start from nothing").click()
+    page.page.get_by_role("button", name="Start from nothing", exact=True).click()
+    page.wait_for("#known", "It knows nothing yet")
+
+
+def _find_and_jump(page: Window, video: Path) -> None:
+    page.tab("Find")
+    page.page.set_input_files("#find-video input[type=file]", str(video))
+    page.page.wait_for_selector("#find-video video")
+    page.page.click("#find")
+    page.wait_for("#found h3", "segment")
+    row = page.page.locator("#found tbody tr").filter(has_text="putting it on").first
+    row.locator(".jump").click()
+    minutes, seconds = re.search(r"(\d+):([\d.]+)", row.inner_text()).groups()  # type: ignore
+    begin = 60 * int(minutes) + float(seconds)
+    at = page.page.evaluate("document.querySelector('#find-video video').currentTime")
+    assert begin - 0.1 <= at < begin + 3
+    assert page.page.locator("#found .track button").count() >= 1
+
+
+def _save(page: Window, folder: Path) -> Path:
+    page.tab("Keep")
+    page.page.click("#save")
+    page.wait_for("#keep-words", "Saved")
+    page.picture("keep")
+    with page.page.expect_download() as download:
+        page.page.click("#download")
+    path = folder / "kitchen.zip"
+    download.value.save_as(path)
+    return path
+
+
+def _record(page: Window) -> None:
+    camera = page.page.locator("#teach-camera")
+    if (access := camera.get_by_text("Click to Access Webcam")).count():
+        access.click()
+    camera.get_by_text("Record", exact=True).click()
+    page.page.wait_for_timeout(2500)
+    camera.get_by_text("Stop", exact=True).click()
+
+
+def _not_a_recognizer(folder: Path) -> Path:
+    path = folder / "evil.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../recognizer.json", "{}")
+    return path
+
+
+def _children(server: Server) -> list[str]:
+    found = subprocess.run(
+        ["ps", "--ppid", str(server.process.pid), "-o", "pid="], capture_output=True, text=True
+    )
+    pids = found.stdout.split()
+    more = [
+        subprocess.run(["ps", "--ppid", pid, "-o", "pid="], capture_output=True, text=True).stdout
+        for pid in pids
+    ]
+    return pids + [pid for each in more for pid in each.split()]
+
+
+def _until(holds: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
