@@ -7,7 +7,7 @@ import gradio as gr
 
 from spm.base.errors import DataError
 from spm.page import markup
-from spm.page.following import QUICK, Line, Steps
+from spm.page.following import QUICK, Line, Steps, at_once
 from spm.page.limits import PageLimits
 from spm.page.recognise import NOTHING_KNOWN
 from spm.page.results import Builtin, FoundStretches
@@ -42,6 +42,7 @@ def find_tab(sessions: Sessions, *, limits: PageLimits, builtin: Builtin, known:
     line.on(
         search.click, partial(_find, limits=limits, shown=found), inputs=[video], outputs=[found]
     )
+    video.upload(at_once(sessions, Session.claim), video, None, **QUICK)
     for changed in (video.change, known.change):
         changed(lambda: ("", ""), None, [found, line.words], **QUICK)
 

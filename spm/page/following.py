@@ -13,6 +13,8 @@ from spm.page import markup
 from spm.page.results import Progress
 from spm.page.session import Session, Sessions
 
+QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Of an event that takes no time."""
 Steps = Generator[Progress, None, tuple[str, dict[Any, Any]]]
 """Yields how far the work is; returns the words at the end, as HTML, and component -> value."""
 
@@ -25,9 +27,7 @@ class Line:
         self._sessions = sessions
         self.words = gr.HTML(elem_id=elem_id)
         self.cancel = gr.Button("Cancel", visible=False, size="sm", elem_classes="cancel")
-        self.cancel.click(
-            self._cancel, queue=False, show_progress="hidden", api_visibility="private"
-        )
+        self.cancel.click(at_once(sessions, Session.cancel), queue=False, **QUICK)
 
     def on(
         self,
@@ -68,19 +68,15 @@ class Line:
     def _shown(self, words: str, *, at_work: bool) -> dict[Any, Any]:
         return {self.words: words, self.cancel: gr.update(visible=at_work)}
 
-    def _cancel(self, request: gr.Request) -> None:
-        self._sessions.of(request.session_hash).cancel()
-
-
-QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-"""Of an event that takes no time."""
-
 
 def at_once(sessions: Sessions, change: Callable[..., Any]) -> Callable[..., Any]:
     """An event's function that calls change(session, *values), which takes no time."""
 
     def event(request: gr.Request, *values: Any) -> Any:
-        return change(sessions.of(request.session_hash), *values)
+        try:
+            return change(sessions.of(request.session_hash), *values)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
 
     return event
 

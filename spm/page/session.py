@@ -47,14 +47,19 @@ class Session:
     uploads: set[Path] = field(default_factory=set)
     work: Work | None = None
 
-    def adopt(self, upload: str | Path) -> Path:
+    def claim(self, upload: str | Path) -> Path:
+        """From now on the uploaded file goes with this window."""
+        self.uploads.add(Path(upload))
+        return Path(upload)
+
+    def adopt(self, upload: str | Path, *, name: str | None = None) -> Path:
         """The uploaded file, held in this window's folder too: a path relative to `folder`.
 
-        The name is unlike any other, so that an example is never taken for another one.
+        name: in place of the upload's own. The folder's name is unlike any other, so that an
+        example is never taken for another one.
         """
-        upload = Path(upload)
-        self.uploads.add(upload)
-        name = re.sub(r"[^\w. -]", "_", upload.name).lstrip(".-")[-80:] or "clip"
+        upload = self.claim(upload)
+        name = re.sub(r"[^\w. -]", "_", name or upload.name).lstrip(".-")[-80:] or "clip"
         path = Path(CLIPS) / secrets.token_hex(6) / name
         (self.folder / path).parent.mkdir(parents=True)
         try:
@@ -120,7 +125,6 @@ class Sessions:
             session = self._open.pop(key or "", None)
         if session is not None:
             session.cancel()
-            shutil.rmtree(session.folder, ignore_errors=True)  # a killed job may still write
             shutil.rmtree(session.folder, ignore_errors=True)
             self._delete(session.uploads)
         self._sweep()

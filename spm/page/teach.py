@@ -46,7 +46,7 @@ def teach_tab(sessions: Sessions, *, limits: PageLimits, known: gr.HTML) -> None
             )
             with gr.Row():
                 teach = gr.Button("Teach", variant="primary", min_width=110, elem_id="teach")
-                empty = gr.Button("Take the clips away", min_width=110)
+                empty = gr.Button("Drop the clips", min_width=110)
         with gr.Column(min_width=280):
             line = Line(sessions, elem_id="teach-words")
             tray = gr.HTML(markup.tray([]), elem_id="tray")
@@ -75,8 +75,11 @@ def _take(
     source: Any,
 ) -> Steps:
     """Looks at the clips, and keeps those that can be read for the next class."""
-    paths = [uploaded] if isinstance(uploaded, str) else [*(uploaded or ())]
-    clips = [session.adopt(path) for path in paths]
+    if isinstance(uploaded, str):
+        recording = f"recording {len(session.tray) + 1}{Path(uploaded).suffix}"
+        clips = [session.adopt(uploaded, name=recording)]
+    else:
+        clips = [session.adopt(path) for path in uploaded or ()]
     if len(session.tray) + len(clips) > limits.max_clips:
         words = (
             f"{len(clips)} clips more would be {len(session.tray) + len(clips)}, and an action is "

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -155,8 +154,10 @@ def window(browser: Any, *, width: int = 1280) -> Iterator[Window]:
     """A new window. At its end: nothing was asked of another machine, and no script failed."""
     context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
     opened = Window(context.new_page())
-    yield opened
-    context.close()
+    try:
+        yield opened
+    finally:
+        context.close()
     elsewhere = [each for each in opened.requests if not _is_here(each)]
     assert not elsewhere
     assert not opened.faults
@@ -166,10 +167,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def temporary() -> Path:
-    return Path(tempfile.mkdtemp())
 
 
 def _is_here(url: str) -> bool:

@@ -30,8 +30,8 @@ def _seen(recognizer: Recognizer) -> str:
     backbone = recognizer.model.config.backbone
     if (backbone.name, backbone.weights) == (BUILTIN_CLIP, TAG):
         return (
-            "Its tower has seen drawn shapes alone, and no video: on films of the world its "
-            "answers are near chance. The example clips are drawn too."
+            "Its tower has seen drawn shapes alone, and no video: on videos of the world its "
+            "answers are near chance."
         )
     if doubt := table.doubt(backbone):
         return f"{doubt[0].upper()}{doubt[1:]}."
@@ -43,12 +43,12 @@ def _none_of_these(recognizer: Recognizer) -> str:
     if threshold is None:
         return f"It cannot say “none of these”: {why_none(recognizer.model)}."
     own = (
-        f" Of its own examples, each left out of its class and asked, {threshold.own_recalled} of "
-        f"{threshold.own_known} pass; the others it takes for none of these."
+        f" Of its own examples, each left out and asked, {threshold.own_recalled} of "
+        f"{threshold.own_known} pass."
         if threshold.own_known
         else ""
     )
     return (
-        f"It can say “none of these”: of clips of other actions about "
-        f"{100 * threshold.false_alarms:.3g} % still pass for one of its own.{own}"
+        f"It can say “none of these”; about {100 * threshold.false_alarms:.3g} % of clips of other "
+        f"actions still pass.{own}"
     )
