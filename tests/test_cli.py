@@ -26,12 +26,13 @@ LIBRARY = [
     "enroll",
     "explain",
     "find",
+    "page",
     "predict",
     "recognize",
     "table",
 ]
 JOINING = ["experiments", "gc", "preset", "ui"]
-HEAVY = {"torch", "open_clip", "mlflow", "prefect", "dvc", "distributed", "matplotlib"}
+HEAVY = {"torch", "open_clip", "mlflow", "prefect", "dvc", "distributed", "matplotlib", "gradio"}
 SECONDS = 1.5
 
 

@@ -94,6 +94,8 @@ FRAMEWORKS = ["dvc", "prefect", "mlflow", "ruamel", "distributed"]
         ("spm.classify", ["torch", *FRAMEWORKS]),
         ("spm.enroll", ["torch", *FRAMEWORKS]),
         ("spm.recognize", ["torch", *FRAMEWORKS]),
+        ("spm.serve_page", ["torch", "gradio", *FRAMEWORKS]),
+        ("spm.page.app", ["torch", "matplotlib", *FRAMEWORKS]),
         ("spm.recognition.recognizer_folder", ["open_clip", *FRAMEWORKS]),
         ("spm.episodes.evaluation", FRAMEWORKS),
         ("stages.inventory", ["torch", "mlflow", "prefect"]),

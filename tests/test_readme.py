@@ -32,6 +32,7 @@ OURS = {
     "enroll": "spm.enroll",
     "explain": "spm.explain",
     "find": "spm.find",
+    "page": "spm.serve_page",
     "predict": "spm.predict",
     "recognize": "spm.recognize",
     "table": "spm.results.accuracy_table",

@@ -7,6 +7,7 @@ import gradio as gr
 
 from spm.base.errors import DataError
 from spm.page import markup
+from spm.page.camera import CAMERA, check_recording
 from spm.page.following import QUICK, Line, Steps
 from spm.page.limits import PageLimits
 from spm.page.results import Builtin, Recognised
@@ -30,7 +31,7 @@ def recognise_tab(
         with gr.Column(min_width=280):
             clip = gr.Video(
                 sources=["upload", "webcam"],
-                webcam_options=gr.WebcamOptions(mirror=False),
+                **CAMERA,
                 label=f"One clip of one action (up to {limits.max_seconds:g} s)",
                 height=300,
                 elem_id="recognise-clip",
@@ -60,12 +61,14 @@ def _ask(
         return "", {shown: ""}
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
+    adopted = session.adopt(clip)
+    check_recording(session.folder / adopted)
     held = [session.folder, *examples]
     result: Recognised = yield from session.run(
         "spm.page.jobs.recognise:recognise",
         session.folder,
         session.known.folder,
-        session.adopt(clip),
+        adopted,
         held,
         limits,
     )

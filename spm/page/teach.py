@@ -9,6 +9,7 @@ import gradio as gr
 
 from spm.base.errors import DataError
 from spm.page import markup
+from spm.page.camera import CAMERA, check_recording
 from spm.page.following import QUICK, Line, Steps, at_once, knows
 from spm.page.limits import PageLimits
 from spm.page.names import class_name
@@ -36,8 +37,7 @@ def teach_tab(sessions: Sessions, *, limits: PageLimits, known: gr.HTML) -> None
             with gr.Accordion("Or record with the camera", open=False, elem_id="teach-record"):
                 camera = gr.Video(
                     sources=["webcam"],
-                    include_audio=True,  # without it gradio would have ffmpeg take the sound out
-                    webcam_options=gr.WebcamOptions(mirror=False),
+                    **CAMERA,
                     label="Camera",
                     elem_id="teach-camera",
                 )
@@ -78,6 +78,7 @@ def _take(
     if isinstance(uploaded, str):
         recording = f"recording {len(session.tray) + 1}{Path(uploaded).suffix}"
         clips = [session.adopt(uploaded, name=recording)]
+        check_recording(session.folder / clips[0])
     else:
         clips = [session.adopt(path) for path in uploaded or ()]
     if len(session.tray) + len(clips) > limits.max_clips:
