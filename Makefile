@@ -4,6 +4,7 @@
 # make bench   measures ours against references, side by side
 # make gc      removes unneeded files of the state folder (GC_FLAGS=--dry-run: only lists them)
 # make ui      MLflow: prints the address of the runs
+# make page    a page in the browser to teach, recognise and find actions (PAGE_FLAGS=--help)
 #
 # TORCH_INDEX=URL takes torch from another package index, for example that of the CPU-only builds.
 
@@ -11,6 +12,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 TORCH_INDEX ?=
 GC_FLAGS ?=
 PORT ?= 5000
+PAGE_FLAGS ?=
 BIN := $(CURDIR)/.venv/bin
 # Two processes; the tests of a file stay in one, and share what it makes.
 PYTEST := python -m pytest -n 2 --dist loadfile
@@ -23,7 +25,7 @@ export PYTHONUTF8 := 1
 export USER ?= $(shell id -u)
 export HOME ?= /tmp
 
-.PHONY: repro test test-slow lint bench ui lock gc
+.PHONY: repro test test-slow lint bench ui page lock gc
 
 repro: .venv/installed
 	CLIP_SPM_TABLE=later dvc repro
@@ -45,6 +47,9 @@ bench: .venv/installed
 
 ui: .venv/installed
 	python -m stages.commands.ui --port $(PORT)
+
+page: .venv/installed
+	clip-spm page $(PAGE_FLAGS)
 
 gc: .venv/installed
 	python -m stages.commands.gc $(GC_FLAGS)

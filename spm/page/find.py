@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from spm.base.errors import DataError
+from spm.base.errors import DataError, naming
 from spm.page import markup
 from spm.page.following import QUICK, Line, Steps, at_once
 from spm.page.limits import PageLimits
@@ -52,11 +52,13 @@ def _find(session: Session, video: str | None, *, limits: PageLimits, shown: Any
         raise DataError("There is no video yet: drop one, or take the example.")
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
-    result: FoundStretches = yield from session.run(
-        "spm.page.jobs.find:find",
-        session.folder,
-        session.known.folder,
-        session.adopt(video),
-        limits,
-    )
+    adopted = session.adopt(video)
+    with naming(adopted.name, of=DataError):
+        result: FoundStretches = yield from session.run(
+            "spm.page.jobs.find:find",
+            session.folder,
+            session.known.folder,
+            adopted,
+            limits,
+        )
     return "", {shown: markup.found(result)}

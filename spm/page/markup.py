@@ -62,7 +62,10 @@ def tray(looked: list[Looked]) -> str:
 
 def not_taken(looked: list[Looked]) -> str:
     lines = "".join(f"<li><b>{_text(each.name)}</b>: {_text(each.problem)}</li>" for each in looked)
-    return f'<div class="said bad" role="alert">Not taken:<ul>{lines}</ul></div>' if looked else ""
+    if not looked:
+        return ""
+    words = f"Not taken; drop a whole copy, or leave it out:<ul>{lines}</ul>"
+    return f'<div class="said bad" role="alert">{words}</div>'
 
 
 def recognised(answer: Recognised) -> str:
@@ -99,8 +102,8 @@ def _verdict(answer: Recognised) -> str:
 
 def _how_sure(answer: Recognised) -> str:
     meaning = (
-        "Percentages are calibrated: of answers with 80 %, about 80 in 100 are right on clips like "
-        "those of the training."
+        "Percentages are calibrated: of answers with 80 %, about 80 in 100 are right, on clips "
+        "like those of the validation split."
         if answer.is_calibrated
         else "Percentages rank the actions, and do not say how often such an answer is right."
     )
@@ -179,7 +182,7 @@ def _table(result: FoundStretches) -> str:
         for each in result.segments
     )
     return (
-        "<table><thead><tr><th>from</th><th>to</th><th>action</th><th>if one of them</th></tr>"
+        "<table><thead><tr><th>from</th><th>to</th><th>action</th><th>probability</th></tr>"
         f"</thead><tbody>{rows}</tbody></table>"
     )
 
@@ -214,4 +217,5 @@ def _count(count: int, what: str) -> str:
 
 
 def _text(words: str) -> str:
+    words = words.replace(" %", "\N{NO-BREAK SPACE}%")
     return "\n".join(escape(printable(line)) for line in words.split("\n"))

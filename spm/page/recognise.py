@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from spm.base.errors import DataError
+from spm.base.errors import DataError, naming
 from spm.page import markup
 from spm.page.camera import CAMERA, check_recording
 from spm.page.following import QUICK, Line, Steps
@@ -64,12 +64,13 @@ def _ask(
     adopted = session.adopt(clip)
     check_recording(session.folder / adopted)
     held = [session.folder, *examples]
-    result: Recognised = yield from session.run(
-        "spm.page.jobs.recognise:recognise",
-        session.folder,
-        session.known.folder,
-        adopted,
-        held,
-        limits,
-    )
+    with naming(adopted.name, of=DataError):
+        result: Recognised = yield from session.run(
+            "spm.page.jobs.recognise:recognise",
+            session.folder,
+            session.known.folder,
+            adopted,
+            held,
+            limits,
+        )
     return "", {shown: markup.recognised(result)}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spm.base.errors import DataError
+from spm.base.errors import DataError, InputError
 from spm.page.limits import PageLimits
 from spm.page.results import Known, Looked
 from spm.page.work import Follow, Work
@@ -80,9 +80,9 @@ class Session:
             shutil.rmtree(old)
 
     def run(self, job: str, *arguments: Any) -> Follow:
-        """Runs a job as `Work.follow`. Raises DataError while another one runs."""
+        """Runs a job as `Work.follow`. Raises InputError while another one runs."""
         if self.work is not None:
-            raise DataError(_BUSY)
+            raise InputError(_BUSY)
         self.work = Work(job, *arguments, turns=self.turns)
         try:
             return (yield from self.work.follow())

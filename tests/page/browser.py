@@ -1,5 +1,6 @@
 """A window of the page in a real browser, and what tests do in it."""
 
+import io
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.import_closure import ROOT
 
@@ -18,7 +20,8 @@ CHROMIUM = "/usr/bin/chromium"
 NEEDED = "CLIP_SPM_NEEDS_BROWSER"
 """Set in CI: there a test without a browser fails, and is not skipped."""
 PICTURES = "CLIP_SPM_PAGE_PICTURES"
-"""A folder for pictures of the page: docs/page."""
+"""A folder for pictures of the page: `docs/page` makes those of the documentation."""
+_WIDTH = 860
 _ARGUMENTS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 _PATIENCE = 60_000
 """Milliseconds: the machine may be busy."""
@@ -129,7 +132,9 @@ class Window:
     def picture(self, name: str) -> None:
         if folder := os.environ.get(PICTURES):
             self.page.wait_for_timeout(500)
-            self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+            whole = Image.open(io.BytesIO(self.page.screenshot(full_page=True))).convert("RGB")
+            size = (min(_WIDTH, whole.width), round(whole.height * min(1, _WIDTH / whole.width)))
+            whole.resize(size).quantize(128).save(f"{folder}/{name}.png", optimize=True)
 
 
 @contextmanager

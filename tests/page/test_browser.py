@@ -5,10 +5,12 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from tests.page.browser import Server, Window, chromium, window
 from tests.page.drawn import AWAY, CIRCLING, MEETING, PUTTING, broken, drawn, long
@@ -51,7 +53,6 @@ def test_the_first_minute_needs_nothing_of_ones_own(page: Window) -> None:
     page.picture("recognise")
     page.page.get_by_text("an action that it was not shown").click()
     page.wait_for("#answer h3", "None of these")
-    page.picture("none-of-these")
     page.tab("Find")
     page.page.get_by_text("a drawn video of half a minute").click()
     page.page.wait_for_selector("#find-video video")
@@ -99,8 +100,7 @@ def test_it_learns_from_a_camera(page: Window) -> None:
     page.tab("Teach")
     page.page.get_by_text("Or record with the camera").click()
     for number in (1, 2):
-        _record(page)
-        page.wait_for("#tray", f"{number} clip")
+        _record_until(page, f"{number} clip")
     page.page.fill("#teach-name textarea, #teach-name input", "a green disc")
     page.page.click("#teach")
     page.wait_for("#teach-words", "Taught “a green disc” with 2 clips")
@@ -114,7 +114,7 @@ def test_bad_files_are_sentences_and_the_page_goes_on(page: Window, tmp_path: Pa
     assert "broken.mp4: truncated" in said
     assert str(tmp_path) not in said
     page.wait_for("#tray", "1 clip")
-    page.picture("broken")
+    page.picture("wrong")
     page.drop_to_teach([long(tmp_path, [PUTTING, AWAY, MEETING, CIRCLING], times=2)])
     page.wait_for("#teach-words", "a clip is one action of at most 10 s")
     large = tmp_path / "large.mp4"
@@ -127,7 +127,7 @@ def test_bad_files_are_sentences_and_the_page_goes_on(page: Window, tmp_path: Pa
     assert "it was not saved here" in said
     page.tab("Recognise")
     page.page.set_input_files("#recognise-clip input[type=file]", str(tmp_path / "broken.mp4"))
-    page.wait_for("#recognise-words", "truncated")
+    page.wait_for("#recognise-words", "broken.mp4: truncated")
     assert page.recognise(good[0])
     page.tab("Teach")
     page.page.click("#teach")
@@ -151,14 +151,13 @@ def test_a_search_is_cancelled(page: Window, server: Server, tmp_path: Path) -> 
     page.page.wait_for_selector("#find-video video")
     page.page.click("#find")
     page.wait_for("#find-words", "Searched")
-    page.picture("searching")
     workers = _children(server)
     page.page.locator(".cancel:visible").click()
     page.wait_for("#find-words", "Cancelled. Nothing was changed.")
     assert len(_children(server)) < len(workers)
     page.tab("Recognise")
-    page.page.get_by_text("moving something up", exact=True).last.click()
-    page.wait_for("#answer h3", "moving something up")
+    page.page.get_by_text("putting something onto something", exact=True).last.click()
+    page.wait_for("#answer h3", "putting something onto something")
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -172,7 +171,8 @@ def test_every_tab_fits(browser: Any, server: Server, width: int) -> None:
             page.page.wait_for_timeout(300)
             inner, outer = page.widths()
             assert outer <= inner, name
-            page.picture(f"{name.lower()}-{width}")
+            if (name, width) == ("Recognise", 400):
+                page.picture("narrow")
 
 
 def test_uploads_go_with_the_window(browser: Any, server: Server, tmp_path: Path) -> None:
@@ -230,11 +230,26 @@ def _save(page: Window, folder: Path) -> Path:
     return path
 
 
+def _record_until(page: Window, words: str) -> None:
+    """Records again where a busy machine's camera had given no picture when it was stopped."""
+    tray = page.page.locator("#tray").filter(has_text=words)
+    for _ in range(4):
+        _record(page)
+        with suppress(TimeoutError):
+            tray.wait_for(timeout=10_000)
+            return
+        page.wait_for("#teach-words", "There is no picture in it")
+    pytest.fail("four recordings without a picture")
+
+
 def _record(page: Window) -> None:
     camera = page.page.locator("#teach-camera")
-    if (access := camera.get_by_text("Click to Access Webcam")).count():
+    access = camera.get_by_text("Click to Access Webcam")
+    record = camera.get_by_text("Record", exact=True)
+    access.or_(record).first.wait_for()
+    if access.count():
         access.click()
-    camera.get_by_text("Record", exact=True).click()
+    record.click()
     page.page.wait_for_timeout(2500)
     camera.get_by_text("Stop", exact=True).click()
 

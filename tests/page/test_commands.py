@@ -71,7 +71,12 @@ def test_the_built_in_recognizer_tells_its_examples_and_others(
     assert len(said) == 3
     assert made.known.tells_unknown
     assert made.known.examples == dict.fromkeys(
-        ("moving something down", "moving something towards the camera", "moving something up"), 5
+        (
+            "moving something and something closer to each other",
+            "moving something down",
+            "putting something onto something",
+        ),
+        5,
     )
     assert "drawn shapes alone" in made.known.seen
     recognizer = load_recognizer(made.known.folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spm.base.errors import DataError
+from spm.base.errors import DataError, InputError
 from spm.page import session as session_module
 from spm.page.limits import PageLimits
 from spm.page.results import Known, Progress
@@ -89,7 +89,7 @@ def test_ending_a_window_ends_its_work(sessions: Sessions, tmp_path: Path) -> No
     session = sessions.of("1")
     steps = session.run("tests.page.works:endless", tmp_path / "pids")
     assert next(steps) == Progress("begun")
-    with pytest.raises(DataError, match="still at work"):
+    with pytest.raises(InputError, match="still at work"):
         next(session.run("tests.page.works:adding", 1, 2))
     threading.Timer(0.1, sessions.end, ["1"]).start()
     with pytest.raises(Exception, match="Cancelled"):

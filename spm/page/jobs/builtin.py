@@ -29,11 +29,12 @@ from spm.recognition.recognizer_folder import save_recognizer
 
 KNOWN = (
     "moving_something_down",
-    "moving_something_up",
-    "moving_something_towards_the_camera",
+    "moving_something_and_something_closer_to_each_other",
+    "putting_something_onto_something",
 )
-"""Of the test split: no model of ours was trained on them."""
-UNKNOWN = "moving_something_and_something_closer_to_each_other"
+"""Of the test split: no model of ours was trained on them. Three that the untrained tower tells: of
+30 other clips it knows 18, and of "moving something up" 2 in 10."""
+UNKNOWN = "moving_something_in_a_circle_clockwise"
 VALIDATION = (
     "moving_something_closer_to_something",
     "moving_something_away_from_something",
@@ -45,13 +46,13 @@ VALIDATION = (
 TEST = (
     *KNOWN,
     UNKNOWN,
+    "moving_something_up",
     "moving_something_up_and_back_down",
+    "moving_something_towards_the_camera",
     "moving_something_away_from_the_camera",
-    "moving_something_in_a_circle_clockwise",
     "moving_something_in_a_circle_counterclockwise",
     "moving_something_and_something_away_from_each_other",
     "moving_something_and_something_so_they_collide_with_each_other",
-    "putting_something_onto_something",
     "taking_something_off_something",
 )
 """The splits of data/splits/motion.yaml, which the library alone does not have."""
