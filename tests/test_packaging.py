@@ -19,8 +19,8 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 DATA = (".css", ".json", ".safetensors", ".yaml")
 """Endings of the library's files that are no code."""
 OPTIONAL = {"torchcodec", "umap-learn", "scikit-learn"}
-"""Imported where the user has chosen it: spm.video.counting_readers and spm.report.page say so where
-it is absent. scikit-learn comes with umap-learn."""
+"""Imported where the user has chosen it: spm.video.counting_readers and spm.report.page say so
+where it is absent. scikit-learn comes with umap-learn."""
 OF_A_ROOM = {"gradio": ROOT / "spm/page"}
 """Extra packages that one room imports: spm.page.commands says so where gradio is absent."""
 

@@ -217,5 +217,5 @@ def _count(count: int, what: str) -> str:
 
 
 def _text(words: str) -> str:
-    words = words.replace(" %", "\N{NO-BREAK SPACE}%")
-    return "\n".join(escape(printable(line)) for line in words.split("\n"))
+    escaped = "\n".join(escape(printable(line)) for line in words.split("\n"))
+    return escaped.replace(" %", "&nbsp;%")

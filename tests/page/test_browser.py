@@ -3,6 +3,8 @@
 import re
 import subprocess
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import TimeoutError
 
+from spm.recognition.from_tower import model_from_tower
+from spm.recognition.recognizer import Recognizer
+from spm.recognition.recognizer_folder import load_recognizer
 from tests.page.browser import Server, Window, chromium, window
 from tests.page.drawn import AWAY, CIRCLING, MEETING, PUTTING, broken, drawn, long
 
@@ -187,13 +192,28 @@ def test_uploads_go_with_the_window(browser: Any, server: Server, tmp_path: Path
     _until(lambda: not server.windows() and not server.uploads())
 
 
-def test_nothing_stays_when_the_page_ends(browser: Any, tmp_path: Path) -> None:
-    server = Server(tmp_path)
+def test_a_recognizer_of_ones_own_and_nothing_stays_when_the_page_ends(
+    browser: Any, tmp_path: Path
+) -> None:
+    """Of a model without training: it cannot say "none of these", and the page says so."""
+    examples = {
+        "putting": drawn(tmp_path, PUTTING, range(2)),
+        "going": drawn(tmp_path, AWAY, range(2)),
+    }
+    made = Recognizer.enroll(model_from_tower("builtin-clip", method="otam"), examples)
+    made.save(tmp_path / "kitchen")
+    server = Server(tmp_path, "kitchen")
     with window(browser) as page:
         page.open(server.address)
+        assert "It cannot say “none of these”" in page.known()
+        assert not page.page.get_by_text("Example clips").count()
+        assert page.recognise(drawn(tmp_path, CIRCLING, range(1))[0]).endswith("%")
+        assert "so every clip gets a name" in page.page.inner_text("#answer")
+        assert _status(f"{server.address}gradio_api/file={tmp_path / 'log.txt'}") == 403
         assert server.stop() == 143
         assert not list(server.temp.glob("clip-spm-page-*"))
         assert "Traceback" not in server.said
+    assert load_recognizer(tmp_path / "kitchen").classes
 
 
 def _start_from_nothing(page: Window) -> None:
@@ -271,6 +291,14 @@ def _children(server: Server) -> list[str]:
         for pid in pids
     ]
     return pids + [pid for each in more for pid in each.split()]
+
+
+def _status(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def _until(holds: Any) -> None:

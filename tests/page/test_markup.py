@@ -57,6 +57,12 @@ def test_names_are_words_and_not_markup() -> None:
         assert "&lt;img" in html
 
 
+def test_words_have_no_escapes_but_those_of_strange_characters() -> None:
+    assert "about 10&nbsp;% of clips" in markup.done("about 10 % of clips")
+    assert "Tee eingießen, 茶" in markup.done("Tee eingießen, 茶")
+    assert "a\\u202eb" in markup.done("a\u202eb")
+
+
 def test_how_sure_an_answer_is_follows_from_the_model() -> None:
     calibrated = markup.recognised(answer())
     assert "Percentages are calibrated" in calibrated
