@@ -46,7 +46,7 @@ def teach_tab(sessions: Sessions, *, limits: PageLimits, known: gr.HTML) -> None
             )
             with gr.Row():
                 teach = gr.Button("Teach", variant="primary", min_width=110, elem_id="teach")
-                empty = gr.Button("Drop the clips", min_width=110)
+                empty = gr.Button("Discard the clips", min_width=110)
         with gr.Column(min_width=280):
             line = Line(sessions, elem_id="teach-words")
             tray = gr.HTML(markup.tray([]), elem_id="tray")
