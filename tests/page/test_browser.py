@@ -47,7 +47,7 @@ def page(browser: Any, server: Server) -> Iterator[Window]:
 def test_the_first_minute_needs_nothing_of_ones_own(page: Window) -> None:
     known = page.known()
     assert "It knows 3 actions" in known
-    assert "seen drawn shapes alone" in known
+    assert "trained on pictures of drawn shapes, and nothing on clips" in known
     assert "It can say “none of these”" in known
     page.page.get_by_text("moving something down", exact=True).last.click()
     assert page.wait_for("#answer h3", "moving something down").endswith("%")

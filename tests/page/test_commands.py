@@ -78,7 +78,7 @@ def test_the_built_in_recognizer_tells_its_examples_and_others(
         ),
         5,
     )
-    assert "drawn shapes alone" in made.known.seen
+    assert "trained on pictures of drawn shapes, and nothing on clips" in made.known.seen
     recognizer = load_recognizer(made.known.folder)
     for label, clip in made.clips.items():
         (answer,) = recognizer.recognize([clip])

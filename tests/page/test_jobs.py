@@ -8,6 +8,7 @@ import pytest
 from spm.base.errors import ConfigError, DataError
 from spm.model.model import save_model
 from spm.page.jobs.find import find
+from spm.page.jobs.known import known
 from spm.page.jobs.look import look
 from spm.page.jobs.nearest import held_example, nearest
 from spm.page.jobs.recognise import recognise
@@ -71,10 +72,10 @@ def test_teaching_and_forgetting_write_new_recognizers(window: Window) -> None:
     clips = {
         "more": [window.own(path) for path in drawn(window.folder / CLIPS, PUTTING, range(4, 6))]
     }
-    known = add(window.folder, first, clips, window.folder / "second", report=window.said.append)
-    assert known.examples == {PUTTING: 2, AWAY: 2, "more": 2}
-    assert "cannot say “none of these”" in known.none_of_these
-    assert not known.tells_unknown
+    found = add(window.folder, first, clips, window.folder / "second", report=window.said.append)
+    assert found.examples == {PUTTING: 2, AWAY: 2, "more": 2}
+    assert "cannot say “none of these”" in found.none_of_these
+    assert not found.tells_unknown
     fewer = remove(
         window.folder / "second", AWAY, window.folder / "third", report=window.said.append
     )
@@ -82,6 +83,14 @@ def test_teaching_and_forgetting_write_new_recognizers(window: Window) -> None:
     assert [*load_recognizer(first).classes] == [AWAY, PUTTING]
     document = (window.folder / "second/recognizer.json").read_text(encoding="utf-8")
     assert str(window.folder) not in document
+
+
+def test_what_a_model_has_seen_follows_from_its_training(window: Window) -> None:
+    recognizer = load_recognizer(window.begun())
+    assert "drawn shapes, and nothing on clips" in known(recognizer, window.folder).seen
+    recognizer.model.config = recognizer.model.config.model_copy(update={"train_classes": 30})
+    said = known(recognizer, window.folder).seen
+    assert "drawn shapes, and the model then on clips of 30 actions: on videos of the world" in said
 
 
 def test_an_answer_has_its_pictures(window: Window) -> None:

@@ -27,15 +27,22 @@ def known(recognizer: Recognizer, folder: Path) -> Known:
 
 
 def _seen(recognizer: Recognizer) -> str:
-    backbone = recognizer.model.config.backbone
+    config = recognizer.model.config
+    backbone = config.backbone
+    clips = (
+        f"and the model then on clips of {config.train_classes} actions"
+        if config.train_classes
+        else "and nothing on clips"
+    )
     if (backbone.name, backbone.weights) == (BUILTIN_CLIP, TAG):
         return (
-            "Its tower has seen drawn shapes alone, and no video: on videos of the world its "
-            "answers are near chance."
+            f"Its tower was trained on pictures of drawn shapes, {clips}: on videos of the world "
+            "expect answers near chance."
         )
     if doubt := table.doubt(backbone):
         return f"{doubt[0].upper()}{doubt[1:]}."
-    return f"Its tower is {backbone.name}, begun from {start_in_words(recognizer.model.config)}."
+    trained = "the model was then trained" if config.train_classes else "nothing was trained"
+    return f"Its tower began from {start_in_words(config)}; {trained} on clips."
 
 
 def _none_of_these(recognizer: Recognizer) -> str:
