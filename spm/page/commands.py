@@ -65,7 +65,7 @@ def prepare(root: Path, recognizer: Path | None) -> Builtin:
         folder = recognizer.absolute()
         return Builtin(_done("spm.page.jobs.keep:open_folder", folder), {})
     model = MODEL.absolute() if (MODEL / "config.json").is_file() else None
-    what = f"the model {printable(MODEL)}" if model else "the tower in the package, untrained"
+    what = f"the model {printable(MODEL)}" if model else "the tower in the package, not trained on clips"
     print(f"preparing the built-in recognizer: drawn clips, {what}", file=sys.stderr, flush=True)
     made: Builtin = _done("spm.page.jobs.builtin:build", root / BUILTIN, model)
     return made

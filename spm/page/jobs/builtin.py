@@ -32,7 +32,7 @@ KNOWN = (
     "moving_something_and_something_closer_to_each_other",
     "putting_something_onto_something",
 )
-"""Of the test split: no model of ours was trained on them. Three that the untrained tower tells: of
+"""Of the test split: no model of ours was trained on them. Three that the bare tower tells: of
 30 other clips it knows 18, and of "moving something up" 2 in 10."""
 UNKNOWN = "moving_something_in_a_circle_clockwise"
 VALIDATION = (
