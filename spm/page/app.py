@@ -5,11 +5,13 @@ from typing import Any
 
 import gradio as gr
 from gradio.themes.utils.fonts import Font
+from starlette.middleware import Middleware
 
 from spm.page.find import find_tab
 from spm.page.following import QUICK, at_once, knows
 from spm.page.keep import keep_tab
 from spm.page.limits import PageLimits
+from spm.page.only_here import OnlyHere
 from spm.page.recognise import recognise_tab
 from spm.page.results import Builtin
 from spm.page.session import Sessions
@@ -63,6 +65,8 @@ def launch(page: gr.Blocks, *, port: int | None, limits: PageLimits) -> str:
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": False,
+        "allowed_paths": [],
+        "app_kwargs": {"middleware": [Middleware(OnlyHere)]},
     }
     _, address, _ = page.queue(api_open=False).launch(
         server_name="127.0.0.1",

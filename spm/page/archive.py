@@ -44,7 +44,7 @@ def unpack(path: Path, folder: Path, *, max_bytes: int) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(
             f"this is no zip that can be read ({error}): save the recognizer again"
-        ) from (None)
+        ) from None
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -68,6 +68,10 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise DataError(f"{path.name} in the zip is a link, and no file")
         if member.flag_bits & 1:
             raise DataError(f"{path.name} in the zip has a password: save it without one")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(
+                f"{path.name} in the zip is packed in a way that few can read: zip it anew"
+            )
         if path.name in found:
             raise DataError(f"the zip has {path.name} twice")
         folders.add(path.parent)

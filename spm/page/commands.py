@@ -36,8 +36,9 @@ def page(recognizer: Path | None, *, port: int | None, limits: PageLimits) -> in
 
     Raises DataError for another folder, ConfigError where gradio is missing or the port is taken.
     """
-    os.environ.update(_QUIET)
-    _check_port(port)
+    _set_environment()
+    if port is not None:
+        _check_port(port)
     with _folder() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
         _check_gradio()
@@ -47,7 +48,10 @@ def page(recognizer: Path | None, *, port: int | None, limits: PageLimits) -> in
         start = prepare(root, recognizer)
         sessions = Sessions(root, start=start.known, limits=limits)
         blocks = build(sessions, start, limits=limits)
-        address = launch(blocks, port=port, limits=limits)
+        try:
+            address = launch(blocks, port=port, limits=limits)
+        except OSError as error:  # taken since it was checked, or none is free
+            raise ConfigError(f"the page cannot be served: {error}") from None
         print(f"the page: {address} (Ctrl-C ends it, and deletes what was uploaded)", flush=True)
         try:
             threading.Event().wait()
@@ -65,7 +69,8 @@ def prepare(root: Path, recognizer: Path | None) -> Builtin:
         folder = recognizer.absolute()
         return Builtin(_done("spm.page.jobs.keep:open_folder", folder), {})
     model = MODEL.absolute() if (MODEL / "config.json").is_file() else None
-    what = f"the model {printable(MODEL)}" if model else "the tower in the package, not trained on clips"
+    bare = "the tower in the package, not trained on clips"
+    what = f"the model {printable(MODEL)}" if model else bare
     print(f"preparing the built-in recognizer: drawn clips, {what}", file=sys.stderr, flush=True)
     made: Builtin = _done("spm.page.jobs.builtin:build", root / BUILTIN, model)
     return made
@@ -83,8 +88,10 @@ def _done(job: str, *arguments: object) -> Any:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder for all that is uploaded and made; it goes in the end, at SIGTERM too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """A folder for all that is uploaded and made; it goes in the end, at SIGTERM too, and when the
+    terminal is closed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     root = Path(tempfile.mkdtemp(prefix="clip-spm-page-")).resolve()
     (root / WINDOWS).mkdir()
     try:
@@ -93,11 +100,18 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _check_port(port: int | None) -> None:
+def _set_environment() -> None:
+    """Quiet, and nothing of gradio's by variables: they could open folders, or other addresses."""
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]
+    os.environ.update(_QUIET)
+
+
+def _check_port(port: int) -> None:
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port or 0))
+            probe.bind(("127.0.0.1", port))
     except OSError as error:
         raise ConfigError(f"--port {port}: {error.strerror}: give another one") from None
 

@@ -32,12 +32,10 @@ class Known:
     folder: Path
     examples: dict[str, int]
     """Class -> its number of examples."""
-    model: str
     seen: str
     """What its tower was trained on, in a sentence."""
     none_of_these: str
     """Whether it can say so, in a sentence."""
-    tells_unknown: bool
     details: str
     """As `clip-spm enroll` prints it."""
 

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from spm.page.work import Follow, Work
 
 CLIPS, WINDOWS = "clips", "windows"
 _HASH = re.compile("[0-9a-f]{64}")
+_PARTIAL = "tmp"
+"""Gradio's files while they arrive."""
 _UNCLAIMED_SECONDS = 900
 """An upload that no window has claimed for so long belongs to one that was closed meanwhile."""
 _BUSY = "This window is still at work: wait for it, or cancel it."
@@ -46,6 +49,7 @@ class Session:
     """Clips that were looked at, for the next class."""
     uploads: set[Path] = field(default_factory=set)
     work: Work | None = None
+    ended: bool = False
 
     def claim(self, upload: str | Path) -> Path:
         """From now on the uploaded file goes with this window."""
@@ -56,8 +60,10 @@ class Session:
         """The uploaded file, held in this window's folder too: a path relative to `folder`.
 
         name: in place of the upload's own. The folder's name is unlike any other, so that an
-        example is never taken for another one.
+        example is never taken for another one. Raises DataError once the window has ended.
         """
+        if self.ended:
+            raise DataError(_GONE)
         upload = self.claim(upload)
         name = re.sub(r"[^\w. -]", "_", name or upload.name).lstrip(".-")[-80:] or "clip"
         path = Path(CLIPS) / secrets.token_hex(6) / name
@@ -108,9 +114,10 @@ class Sessions:
 
     def of(self, key: str | None) -> Session:
         """The window's session, which begins here. Raises DataError for one that has ended."""
-        if key is None or key in self._ended:
-            raise DataError(_GONE)
+        self._sweep()
         with self._lock:
+            if key is None or key in self._ended:
+                raise DataError(_GONE)
             if key not in self._open:
                 folder = self._root / WINDOWS / secrets.token_hex(8)
                 folder.mkdir(parents=True)
@@ -124,6 +131,7 @@ class Sessions:
                 self._ended.add(key)
             session = self._open.pop(key or "", None)
         if session is not None:
+            session.ended = True
             session.cancel()
             shutil.rmtree(session.folder, ignore_errors=True)
             self._delete(session.uploads)
@@ -144,10 +152,15 @@ class Sessions:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _sweep(self) -> None:
+        """Deletes what nobody has claimed, and what an upload that broke off has left."""
         now = time.time()
-        for folder in {*self._root.iterdir()} - self._held():
-            if self._is_uploaded(folder) and now - folder.stat().st_mtime > _UNCLAIMED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+        for path in {*self._root.iterdir()} - self._held():
+            with suppress(FileNotFoundError):  # swept by another window meanwhile
+                old = now - path.stat().st_mtime > _UNCLAIMED_SECONDS
+                if old and path.name.startswith(_PARTIAL):
+                    path.unlink()
+                elif old and self._is_uploaded(path):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _is_uploaded(self, folder: Path) -> bool:
         return folder.parent == self._root and _HASH.fullmatch(folder.name) is not None

@@ -132,7 +132,7 @@ def _read_document(folder: Path) -> _Document:
         )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # from the JSON parser or the UTF-8 decoder
+    except (ValueError, RecursionError) as error:  # from the JSON parser or the UTF-8 decoder
         raise DataError(f"{path} is damaged: {error}") from None
     number = values.get("format") if isinstance(values, dict) else None
     if isinstance(number, int) and number > FORMAT:

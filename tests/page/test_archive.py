@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spm.base.errors import DataError
+from spm.model.towers import table
 from spm.page.archive import NEEDED, pack, unpack
 from spm.page.jobs.keep import load
 from spm.page.limits import PageLimits
@@ -140,3 +141,51 @@ def test_what_is_in_the_files_is_checked_too(saved: Path, tmp_path: Path) -> Non
     newer = zipped(tmp_path / "n.zip", files | {"recognizer.json": json.dumps(document).encode()})
     with pytest.raises(DataError, match="has the format 99"):
         load(newer, tmp_path / "b", PageLimits(), report=lambda _: None)
+
+
+def test_a_zip_has_no_file_of_this_machine_opened(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its config.json names one as weights: not a byte of it is read."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hello")
+    config = json.loads(zipfile.ZipFile(packed).read("config.json"))
+    config["backbone"]["weights"] = str(secret)
+    evil = _with(packed, tmp_path, "config.json", json.dumps(config))
+    monkeypatch.setattr(table, "doubt", lambda _: pytest.fail("it looks into the file"))
+    with pytest.raises(DataError, match="opens none that a zip names: unpack the zip") as refused:
+        load(evil, tmp_path / "new", PageLimits(), report=lambda _: None)
+    assert "hello" not in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "a\x1b[31mb", "a\u202eb"])
+def test_a_name_that_no_line_can_show_is_refused(packed: Path, tmp_path: Path, name: str) -> None:
+    document = json.loads(zipfile.ZipFile(packed).read("recognizer.json"))
+    document["classes"][1]["name"] = name
+    evil = _with(packed, tmp_path, "recognizer.json", json.dumps(document))
+    with pytest.raises(DataError):
+        load(evil, tmp_path / "new", PageLimits(), report=lambda _: None)
+
+
+def test_more_than_the_page_takes_is_refused(packed: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="it has 2 actions of up to 1 examples, and this page"):
+        load(packed, tmp_path / "new", PageLimits(max_classes=1), report=lambda _: None)
+
+
+def test_deep_json_and_rare_packing_are_sentences(packed: Path, tmp_path: Path) -> None:
+    deep = _with(packed, tmp_path, "recognizer.json", 200_000 * "[")
+    with pytest.raises(DataError, match=r"recursion|nested"):
+        load(deep, tmp_path / "new", PageLimits(), report=lambda _: None)
+    with zipfile.ZipFile(tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as archive:
+        for name in NEEDED:
+            archive.writestr(name, "{}")
+    with pytest.raises(DataError, match="packed in a way that few can read"):
+        unpack(tmp_path / "lzma.zip", tmp_path / "other", max_bytes=MOST)
+
+
+def _with(packed: Path, folder: Path, name: str, content: str) -> Path:
+    """The zip with another content of one file."""
+    with zipfile.ZipFile(packed) as archive:
+        files = {each: archive.read(each) for each in archive.namelist()}
+    return zipped(folder / "evil.zip", files | {name: content.encode()})

@@ -1,5 +1,6 @@
 """`clip-spm page`: what it refuses before it starts, and what it starts with."""
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -36,6 +37,14 @@ def test_a_port_that_is_taken_is_said_before_any_work(tmp_path: Path) -> None:
             commands.page(None, port=port, limits=PageLimits())
 
 
+def test_variables_open_no_folder_and_no_other_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"GRADIO_ALLOWED_PATHS": "/", "GRADIO_SHARE": "1", "A": "b"})
+    commands._set_environment()
+    left = {name for name in os.environ if name.startswith("GRADIO_")}
+    assert left == {"GRADIO_ANALYTICS_ENABLED"}
+    assert os.environ["A"] == "b"
+
+
 @pytest.mark.slow
 def test_a_folder_that_is_no_recognizer_is_one_sentence(tmp_path: Path) -> None:
     done = python("-m", "spm.serve_page", "nowhere", folder=tmp_path, TMPDIR=str(tmp_path))
@@ -69,7 +78,7 @@ def test_the_built_in_recognizer_tells_its_examples_and_others(
     said: list[Progress] = []
     made = builtin.build(tmp_path / "builtin", None, report=said.append)
     assert len(said) == 3
-    assert made.known.tells_unknown
+    assert made.known.none_of_these.startswith("It can say")
     assert made.known.examples == dict.fromkeys(
         (
             "moving something and something closer to each other",

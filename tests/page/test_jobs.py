@@ -75,7 +75,6 @@ def test_teaching_and_forgetting_write_new_recognizers(window: Window) -> None:
     found = add(window.folder, first, clips, window.folder / "second", report=window.said.append)
     assert found.examples == {PUTTING: 2, AWAY: 2, "more": 2}
     assert "cannot say “none of these”" in found.none_of_these
-    assert not found.tells_unknown
     fewer = remove(
         window.folder / "second", AWAY, window.folder / "third", report=window.said.append
     )

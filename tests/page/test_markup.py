@@ -40,7 +40,7 @@ def found(**changes: object) -> FoundStretches:
 
 
 def test_names_are_words_and_not_markup() -> None:
-    known = Known(Path("x"), {EVIL: 1}, "m", EVIL, EVIL, True, EVIL)
+    known = Known(Path("x"), {EVIL: 1}, EVIL, EVIL, EVIL)
     said = [
         markup.problem(EVIL),
         markup.done(EVIL),

@@ -13,7 +13,7 @@ from spm.page.session import Session, Sessions
 
 
 def known(folder: Path, *names: str) -> Known:
-    return Known(folder, dict.fromkeys(names, 1), "a model", "nothing", "", False, "")
+    return Known(folder, dict.fromkeys(names, 1), "nothing", "", "")
 
 
 @pytest.fixture
@@ -75,14 +75,33 @@ def test_an_upload_that_no_window_claimed_goes_later(
     sessions.of("1")
     sessions.end("1")
     assert path.is_file()
-    monkeypatch.setattr(session_module, "_UNCLAIMED_SECONDS", -1)
     held = upload(tmp_path, "b")
     sessions.of("2").claim(held)
     sessions.of("3")
+    monkeypatch.setattr(session_module, "_UNCLAIMED_SECONDS", -1)
     sessions.end("3")
     assert not path.exists()
     assert held.is_file()
     assert (tmp_path / "builtin").is_dir()
+
+
+def test_what_an_upload_that_broke_off_has_left_goes_later(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmpabc").write_bytes(b"half")
+    sessions.of("1")
+    assert (tmp_path / "tmpabc").is_file()
+    monkeypatch.setattr(session_module, "_UNCLAIMED_SECONDS", -1)
+    sessions.of("2")
+    assert not (tmp_path / "tmpabc").exists()
+
+
+def test_a_window_that_has_ended_takes_nothing_more(sessions: Sessions, tmp_path: Path) -> None:
+    session = sessions.of("1")
+    sessions.end("1")
+    with pytest.raises(DataError, match="load the page again"):
+        session.adopt(upload(tmp_path, "a"))
+    assert not session.folder.exists()
 
 
 def test_ending_a_window_ends_its_work(sessions: Sessions, tmp_path: Path) -> None:

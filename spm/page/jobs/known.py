@@ -14,14 +14,11 @@ from spm.results.start import start_in_words
 
 def known(recognizer: Recognizer, folder: Path) -> Known:
     """What the recognizer in `folder` is and knows."""
-    model = recognizer.model
     return Known(
         folder=folder,
         examples={name: len(each) for name, each in recognizer.classes.items()},
-        model=f"{model.config.model.full_title}, from {start_in_words(model.config)}",
         seen=_seen(recognizer),
         none_of_these=_none_of_these(recognizer),
-        tells_unknown=recognizer.threshold is not None,
         details=summary(recognizer),
     )
 
@@ -29,20 +26,25 @@ def known(recognizer: Recognizer, folder: Path) -> Known:
 def _seen(recognizer: Recognizer) -> str:
     config = recognizer.model.config
     backbone = config.backbone
-    clips = (
-        f"and the model then on clips of {config.train_classes} actions"
-        if config.train_classes
-        else "and nothing on clips"
-    )
+    clips = _trained(recognizer)
     if (backbone.name, backbone.weights) == (BUILTIN_CLIP, TAG):
         return (
-            f"Its tower was trained on pictures of drawn shapes, {clips}: on videos of the world "
-            "expect answers near chance."
+            f"Its tower was trained on pictures of drawn shapes, and {clips}: on videos of the "
+            "world expect answers near chance."
         )
     if doubt := table.doubt(backbone):
         return f"{doubt[0].upper()}{doubt[1:]}."
-    trained = "the model was then trained" if config.train_classes else "nothing was trained"
-    return f"Its tower began from {start_in_words(config)}; {trained} on clips."
+    return f"Its tower began from {start_in_words(config)}; {clips}."
+
+
+def _trained(recognizer: Recognizer) -> str:
+    """What the model was trained on after its tower."""
+    model = recognizer.model
+    if number := model.config.train_classes:
+        return f"the model then on clips of {number} actions"
+    if any(True for _ in model.method.parameters()):
+        return "on which clips the model was trained is not recorded"
+    return "nothing on clips"
 
 
 def _none_of_these(recognizer: Recognizer) -> str:
