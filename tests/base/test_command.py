@@ -65,7 +65,8 @@ def main():
         raise OSError(errno.EROFS, "Read-only file system", "data/frames")
     if what == "bug":
         raise OSError("a bug")
-    if what == "ctrl-c":
+    if what == "ctrl-c":  # a shell's background jobs ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
     return 3

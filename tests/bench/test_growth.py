@@ -13,6 +13,7 @@ def test_an_episode_of_a_million_clips_takes_as_long_as_one_of_a_thousand():
     assert large < 3 * small  # drawing from a permutation of the clips takes 100 times as long
 
 
+@pytest.mark.slow
 def test_the_bench_prints_what_loading_and_planning_take(tmp_path):
     figures = [
         *growth.loading(tmp_path, num_clips=10_000),

@@ -47,6 +47,7 @@ def test_speeds_compare_with_the_fastest_that_is_right(tmp_path, monkeypatch):
     assert set(words) >= {"`auto`", "PyAV seeking", "`auto` / fastest", "resizing", "opening"}
 
 
+@pytest.mark.slow
 def test_damage_is_counted_for_each_reader(tmp_path, monkeypatch):
     monkeypatch.setattr(noticed_damage, "CLIPS", noticed_damage.CLIPS[1:2])
     rows = {row["reader"]: row for row in noticed_damage.damage_table(tmp_path, variants=8)}

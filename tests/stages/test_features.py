@@ -137,12 +137,17 @@ def test_random_views_do_not_depend_on_other_clips_or_on_how_many_views_there_ar
 
 @pytest.mark.usefixtures("frozen")
 def test_train_evaluate_and_report_encode_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But the report's heat of the clips that it shows: a gradient through the tower."""
     features.main()
     with monkeypatch.context() as patched:
         patched.setattr(Backbone, "_images", refuse)
         train.main()
         evaluate.main()
+    with monkeypatch.context() as patched:
+        patched.setattr(Backbone, "encode_frozen", refuse)
+        patched.setattr(report, "has_umap", lambda: False)  # it compiles for 10 s
         report.main()
+    assert (paths.REPORT / "heat_1.png").is_file()
     stored_result = json.loads(paths.EVALUATION.read_text())
     initial = build_backbone(load_backbone())
     for name, value in load_model(paths.MODEL).backbone.state_dict().items():
@@ -269,6 +274,7 @@ def test_a_tower_that_a_model_folder_holds_is_the_one_that_encodes(tmp_path: Pat
     train.main()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_of_a_tower_that_is_frozen_in_part_what_its_first_blocks_give_is_stored(
     monkeypatch: pytest.MonkeyPatch,

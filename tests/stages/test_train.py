@@ -290,6 +290,7 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_no_training_goes_on_from_the_checkpoint_of_another_optimizer_or_schedule(
     monkeypatch: pytest.MonkeyPatch,
