@@ -85,10 +85,14 @@ class Session:
         if old != known.folder and old.is_relative_to(self.folder):
             shutil.rmtree(old)
 
-    def run(self, job: str, *arguments: Any) -> Follow:
-        """Runs a job as `Work.follow`. Raises InputError while another one runs."""
+    def check_free(self) -> None:
+        """Raises DataError while a job runs."""
         if self.work is not None:
-            raise InputError(_BUSY)
+            raise DataError(_BUSY)
+
+    def run(self, job: str, *arguments: Any) -> Follow:
+        """Runs a job as `Work.follow`. Raises DataError while another one runs."""
+        self.check_free()
         self.work = Work(job, *arguments, turns=self.turns)
         try:
             return (yield from self.work.follow())
