@@ -42,9 +42,19 @@ def find_tab(sessions: Sessions, *, limits: PageLimits, builtin: Builtin, known:
     line.on(
         search.click, partial(_find, limits=limits, shown=found), inputs=[video], outputs=[found]
     )
-    video.upload(at_once(sessions, Session.claim), video, None, **QUICK)
-    for changed in (video.change, known.change):
-        changed(lambda: ("", ""), None, [found, line.words], **QUICK)
+    video.upload(at_once(sessions, _claim), video, None, **QUICK)
+    line.on_change(video.change, _changed, inputs=[video], output=found)
+    known.change(lambda: ("", ""), None, [found, line.words], **QUICK)
+
+
+def _claim(session: Session, video: str) -> None:
+    session.claim(video)
+
+
+def _changed(session: Session, video: str | None) -> Steps:
+    """Nothing is searched before *Find* is pressed."""
+    yield from ()
+    return "", {}
 
 
 def _find(session: Session, video: str | None, *, limits: PageLimits, shown: Any) -> Steps:
@@ -52,6 +62,7 @@ def _find(session: Session, video: str | None, *, limits: PageLimits, shown: Any
         raise DataError("There is no video yet: drop one, or take the example.")
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
+    session.check_free()
     adopted = session.adopt(video)
     with naming(adopted.name, of=DataError):
         result: FoundStretches = yield from session.run(

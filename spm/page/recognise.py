@@ -49,7 +49,7 @@ def recognise_tab(
             line = Line(sessions, elem_id="recognise-words")
             answer = gr.HTML(elem_id="answer")
     ask = partial(_ask, limits=limits, examples=builtin.folders, shown=answer)
-    line.on(clip.change, ask, inputs=[clip], outputs=[answer])
+    line.on_change(clip.change, ask, inputs=[clip], output=answer)
     line.on(again.click, ask, inputs=[clip], outputs=[answer])
     known.change(lambda: ("", ""), None, [answer, line.words], **QUICK)
 
@@ -61,6 +61,7 @@ def _ask(
         return "", {shown: ""}
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
+    session.check_free()
     adopted = session.adopt(clip)
     check_recording(session.folder / adopted)
     held = [session.folder, *examples]

@@ -57,7 +57,7 @@ def teach_tab(sessions: Sessions, *, limits: PageLimits, known: gr.HTML) -> None
 
     take = partial(_take, limits=limits, tray=tray)
     for source, event in ((files, files.upload), (camera, camera.stop_recording)):
-        line.on(event, partial(take, source=source), inputs=[source], outputs=[tray, source])
+        line.on(event, take, inputs=[source], outputs=[tray], resets=source)
     learn = partial(_teach, limits=limits, tray=tray, name=name, known=known)
     line.on(teach.click, learn, inputs=[name], outputs=[tray, name, known])
     line.on(forget.click, partial(_forget, known=known), inputs=[which], outputs=[known])
@@ -72,9 +72,9 @@ def _take(
     *,
     limits: PageLimits,
     tray: Any,
-    source: Any,
 ) -> Steps:
     """Looks at the clips, and keeps those that can be read for the next class."""
+    session.check_free()
     if isinstance(uploaded, str):
         recording = f"recording {len(session.tray) + 1}{Path(uploaded).suffix}"
         clips = [session.adopt(uploaded, name=recording)]
@@ -86,14 +86,14 @@ def _take(
             f"{len(clips)} clips more would be {len(session.tray) + len(clips)}, and an action is "
             f"taught with at most {limits.max_clips}: drop fewer. Five tell most."
         )
-        return markup.problem(words), {source: None}
+        raise DataError(words)
     found: list[Looked] = yield from session.run(
         "spm.page.jobs.look:look", session.folder, session.known.folder, clips, limits
     )
     session.tray += [each for each in found if not each.problem]
     bad = [each for each in found if each.problem]
     words = markup.not_taken(bad) or markup.done("Now name the action, and press Teach.")
-    return words, {tray: markup.tray(session.tray), source: None}
+    return words, {tray: markup.tray(session.tray)}
 
 
 def _teach(
@@ -145,6 +145,7 @@ def _empty(session: Session) -> tuple[str, str]:
 
 
 def _nothing(session: Session) -> tuple[str, str]:
+    session.check_free()
     session.waiting, session.is_empty = {}, True
     return knows(session), markup.done(
         "It knows nothing now, and keeps its model. Teach two actions."
