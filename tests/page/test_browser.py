@@ -1,6 +1,8 @@
 """The page in Debian's Chromium: everything that a user does in it, and what goes wrong."""
 
+import os
 import re
+import signal
 import subprocess
 import time
 import urllib.error
@@ -21,6 +23,13 @@ from tests.page.browser import Server, Window, chromium, window
 from tests.page.drawn import AWAY, CIRCLING, MEETING, PUTTING, broken, drawn, long
 
 pytestmark = pytest.mark.slow
+_TABS = {
+    "Recognise": "Try a clip.",
+    "Teach": "Show it an action.",
+    "Find": "Search a long video.",
+    "Keep": "Take it with you.",
+}
+"""Each with the first words of its panel."""
 _LIMITS = ("--max-mb", "4", "--max-seconds", "10", "--max-minutes", "5", "--max-clips", "20")
 
 
@@ -74,7 +83,7 @@ def test_a_window_teaches_three_actions_and_another_loads_them(
         page.teach(name, drawn(tmp_path, cls, range(4)))
     page.tab("Teach")
     page.drop_to_teach(drawn(tmp_path, MEETING, range(4)))
-    page.wait_for("#tray", "4 clips")
+    page.wait_for("#tray", "4 clips for")
     page.page.fill("#teach-name textarea, #teach-name input", "meeting")
     page.picture("teach")
     page.page.click("#teach")
@@ -105,7 +114,7 @@ def test_it_learns_from_a_camera(page: Window) -> None:
     page.tab("Teach")
     page.page.get_by_text("Or record with the camera").click()
     for number in (1, 2):
-        _record_until(page, f"{number} clip")
+        _record_until(page, number)
     page.page.fill("#teach-name textarea, #teach-name input", "a green disc")
     page.page.click("#teach")
     page.wait_for("#teach-words", "Taught “a green disc” with 2 clips")
@@ -118,7 +127,7 @@ def test_bad_files_are_sentences_and_the_page_goes_on(page: Window, tmp_path: Pa
     said = page.wait_for("#teach-words", "Not taken")
     assert "broken.mp4: truncated" in said
     assert str(tmp_path) not in said
-    page.wait_for("#tray", "1 clip")
+    page.wait_for("#tray", "1 clip for")
     page.picture("wrong")
     page.drop_to_teach([long(tmp_path, [PUTTING, AWAY, MEETING, CIRCLING], times=2)])
     page.wait_for("#teach-words", "a clip is one action of at most 10 s")
@@ -145,24 +154,93 @@ def test_twenty_clips_at_once_and_no_more(page: Window, tmp_path: Path) -> None:
     page.drop_to_teach(clips)
     page.wait_for("#teach-words", "at most 20")
     page.drop_to_teach(clips[:20])
-    page.wait_for("#tray", "20 clips")
+    page.wait_for("#tray", "20 clips for")
     assert page.page.locator("#tray figure").count() == 20
 
 
 def test_a_search_is_cancelled(page: Window, server: Server, tmp_path: Path) -> None:
-    video = long(tmp_path, [PUTTING, AWAY, MEETING, CIRCLING], times=20)
-    page.tab("Find")
-    page.page.set_input_files("#find-video input[type=file]", str(video))
-    page.page.wait_for_selector("#find-video video")
-    page.page.click("#find")
-    page.wait_for("#find-words", "Searched")
-    workers = _children(server)
+    _search(page, long(tmp_path, [PUTTING, AWAY, MEETING, CIRCLING], times=20))
+    workers = _workers(server)
     page.page.locator(".cancel:visible").click()
     page.wait_for("#find-words", "Cancelled. Nothing was changed.")
-    assert len(_children(server)) < len(workers)
+    assert workers
+    assert not _workers(server)
     page.tab("Recognise")
     page.page.get_by_text("putting something onto something", exact=True).last.click()
     page.wait_for("#answer h3", "putting something onto something")
+
+
+def test_an_answer_goes_with_its_clip(page: Window, server: Server, tmp_path: Path) -> None:
+    """When the next clip is refused or cancelled too."""
+    _example(page, "moving something down")
+    page.wait_for("#answer h3", "moving something down")
+    _search_and_hold(page, server, long(tmp_path, [PUTTING, AWAY], times=20))
+    page.tab("Recognise")
+    _example(page, "putting something onto something")
+    page.wait_for("#recognise-words", "This window is still at work")
+    assert not page.page.locator("#answer .answer").count()
+    page.tab("Find")
+    page.page.locator(".cancel:visible").click()
+    page.wait_for("#find-words", "Cancelled")
+    page.tab("Recognise")
+    page.page.get_by_role("button", name="Ask again").click()
+    page.wait_for("#answer h3", "putting something onto something")
+    _example(page, "moving something down")
+    _hold(page, server)
+    page.page.get_by_role("button", name="Ask again").click()
+    page.wait_for("#recognise-words", "This window is still at work")
+    page.page.locator(".cancel:visible").click()
+    page.wait_for("#recognise-words", "Cancelled")
+    assert not page.page.locator("#answer .answer").count()
+
+
+def test_the_clip_that_is_shown_is_the_one_that_is_answered(page: Window, server: Server) -> None:
+    """Each click on an example ends the work for the one before."""
+    _example(page, "moving something down")
+    page.wait_for("#answer h3", "moving something down")
+    _ask_and_hold(page, server)
+    _example(page, "putting something onto something")
+    page.wait_for("#answer h3", "putting something onto something")
+    page.page.locator(".cancel:visible").wait_for(state="detached")
+    assert not page.page.inner_text("#recognise-words").strip()
+    _ask_and_hold(page, server)
+    _example(page, "moving something down")
+    _example(page, "an action that it was not shown")
+    page.wait_for("#answer h3", "None of these")
+    page.page.locator(".cancel:visible").wait_for(state="detached")
+
+
+def test_a_search_ends_when_another_video_is_shown(
+    page: Window, server: Server, tmp_path: Path
+) -> None:
+    _search_and_hold(page, server, long(tmp_path, [PUTTING, AWAY], times=20))
+    page.page.get_by_text("a drawn video of half a minute").click()
+    page.page.locator(".cancel:visible").wait_for(state="detached")
+    assert not page.page.inner_text("#find-words").strip()
+    assert not page.page.locator("#found .found").count()
+    page.page.click("#find")
+    assert "Searched 0:" in page.wait_for("#found .found", "segment")
+
+
+def test_a_window_at_work_refuses_and_goes_on(page: Window, server: Server, tmp_path: Path) -> None:
+    _search_and_hold(page, server, long(tmp_path, [PUTTING, AWAY], times=20))
+    page.tab("Teach")
+    page.drop_to_teach(drawn(tmp_path, PUTTING, range(1)))
+    page.wait_for("#teach-words", "This window is still at work")
+    assert PUTTING not in page.page.inner_text("#teach-files")
+    page.page.get_by_text("Forget an action, or start from nothing").click()
+    page.page.get_by_role("button", name="Start from nothing", exact=True).click()
+    page.wait_for("[data-testid=toast-body]", "This window is still at work")
+    assert "It knows 3 actions" in page.known()
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(page: Window, server: Server) -> None:
+    for name in server.windows():
+        with suppress(FileExistsError):
+            (server.root / "windows" / name / "clips").touch(exist_ok=False)
+    _example(page, "moving something down")
+    page.wait_for("#recognise-words", "cannot be written: a folder above it is a file")
+    assert "Traceback" not in server.said
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -171,9 +249,9 @@ def test_every_tab_fits(browser: Any, server: Server, width: int) -> None:
         page.open(server.address)
         page.page.get_by_text("moving something down", exact=True).last.click()
         page.wait_for("#answer h3", "moving something down")
-        for name in ("Recognise", "Teach", "Find", "Keep"):
+        for name, words in _TABS.items():
             page.tab(name)
-            page.page.wait_for_timeout(300)
+            page.page.locator(f"[role=tabpanel]:visible >> text={words}").first.wait_for()
             inner, outer = page.widths()
             assert outer <= inner, name
             if (name, width) == ("Recognise", 400):
@@ -186,7 +264,7 @@ def test_uploads_go_with_the_window(browser: Any, server: Server, tmp_path: Path
         page.open(server.address)
         page.tab("Teach")
         page.drop_to_teach(drawn(tmp_path, PUTTING, range(2)))
-        page.wait_for("#tray", "2 clips")
+        page.wait_for("#tray", "2 clips for")
         assert len(server.uploads()) == 2
         assert len(server.windows()) == 1
     _until(lambda: not server.windows() and not server.uploads())
@@ -216,6 +294,36 @@ def test_a_recognizer_of_ones_own_and_nothing_stays_when_the_page_ends(
     assert load_recognizer(tmp_path / "kitchen").classes
 
 
+def _example(page: Window, name: str) -> None:
+    page.page.locator("button.gallery-item").filter(has_text=name).click()
+
+
+def _ask_and_hold(page: Window, server: Server) -> None:
+    page.page.get_by_role("button", name="Ask again").click()
+    _hold(page, server)
+
+
+def _hold(page: Window, server: Server) -> None:
+    """The work that has begun goes on no more, and can be cancelled."""
+    page.page.locator(".cancel:visible").wait_for()
+    for pid in _workers(server):
+        os.kill(int(pid), signal.SIGSTOP)
+
+
+def _search_and_hold(page: Window, server: Server, video: Path) -> None:
+    _search(page, video)
+    _hold(page, server)
+
+
+def _search(page: Window, video: Path) -> None:
+    """Until the search has begun."""
+    page.tab("Find")
+    page.page.set_input_files("#find-video input[type=file]", str(video))
+    page.page.wait_for_selector("#find-video video")
+    page.page.click("#find")
+    page.wait_for("#find-words", "Searched")
+
+
 def _start_from_nothing(page: Window) -> None:
     page.tab("Teach")
     page.page.get_by_text("Forget an action, or start from nothing").click()
@@ -231,6 +339,7 @@ def _find_and_jump(page: Window, video: Path) -> None:
     page.wait_for("#found h3", "segment")
     row = page.page.locator("#found tbody tr").filter(has_text="putting it on").first
     row.locator(".jump").click()
+    page.page.evaluate("document.querySelector('#find-video video').pause()")
     minutes, seconds = re.search(r"(\d+):([\d.]+)", row.inner_text()).groups()  # type: ignore
     begin = 60 * int(minutes) + float(seconds)
     at = page.page.evaluate("document.querySelector('#find-video video').currentTime")
@@ -250,9 +359,9 @@ def _save(page: Window, folder: Path) -> Path:
     return path
 
 
-def _record_until(page: Window, words: str) -> None:
+def _record_until(page: Window, count: int) -> None:
     """Records again where a busy machine's camera had given no picture when it was stopped."""
-    tray = page.page.locator("#tray").filter(has_text=words)
+    tray = page.page.locator("#tray").filter(has_text=re.compile(rf"\b{count} clips? for"))
     for _ in range(4):
         _record(page)
         with suppress(TimeoutError):
@@ -281,16 +390,14 @@ def _not_a_recognizer(folder: Path) -> Path:
     return path
 
 
-def _children(server: Server) -> list[str]:
-    found = subprocess.run(
-        ["ps", "--ppid", str(server.process.pid), "-o", "pid="], capture_output=True, text=True
-    )
-    pids = found.stdout.split()
-    more = [
-        subprocess.run(["ps", "--ppid", pid, "-o", "pid="], capture_output=True, text=True).stdout
-        for pid in pids
-    ]
-    return pids + [pid for each in more for pid in each.split()]
+def _workers(server: Server) -> list[str]:
+    """The children of the process from which the server's are forked."""
+    return [pid for each in _children(str(server.process.pid)) for pid in _children(each)]
+
+
+def _children(pid: str) -> list[str]:
+    found = subprocess.run(["ps", "--ppid", pid, "-o", "pid="], capture_output=True, text=True)
+    return found.stdout.split()
 
 
 def _status(address: str) -> int:
