@@ -62,8 +62,8 @@ def _find(session: Session, video: str | None, *, limits: PageLimits, shown: Any
         raise DataError("There is no video yet: drop one, or take the example.")
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
-    session.check_free()
     adopted = session.adopt(video)
+    session.check_free()
     with naming(adopted.name, of=DataError):
         result: FoundStretches = yield from session.run(
             "spm.page.jobs.find:find",

@@ -61,8 +61,8 @@ def _ask(
         return "", {shown: ""}
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
-    session.check_free()
     adopted = session.adopt(clip)
+    session.check_free()
     check_recording(session.folder / adopted)
     held = [session.folder, *examples]
     with naming(adopted.name, of=DataError):

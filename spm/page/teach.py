@@ -74,7 +74,6 @@ def _take(
     tray: Any,
 ) -> Steps:
     """Looks at the clips, and keeps those that can be read for the next class."""
-    session.check_free()
     if isinstance(uploaded, str):
         recording = f"recording {len(session.tray) + 1}{Path(uploaded).suffix}"
         clips = [session.adopt(uploaded, name=recording)]
