@@ -59,9 +59,9 @@ def _ask(
 ) -> Steps:
     if clip is None:
         return "", {shown: ""}
+    adopted = session.adopt(clip)  # so that it goes with the window, also where it is refused
     if session.is_empty:
         raise DataError(NOTHING_KNOWN)
-    adopted = session.adopt(clip)
     session.check_free()
     check_recording(session.folder / adopted)
     held = [session.folder, *examples]

@@ -91,7 +91,10 @@ class Session:
             raise DataError(_BUSY)
 
     def run(self, job: str, *arguments: Any) -> Follow:
-        """Runs a job as `Work.follow`. Raises DataError while another one runs."""
+        """Runs a job as `Work.follow`. Raises DataError while another one runs, and once the window
+        has ended."""
+        if self.ended:
+            raise DataError(_GONE)
         self.check_free()
         self.work = Work(job, *arguments, turns=self.turns)
         try:

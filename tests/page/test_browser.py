@@ -244,6 +244,14 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(page: Window, server: Ser
     assert "Traceback" not in server.said
 
 
+@pytest.mark.parametrize("headers", [{"Host": "x.example"}, {"Origin": "http://x.example"}])
+def test_no_other_site_is_answered(server: Server, headers: dict[str, str]) -> None:
+    with urllib.request.urlopen(server.address) as answer:
+        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(urllib.request.Request(f"{server.address}config", headers=headers))
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_every_tab_fits(browser: Any, server: Server, width: int) -> None:
     with window(browser, width=width) as page:

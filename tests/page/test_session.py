@@ -101,6 +101,8 @@ def test_a_window_that_has_ended_takes_nothing_more(sessions: Sessions, tmp_path
     sessions.end("1")
     with pytest.raises(DataError, match="load the page again"):
         session.adopt(upload(tmp_path, "a"))
+    with pytest.raises(DataError, match="load the page again"):
+        next(session.run("tests.page.works:endless", tmp_path / "pids"))
     assert not session.folder.exists()
 
 
