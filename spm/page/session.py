@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spm.base.errors import DataError, InputError
+from spm.base.errors import DataError
 from spm.page.limits import PageLimits
 from spm.page.results import Known, Looked
 from spm.page.work import Follow, Work
