@@ -55,6 +55,7 @@ def _save(session: Session, *, zipped: Any) -> Steps:
 
 def _load(session: Session, uploaded: str, *, limits: PageLimits, given: Any, known: Any) -> Steps:
     path, new = session.folder / session.adopt(uploaded), session.new_folder()
+    session.check_free()
     with naming(path.name, of=DataError):
         session.use((yield from session.run("spm.page.jobs.keep:load", path, new, limits)))
     words = f"Loaded {path.name}. Try it under Recognise."

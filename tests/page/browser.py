@@ -118,7 +118,7 @@ class Window:
         self.tab("Recognise")
         if (clear := self.page.locator("#recognise-clip button[aria-label=Clear]")).count():
             clear.click()
-            self.page.wait_for_selector("#answer .answer", state="detached")
+        self.page.wait_for_selector("#answer .answer", state="detached")
         self.page.set_input_files("#recognise-clip input[type=file]", str(clip))
         self.page.wait_for_selector("#answer .answer")
         return str(self.page.inner_text("#answer h3"))
