@@ -21,7 +21,7 @@ DATA = (".css", ".json", ".safetensors", ".yaml")
 OPTIONAL = {"torchcodec", "umap-learn", "scikit-learn"}
 """Imported where the user has chosen it: spm.video.counting_readers and spm.report.page say so
 where it is absent. scikit-learn comes with umap-learn."""
-OF_A_ROOM = {"gradio": ROOT / "spm/page"}
+OF_A_ROOM = dict.fromkeys(("gradio", "starlette"), ROOT / "spm/page")
 """Extra packages that one room imports: spm.page.commands says so where gradio is absent."""
 
 
