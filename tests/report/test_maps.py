@@ -108,6 +108,7 @@ def clusters(*, apart: float) -> ClipVectors:
     return ClipVectors(["a", "b", "c"], labels, noise, noise + apart * centres, "so")
 
 
+@pytest.mark.slow  # UMAP compiles
 def test_the_silhouette_is_of_the_features_and_not_of_the_picture() -> None:
     tower, after = feature_maps(clusters(apart=20), method="OTAM", seed=0)
     assert (tower.title, after.title) == ("features of the tower", "after OTAM")
@@ -116,6 +117,7 @@ def test_the_silhouette_is_of_the_features_and_not_of_the_picture() -> None:
     assert tower.points.shape == after.points.shape == (30, 2)
 
 
+@pytest.mark.slow  # UMAP compiles
 def test_too_few_clips_make_no_map() -> None:
     """A clip of each class, or of one class alone; two of one and three of another are enough."""
     assert _made(0, 1, 2, 3, 4) == _made(0, 0, 0, 0, 0) == _made(0, 0, 0, 1, 2) == 0
@@ -130,6 +132,7 @@ def _made(*labels: int) -> int:
     return len(feature_maps(shown, method="OTAM", seed=0))
 
 
+@pytest.mark.slow  # UMAP compiles
 def test_torch_has_as_many_threads_as_before() -> None:
     """The tests run with one; numba takes one for each core."""
     assert torch.get_num_threads() == 1
@@ -137,6 +140,7 @@ def test_torch_has_as_many_threads_as_before() -> None:
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.slow  # UMAP compiles
 def test_the_figure_has_a_column_a_kind_and_a_colour_a_class() -> None:
     shown = replace(clusters(apart=20), texts=["_a", "b", "c"])
     maps = feature_maps(shown, method="OTAM", seed=0)

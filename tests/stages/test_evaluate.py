@@ -41,6 +41,13 @@ CURVES = """step,loss,accuracy,L_CE,L_H,L_S,val_accuracy
 """
 
 
+@pytest.fixture(autouse=True)
+def _maps_are_slow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UMAP compiles for 10 s in each process: only the slow tests, and a whole repro, draw maps."""
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(report, "has_umap", lambda: False)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All that the two stages read."""
@@ -466,6 +473,7 @@ def test_too_few_clips_after_decoding_are_an_error(workspace: Path) -> None:
     assert not paths.RESULTS.exists()
 
 
+@pytest.mark.slow
 def test_report_is_complete_and_the_same_each_time(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -532,6 +540,7 @@ def test_a_query_that_no_place_speaks_for_is_said_to_be_so(
     assert page.count("No place speaks for it") == 3
 
 
+@pytest.mark.slow
 def test_a_method_without_features_of_a_query_has_the_map_of_the_tower(workspace: Path) -> None:
     save_model(models.build(method="otam").float(), paths.MODEL)
     evaluate.main()
