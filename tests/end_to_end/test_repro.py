@@ -55,10 +55,7 @@ def _cpu_of_children() -> float:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        pytest.param(
-            *({"evaluate.episodes": 25}, ["inventory", "evaluate", "report"]),
-            marks=pytest.mark.slow,
-        ),
+        ({"evaluate.episodes": 25}, ["inventory", "evaluate", "report"]),
         ({"runtime.workers": 1, "runtime.checkpoint_seconds": 5}, ["inventory"]),
         ({"dataset.max_rejected": 0.1}, ["inventory", "manifest", "frames"]),  # early cut-off
     ],
