@@ -73,6 +73,7 @@ def encode_all(model: FewShotModel, paths: Sequence[Path], *, what: str) -> dict
 
 
 def encode(model: FewShotModel, seen: SeenClip) -> EncodedClip:
+    """The clip on the model's device, without gradient."""
     with torch.no_grad():
         features = model.encode_video(seen.pixels.to(next(model.parameters()).device))
     return EncodedClip(features, seen.seconds)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spm.base.errors import DataError
 from spm.dataset.names import composed
@@ -44,10 +45,18 @@ def explain(recognizer: "Recognizer", clip: Path, *, name: str | None) -> Explan
         raise DataError(f"{clip}: {seen}")
     answer = recognizer.answer(encode(recognizer.model, seen).features, clip=clip)
     wanted = wanted or answer.best
-    heat = heat_map(
-        recognizer.model,
-        seen.pixels,
-        lambda features: recognizer.logits(features[None]),
-        label=classes.index(wanted),
-    )
+    heat = heat_of(recognizer, seen.pixels, name=wanted)
     return Explanation(answer, wanted, seen.pixels.numpy(), heat)
+
+
+def heat_of(recognizer: "Recognizer", pixels: Tensor, *, name: str) -> NDArray[np.float32]:
+    """Where frames [T, side, side, 3] uint8 speak for one of the classes, as `Explanation.heat`.
+
+    Raises ConfigError for a tower whose activations have no known places.
+    """
+    return heat_map(
+        recognizer.model,
+        pixels,
+        lambda features: recognizer.logits(features[None]),
+        label=list(recognizer.classes).index(name),
+    )

@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 from spm.base.errors import ConfigError, DataError
 from spm.episodes.device import pick_device
-from spm.heat.grad_cam import heat_map
 from spm.isolation.isolated_reader import IsolatedReader
 from spm.page.jobs.clips import Pixels, read_frames, strip
 from spm.page.jobs.nearest import held_example, nearest
 from spm.page.limits import PageLimits
 from spm.page.results import Picture, Progress, Recognised
 from spm.page.work import Report
-from spm.recognition.clips import LIMITS
+from spm.recognition.clips import LIMITS, SeenClip, encode
+from spm.recognition.explained import heat_of
 from spm.recognition.recognizer import Answer, Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
 from spm.report.alignment_examples import AlignmentExample
@@ -48,11 +48,10 @@ def recognise(
     reader = IsolatedReader(LIMITS)
     try:
         report(Progress("Reading the clip"))
-        frames, _ = read_frames(model, clip, reader=reader, limits=limits)
+        frames, seconds = read_frames(model, clip, reader=reader, limits=limits)
         report(Progress("Comparing it with the examples"))
-        with torch.no_grad():
-            pixels = torch.from_numpy(frames).to(next(model.parameters()).device)
-            features = model.encode_video(pixels)
+        pixels = torch.from_numpy(frames)
+        features = encode(model, SeenClip(pixels, seconds)).features
         answer = recognizer.answer(features, clip=clip)
         notes: list[str] = []
         report(Progress("Drawing how they were compared"))
@@ -126,11 +125,8 @@ def _alignment(
 def _heat(
     recognizer: Recognizer, answer: Answer, pixels: torch.Tensor, *, notes: list[str]
 ) -> Picture | None:
-    label = list(recognizer.classes).index(answer.best)
     try:
-        heat = heat_map(
-            recognizer.model, pixels, lambda each: recognizer.logits(each[None]), label=label
-        )
+        heat = heat_of(recognizer, pixels, name=answer.best)
     except ConfigError:
         notes.append("Where it looked is not known: this tower's activations have no places.")
         return None
@@ -141,7 +137,7 @@ def _heat(
         f"Where the frames speak for “{answer.best}”: the brighter, the more, the hottest place of "
         "the clip being 1. A frame without heat was seen all the same."
     )
-    return Picture(png(heat_figure(pixels.cpu().numpy(), heat)), caption)
+    return Picture(png(heat_figure(pixels.numpy(), heat)), caption)
 
 
 def png(figure: Figure) -> bytes:
