@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from bench.episode import Episode, head_loss
 from spm.model.activation_checkpointing import blocks, checkpoint_activations
 from spm.model.model import FewShotModel
-from spm.training.loop import episode_losses
+from spm.training.losses import episode_losses
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
 from spm.episodes.training_data import EpisodeClips
 from spm.model.model import FewShotModel
-from spm.training.loop import episode_losses
+from spm.training.losses import episode_losses
 from spm.training.optimizer import build_optimizer
 
 EPISODE = Episode(WAY, shot=1, query=QUERY, frames=FRAMES)

@@ -69,6 +69,8 @@ class Case:
     """Episodes in one forward pass."""
     checkpointing: bool = False
     compiled: bool = False
+    recorded: bool = True
+    """Whether the method's part runs as a CUDA graph."""
 
     @property
     def episode(self) -> Episode:
@@ -83,6 +85,7 @@ class Case:
             "together": self.together,
             "checkpointing": self.checkpointing,
             "compiled": self.compiled,
+            "one by one": not self.recorded,
         }
 
 
@@ -139,7 +142,10 @@ def train_steps(
         validate=validate,
     )
     execution = Execution(
-        loader_workers=loaders, checkpoint_seconds=3600, on_validation=lambda history: None
+        loader_workers=loaders,
+        checkpoint_seconds=3600,
+        on_validation=lambda history: None,
+        cuda_graph=case.recorded,
     )
     train(model, inputs, config, execution=execution, checkpoint=None)
 

@@ -19,13 +19,14 @@ from spm.model.activation_checkpointing import checkpoint_activations
 
 
 def cases(*, toy: bool, compiled: bool) -> Iterator[Case]:
-    """1-shot, alone and two and four episodes together; 5-shot, also with checkpointing.
+    """1-shot, alone, also with the head's kernels started one by one, and two and four episodes
+    together; 5-shot, also with checkpointing.
 
     Compiled: 1-shot, alone and in fours, since each case compiles anew, for up to a minute.
     """
     for name, backbone in towers(toy=toy).items():
         one, five = (Case(name, backbone, shot, compiled=compiled) for shot in (1, 5))
-        yield one
+        yield from (one, replace(one, recorded=False))
         together = (4,) if compiled else _together(toy=toy)
         yield from (replace(one, together=episodes) for episodes in together)
         if not toy and not compiled:
@@ -33,10 +34,10 @@ def cases(*, toy: bool, compiled: bool) -> Iterator[Case]:
 
 
 def frozen_cases(*, toy: bool) -> Iterator[Case]:
-    """1-shot, alone and two and four episodes together; 5-shot."""
+    """1-shot, alone, also started one by one, and two and four episodes together; 5-shot."""
     for name, backbone in towers(toy=toy).items():
         one, five = (Case(name, backbone, shot) for shot in (1, 5))
-        yield one
+        yield from (one, replace(one, recorded=False))
         yield from (replace(one, together=together) for together in _together(toy=toy))
         if not toy:
             yield five
@@ -54,6 +55,7 @@ def _together(*, toy: bool) -> tuple[int, ...]:
 def run(case: Case, device: torch.device, sizes: Sizes, *, rate: float) -> dict[str, Any]:
     """The row of a training that fine-tunes the tower. rate: FLOP/s of bf16 matrix products."""
     counted = _counted(case.backbone, case.episode)
+    torch.compiler.reset()  # or the second number of episodes would compile for any number
     model = place(build(case.backbone, precision="bfloat16"), device)
     if case.checkpointing:
         checkpoint_activations(model.backbone.visual)

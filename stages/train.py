@@ -112,6 +112,7 @@ def _train(
                 checkpoint_seconds=runtime.checkpoint_seconds,
                 on_validation=reporter(run, sections["model"]) if ranks.first else silence,
                 ranks=ranks,
+                cuda_graph=runtime.cuda_graph,
             )
             inputs = _inputs(store, texts, sections, size=model.image_size, ranks=ranks)
             history = train(

@@ -42,6 +42,10 @@ class RuntimeConfig(Section):
     """Compute the visual tower's activations again in the backward pass instead of keeping them:
     for CLIP this takes a tenth of the memory and a quarter more time, and gives the same bits. An
     error for a tower without known blocks."""
+    cuda_graph: bool
+    """On a GPU, start the kernels of the method's training pass all at once, as a CUDA graph: the
+    same bits in less time (docs/scaling.md). A method that reads values back from the GPU runs
+    without, and `train` says so."""
     checkpoint_seconds: float = Field(ge=0)
     """Time between two training checkpoints; 0: at every optimizer step."""
     tracking: bool

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from spm.nn.packed import packed, unpacked, width
 from spm.nn.positions import AdditivePositions
 from spm.nn.precision import at_least_float32
-from spm.nn.supports_by_class import supports_by_class
+from spm.nn.supports_by_class import SupportsByClass
 from spm.nn.tuple_linear import (
     NormedTuples,
     TupleLinear,
@@ -57,11 +57,8 @@ class CrossTransformers(nn.ModuleList):
         """What `forward` needs of a clip: frames [clips, T, C] -> [clips, n]."""
         return torch.cat([each.embed(frames) for each in self], dim=1)
 
-    def forward(
-        self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int
-    ) -> Tensor:
-        """Logits [Q, N] of one episode's embedded clips [S, n], [Q, n]. labels [S] in 0..N-1."""
-        of_classes = supports_by_class(labels, num_classes=num_classes, training=self.training)
+    def forward(self, support: Tensor, query: Tensor, of_classes: SupportsByClass) -> Tensor:
+        """Logits [Q, N] of one episode's embedded clips [S, n], [Q, n]."""
         widths = [width(each.shapes) for each in self]
         with at_least_float32(support, query) as (support, query):
             sides = (torch.split(each, widths, dim=-1) for each in (of_classes.of(support), query))

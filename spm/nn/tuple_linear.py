@@ -65,9 +65,17 @@ class NormedTuples(NamedTuple):
         products: Tensor = of_clips @ belongs.mT
         return products * self.scale[..., None, :, :]
 
+    def row_weights(self, weights: Tensor, belongs: Tensor) -> Tensor:
+        """What a weighted sum over the tuples of K clips takes of each row.
+
+        weights [..., X, K, L] -> [..., X, K · w T].
+        """
+        of_rows: Tensor = (weights * self.scale[..., None, :, :]) @ belongs
+        return of_rows.flatten(-2)
+
     def sum(self, weights: Tensor, belongs: Tensor) -> Tensor:
         """Weighted sums over the tuples of K clips: weights [..., X, K, L] -> [..., X, D]."""
-        return weighted_sum(weights * self.scale[..., None, :, :], self.rows, belongs)
+        return self.row_weights(weights, belongs) @ self.rows.flatten(-3, -2)
 
 
 def attention_scores(

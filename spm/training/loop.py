@@ -22,13 +22,13 @@ from spm.base.progress import progress_bar
 from spm.config.train import TrainConfig
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.training_data import EpisodeClips, TrainingEpisodes, load_episodes
-from spm.methods.base import EpisodeFeatures, EpisodePixels, Losses
 from spm.model.model import FewShotModel
 from spm.training.batch_statistics import RunningStatistics
 from spm.training.checkpoint import Checkpoint
 from spm.training.history import History
 from spm.training.learning_rate import build_scheduler
 from spm.training.optimizer import build_optimizer
+from spm.training.passes import Passes
 from spm.training.schedule import Interval, schedule
 from spm.training.state import TrainingState
 
@@ -52,6 +52,8 @@ class Execution:
     checkpoint_seconds: float
     on_validation: Callable[[History], None]
     ranks: Ranks = ALONE
+    cuda_graph: bool = True
+    """On a GPU, run the method's part of a pass as a CUDA graph."""
 
 
 def train(
@@ -68,13 +70,13 @@ def train(
     finite.
     """
     ranks, device = execution.ranks, next(model.parameters()).device
-    class_text = None if inputs.class_text is None else inputs.class_text.to(device)
     optimizer = build_optimizer(model, config, device=device)
     scheduler = build_scheduler(optimizer, config)
     run = TrainingState(model, optimizer, scheduler)
     run.restore(ranks.broadcast(checkpoint.load() if checkpoint else None))
     if config.compile:
         model.backbone.visual.compile()
+    one_pass = Passes(model, inputs.class_text, config, cuda_graph=execution.cuda_graph)
     if run.history.validations:
         execution.on_validation(run.history)
 
@@ -100,9 +102,7 @@ def train(
                     loaded = islice(loader, len(group))
                     episodes = EpisodeClips.stack(episode.to(device) for episode in loaded)
                     torch.manual_seed(_dropout_seed(config.seed, group.start))
-                    losses = episode_losses(model, episodes, class_text)
-                    rows[group.start - begin : group.stop - begin] = _rows(losses, episodes)
-                    torch.autograd.backward(_objective(losses, config))
+                    rows[group.start - begin : group.stop - begin] = one_pass(episodes)
                 else:
                     statistics.skip()
                 bar.update(len(group))
@@ -132,36 +132,6 @@ def train(
     return run.history
 
 
-def episode_losses(
-    model: FewShotModel, episodes: EpisodeClips, class_text: Tensor | None
-) -> Losses:
-    """The losses of E episodes, from one forward pass over all their supports and queries.
-
-    class_text [training classes, C]. `episodes` and class_text are on the model's device.
-    """
-    sides = [episodes.support_labels.shape[-1], episodes.query_labels.shape[-1]]
-    clip_axis = episodes.support_labels.dim() - 1
-    support, query = torch.split(model.encode(episodes.clips), sides, dim=clip_axis)
-    pixels = None
-    if model.config.model.needs.pixels:
-        images = model.backbone.normalized(episodes.clips)
-        pixels = EpisodePixels(*torch.split(images, sides, dim=clip_axis))
-    episode = EpisodeFeatures(
-        support,
-        episodes.support_labels,
-        query,
-        None if class_text is None else class_text[episodes.classes],
-        num_classes=episodes.classes.shape[-1],
-    )
-    return model.method.losses(
-        episode,
-        episodes.query_labels,
-        classes=episodes.classes,
-        all_text=class_text,
-        pixels=pixels,
-    )
-
-
 def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> list[int]:
     """Indices of the episodes that this rank runs, in order."""
     return [
@@ -171,23 +141,6 @@ def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> 
         if ranks.mine(number)
         for index in group
     ]
-
-
-def _rows(losses: Losses, episodes: EpisodeClips) -> Tensor:
-    """A row of `History.columns` for each episode, [E, columns]."""
-    correct = losses.logits.argmax(dim=-1) == episodes.query_labels
-    accuracy = 100 * correct.double().mean(dim=-1)
-    columns = (losses.total, accuracy, *losses.terms.values())
-    return torch.stack([column.detach().double() for column in columns], dim=-1)
-
-
-def _objective(losses: Losses, config: TrainConfig) -> Tensor:
-    """The contribution of E episodes to the loss of their optimizer step; a scalar."""
-    if config.loss == "mean":
-        return losses.total.sum() / config.accumulate
-    num_queries = losses.logits.shape[-2]
-    task = (losses.total - losses.regularizers) * num_queries / config.accumulate
-    return (task + losses.regularizers).sum()
 
 
 def _dropout_seed(seed: int, index: int) -> int:

@@ -30,21 +30,22 @@ def toy_rows(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 def test_training_has_every_figure(toy_rows):
     rows, printed = toy_rows("--part", "training")
-    assert [row["together"] for row in rows] == [1, 4]
+    assert [row["together"] for row in rows] == [1, 1, 4]
+    assert [row["one by one"] for row in rows] == [False, True, False]
     for row in rows:
         assert row["peak memory, GB"] is None  # a GPU's
         figures = ("training episodes/s", "utilisation, %", "TFLOP an episode")
         assert all(row[name] > 0 for name in figures)
         assert 0 <= row["outside the tower, %"] < 100
-    assert len(printed) == 3
+    assert len(printed) == 4
     assert all("episodes/s" in line and "outside the tower" in line for line in printed[1:])
 
 
 @pytest.mark.slow
 def test_a_frozen_tower_and_every_method_have_their_rates(toy_rows):
     rows, printed = toy_rows("--part", "frozen", "--part", "heads")
-    frozen, heads = rows[:2], rows[2:]
-    assert [row["together"] for row in frozen] == [1, 4]
+    frozen, heads = rows[:3], rows[3:]
+    assert [row["together"] for row in frozen] == [1, 1, 4]
     assert all(row["training episodes/s"] > 0 for row in frozen)
     on_frames = [name for name in method_names() if read_values(name).needs.features == "frames"]
     assert [row["method"] for row in heads] == on_frames

@@ -62,6 +62,7 @@ def trained(
     folder: Path | None = None,
     ranks: Ranks = ALONE,
     validate: Any = lambda model: 50.0,
+    cuda_graph: bool = True,
     **changes: Any,
 ) -> History:
     """folder: of a checkpoint, saved after each optimizer step; None: no checkpoint.
@@ -75,7 +76,11 @@ def trained(
     text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
     inputs = TrainingInputs(episodes_of(store, model), text, validate)
     execution = Execution(
-        loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None, ranks=ranks
+        loader_workers=0,
+        checkpoint_seconds=0,
+        on_validation=lambda history: None,
+        ranks=ranks,
+        cuda_graph=cuda_graph,
     )
     with hold(folder) if folder else nullcontext() as checkpoint:
         return train(model, inputs, config, execution=execution, checkpoint=checkpoint)

@@ -6,7 +6,7 @@ import torch
 import spm
 from spm.episodes.training_data import EpisodeClips
 from spm.model.model import build_model
-from spm.training.loop import episode_losses
+from spm.training.losses import episode_losses
 from tests.models import spec
 
 CLIP = {"weights": None, "image_size": None, "batch_norm": "running"}

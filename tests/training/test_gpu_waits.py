@@ -15,7 +15,7 @@ from spm.config.model import method_names
 from spm.episodes.training_data import EpisodeClips
 from spm.model.model import FewShotModel, build_model
 from spm.model.spec import ModelSpec
-from spm.training.loop import _objective, _rows, episode_losses
+from spm.training.losses import episode_losses, history_rows, objective
 from tests.methods.small import small
 from tests.models import spec
 from tests.training.test_loop import _config
@@ -70,8 +70,8 @@ def test_a_forward_pass_waits_for_nothing(name, together):
         copies.blocking.clear()
         episodes = EpisodeClips.stack(_episode().to(CUDA) for _ in range(together))
         losses = episode_losses(model, episodes, text)
-        objective, rows = _objective(losses, _config()), _rows(losses, episodes)
-    assert objective.device == rows.device == CUDA
+        total, rows = objective(losses, _config()), history_rows(losses, episodes.query_labels)
+    assert total.device == rows.device == CUDA
     assert rows.shape == (together, 2 + len(model.method.terms))
     assert copies.blocking == [False] * 4 * together  # the tensors of each episode, no more
 

@@ -14,7 +14,8 @@ from spm.model.model import build_model
 from spm.training.checkpoint import hold
 from spm.training.history import History, regularizer_ratios
 from spm.training.learning_rate import build_scheduler
-from spm.training.loop import Execution, TrainingInputs, _objective, train
+from spm.training.loop import Execution, TrainingInputs, train
+from spm.training.losses import objective
 from spm.training.optimizer import build_optimizer
 from spm.training.state import TrainingError, TrainingState
 from stages.shared import params
@@ -191,7 +192,7 @@ def test_gradients_are_averaged_over_the_accumulated_episodes(store, tmp_path):
     inputs = _inputs(store, other)
     config = _config()
     optimizer = torch.optim.Adam(other.parameters(), lr=config.lr, weight_decay=5e-5)
-    from spm.training.loop import episode_losses
+    from spm.training.losses import episode_losses
 
     total = torch.zeros(())
     for index in range(2):
@@ -327,7 +328,7 @@ def test_an_episodes_part_in_a_step(loss, expected):
     """L_CE = 2 over six queries, regularisers 0.5, four episodes a step."""
     total, regularizers, task = (torch.tensor(value) for value in (2.5, 0.5, 2.0))
     losses = Losses(total, regularizers, {"L_CE": task}, logits=torch.zeros(6, 3))
-    assert _objective(losses, _config(loss=loss, accumulate=4)).item() == pytest.approx(expected)
+    assert objective(losses, _config(loss=loss, accumulate=4)).item() == pytest.approx(expected)
 
 
 def test_the_releases_batch_statistics_begin_with_the_first_validation(store, tmp_path):

@@ -18,6 +18,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from spm.nn.packed import packed, unpacked
 from spm.nn.positions import AdditivePositions
@@ -88,8 +89,12 @@ class DualPrototypes(nn.Module):
 
         c = self._prototypes(self._among_supports(frames, keys, belongs), values, belongs)
         scores = attention_scores(NormedTuples(*queries), keys, belongs, norm=self.norm)
-        u = self._prototypes(scores, values, belongs).reshape(-1, *y.shape)  # [N, Q, L, D]
-        return self.scale * (_class_specific(c, y) + _query_specific(u, y, self.similarity_axis))
+        if self.similarity_axis == "tuples":
+            u = self._prototypes(scores, values, belongs).reshape(-1, *y.shape)  # [N, Q, L, D]
+            of_queries = _channel_by_channel(u, y)
+        else:
+            of_queries = self._tuple_by_tuple(scores, values, rows, y, belongs)
+        return self.scale * (_class_specific(c, y) + of_queries)
 
     def _among_supports(self, frames: Tensor, keys: NormedTuples, belongs: Tensor) -> Tensor:
         """Scores of the other shots' raw tuples: frames [N, K, T, C] -> [N, L, K, L]."""
@@ -101,6 +106,28 @@ class DualPrototypes(nn.Module):
         alone = NormedTuples(keys.rows[:, :, None], keys.scale[:, :, None])
         scores = alone.dot(others * self.norm.weight, belongs).squeeze(-2)  # [N, K, L, L]
         return scores.transpose(1, 2) / sqrt(others.shape[-1])
+
+    def _tuple_by_tuple(
+        self, scores: Tensor, values: NormedTuples, rows: Tensor, y: Tensor, belongs: Tensor
+    ) -> Tensor:
+        """Mean over L of cos(u, y), without u, which has D numbers for each class and query tuple.
+
+        u = W R, weights of the rows R of the supports' tuples, so that u·y = W (R yᵀ) and
+        ‖u‖² = W (R Rᵀ) Wᵀ. The bias β is a row as well, with weight K.
+        scores [N, Q L, K, L], rows [Q, w T, D] and y [Q, L, D] of the queries -> [Q, N].
+        """
+        weights = values.row_weights(scores.softmax(dim=-1), belongs)
+        weights = F.pad(weights, (0, 1), value=scores.shape[-2])  # [N, Q L, R]
+        of_class = values.rows.flatten(-3, -2)  # [N, K w T, D]
+        of_class = torch.cat([of_class, self.norm.bias.expand(len(of_class), 1, -1)], dim=1)
+        by_row = rows.flatten(0, 1) @ of_class.mT  # [N, Q w T, R]
+        by_row = by_row.reshape(len(of_class), *rows.shape[:2], -1)
+        by_tuple = belongs @ by_row  # [N, Q, L, R]
+        dot = (weights * by_tuple.flatten(1, 2)).sum(dim=-1)
+        square = (weights @ (of_class @ of_class.mT) * weights).sum(dim=-1)
+        norms = square.clamp(min=_SMALLEST_NORM**2).sqrt() * _norm(y, dim=-1).flatten()
+        cosines: Tensor = (dot / norms).reshape(-1, *y.shape[:2])
+        return cosines.mean(dim=-1).mT
 
     def _prototypes(self, scores: Tensor, values: NormedTuples, belongs: Tensor) -> Tensor:
         """Σ_j softmax(·) v_j: scores [N, X, K, L] -> [N, X, D]."""
@@ -115,11 +142,10 @@ def _class_specific(c: Tensor, y: Tensor) -> Tensor:
     return (dot / (_norm(y, dim=-1)[:, None] * _norm(c, dim=-1))).mean(dim=-1)
 
 
-def _query_specific(u: Tensor, y: Tensor, axis: Axis) -> Tensor:
-    """Mean of the cosines of u [N, Q, L, D] and y [Q, L, D] along `axis`, [Q, N]."""
-    dim, kept = (-1, "l") if axis == "channels" else (-2, "d")
-    dot = torch.einsum(f"nqld,qld->nq{kept}", u, y)
-    return (dot / (_norm(u, dim=dim) * _norm(y, dim=dim))).mean(dim=-1).mT
+def _channel_by_channel(u: Tensor, y: Tensor) -> Tensor:
+    """Mean over D of the cosines of u [N, Q, L, D] and y [Q, L, D] along L, [Q, N]."""
+    dot = torch.einsum("nqld,qld->nqd", u, y)
+    return (dot / (_norm(u, dim=-2) * _norm(y, dim=-2))).mean(dim=-1).mT
 
 
 def _norm(x: Tensor, *, dim: int) -> Tensor:

@@ -30,6 +30,7 @@ from spm.methods.strm.enrichment import FrameEnrichment, PatchEnrichment
 from spm.methods.strm.patch_head import PatchHead
 from spm.nn.cross_transformer import CrossTransformers
 from spm.nn.one_by_one import one_by_one
+from spm.nn.supports_by_class import SupportsByClass, supports_by_class
 
 
 class Logits(NamedTuple):
@@ -93,14 +94,17 @@ class Strm(Method):
     def heads(self, episode: EpisodeFeatures) -> Logits:
         """The logits of the frame-level and of the patch-level head."""
 
-        def of_one(support: Tensor, query: Tensor, labels: Tensor) -> Tensor:
+        def of_one(support: Tensor, query: Tensor, *of_classes: Tensor) -> Tensor:
             if episode.prepared is None:
                 support, query = self._embed(support), self._embed(query)
-            return self._heads(support, query, labels, num_classes=episode.num_classes)
+            return self._heads(support, query, SupportsByClass(*of_classes))
 
         clips = episode.prepared or (episode.support, episode.query)
         labels = episode.support_labels
-        both = one_by_one(of_one, *clips, labels, stacked=labels.dim() - 1)
+        of_classes = supports_by_class(
+            labels, num_classes=episode.num_classes, training=self.training
+        )
+        both = one_by_one(of_one, *clips, *of_classes, stacked=labels.dim() - 1)
         return Logits(*both.unbind(dim=-3))
 
     @staticmethod
@@ -117,15 +121,15 @@ class Strm(Method):
         pairs = self.patch_head.embed(frames)
         return torch.cat([pairs.flatten(1), self.transformers.embed(self.frames(frames))], dim=1)
 
-    def _heads(self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
-        """support [S, n], query [Q, n], labels [S] -> logits of both heads [2, Q, N]."""
+    def _heads(self, support: Tensor, query: Tensor, of_classes: SupportsByClass) -> Tensor:
+        """support [S, n], query [Q, n] -> logits of both heads [2, Q, N]."""
         pairs, tuples = [], []
         number, width = self.patch_head.shape
         for side in (support, query):
             pairs.append(side[:, : number * width].reshape(-1, number, width))
             tuples.append(side[:, number * width :])
-        frame = self.transformers(*tuples, labels, num_classes=num_classes)
-        return torch.stack([frame, self.patch_head(*pairs, labels, num_classes=num_classes)])
+        frame = self.transformers(*tuples, of_classes)
+        return torch.stack([frame, self.patch_head(*pairs, of_classes)])
 
 
 def build(

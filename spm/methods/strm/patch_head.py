@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spm.nn.precision import at_least_float32
-from spm.nn.supports_by_class import supports_by_class
+from spm.nn.supports_by_class import SupportsByClass
 from spm.nn.tuple_linear import TupleLinear
 
 PAIR = 2
@@ -32,16 +32,13 @@ class PatchHead(nn.Module):
         out: Tensor = self.layer(self.dropout(frames)).relu()
         return out
 
-    def forward(
-        self, support: Tensor, query: Tensor, labels: Tensor, *, num_classes: int
-    ) -> Tensor:
-        """Logits [Q, N] of one episode's e: [S, L, C/2], [Q, L, C/2]. labels [S] in 0..N-1."""
-        of_classes = supports_by_class(labels, num_classes=num_classes, training=self.training)
+    def forward(self, support: Tensor, query: Tensor, of_classes: SupportsByClass) -> Tensor:
+        """Logits [Q, N] of one episode's e: [S, L, C/2], [Q, L, C/2]."""
         with at_least_float32(support, query) as (support, query):
             pairs = of_classes.of(support)  # [N, K, L, C/2]
             nearest = _nearest(query.flatten(0, 1), pairs.flatten(1, 2), of_classes.present)
             distance: Tensor = torch.linalg.vector_norm(query.flatten(0, 1) - nearest, dim=-1)
-            return -distance.reshape(num_classes, len(query), -1).mean(dim=-1).mT
+            return -distance.reshape(len(pairs), len(query), -1).mean(dim=-1).mT
 
 
 def _nearest(query: Tensor, support: Tensor, present: Tensor) -> Tensor:

@@ -1,0 +1,165 @@
+"""The method's part of a training pass as a CUDA graph: one launch in place of thousands.
+
+    clips ─ tower ─ features ─┐ copied        the graph, forward and backward
+                              └─→ features ─ method ─ losses ─ gradients ─┐
+    gradients of the tower ─←── gradient of the features ─────────────────┘
+
+A method is about two thousand small kernels. Starting each of them takes the CPU longer than the
+GPU takes to run all, and the GPU, which has done the tower meanwhile, waits. A graph holds the
+kernels of one pass, recorded, and runs the same kernels on the values of the next episodes: the
+losses have the same bits.
+
+What is recorded is what a pass does on the GPU alone. A method that reads a value back, to decide
+by it or to compute on the CPU, cannot be recorded; the first pass, which runs as usual, tells.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from spm.base.errors import ConfigError
+from spm.training.losses import EncodedEpisodes
+
+Compute = Callable[[EncodedEpisodes], tuple[Tensor, Tensor]]
+"""Encoded episodes -> (objective, rows of the history)."""
+
+
+@dataclass(frozen=True)
+class _Results:
+    rows: Tensor
+    gradients: Sequence[Tensor | None]
+    """Of the features, if they have one, and of the parameters. None: not reached."""
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    inputs: EncodedEpisodes
+    results: _Results
+    replay: Callable[[], object]
+
+
+@dataclass
+class RecordedMethod:
+    """Runs passes of the method. The first of a shape runs as usual, the second is recorded."""
+
+    compute: Compute
+    parameters: Sequence[nn.Parameter]
+    """Those of the method that are trained."""
+    told: Callable[[str], object] = print
+    """Is told, once, that the method cannot be recorded."""
+    _shapes: dict[tuple[torch.Size, ...], _Recorded | None] = field(default_factory=dict)
+    """None: to be recorded."""
+    _waits: bool = False
+
+    def __call__(self, encoded: EncodedEpisodes) -> Tensor:
+        """Adds the gradients of E episodes to those of the parameters, the tower's included.
+
+        Returns the rows of the history [E, columns], which the next pass overwrites. Raises
+        ConfigError for a method whose recording fails.
+        """
+        features = encoded.features
+        results = self._results(encoded._replace(features=features.detach()), features)
+        of_parameters = list(results.gradients)
+        if features.requires_grad:
+            torch.autograd.backward(features, of_parameters.pop(0))
+        _add(of_parameters, self.parameters)
+        return results.rows
+
+    def _results(self, inputs: EncodedEpisodes, features: Tensor) -> _Results:
+        """features: as they are, for whether they have a gradient."""
+        inputs.features.requires_grad_(features.requires_grad)
+        if self._waits:
+            return self._run(inputs)
+        shape = tuple(each.shape for each in inputs if each is not None)
+        if shape not in self._shapes:
+            self._shapes[shape] = None
+            return self._first(inputs)
+        recorded = self._shapes[shape] or self._record(inputs)
+        self._shapes[shape] = recorded
+        for place, value in zip(recorded.inputs, inputs, strict=True):
+            if place is not None and value is not None:
+                place.detach().copy_(value)
+        recorded.replay()
+        return recorded.results
+
+    def _run(self, inputs: EncodedEpisodes) -> _Results:
+        objective, rows = self.compute(inputs)
+        wanted = [inputs.features] * inputs.features.requires_grad + list(self.parameters)
+        return _Results(rows, torch.autograd.grad(objective, wanted, allow_unused=True))
+
+    def _first(self, inputs: EncodedEpisodes) -> _Results:
+        with noticed_waits() as waits:
+            results = self._run(inputs)
+        if waits:
+            self._waits = True
+            self.told(
+                "train: the method reads values back from the GPU, so its kernels are started one "
+                f"by one and not as a CUDA graph ({waits[0].splitlines()[0]})"
+            )
+        return results
+
+    def _record(self, inputs: EncodedEpisodes) -> _Recorded:
+        own = EncodedEpisodes(*(None if each is None else each.clone() for each in inputs))  # type: ignore[arg-type]
+        own = own._replace(
+            features=own.features.detach().requires_grad_(inputs.features.requires_grad)
+        )
+        try:
+            results, replay = capture(lambda: self._run(own))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"the method's training pass cannot be recorded as a CUDA graph: {error}\n"
+                "set runtime.cuda_graph to false"
+            ) from error
+        return _Recorded(own, results, replay)
+
+
+def capture(run: Callable[[], _Results]) -> tuple[_Results, Callable[[], object]]:
+    """The tensors that `run` makes, and what computes them anew in the same memory.
+
+    Other threads, as the one that pins the loader's memory, may go on meanwhile.
+    """
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        results = run()
+    return results, graph.replay
+
+
+@contextmanager
+def noticed_waits() -> Iterator[list[str]]:
+    """Collects what torch says of each time that the CPU waits for the GPU inside the block."""
+    waits: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("warn")
+        caught.clear()  # setting the mode warns of the mode
+        try:
+            yield waits
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    for each in caught:
+        message = str(each.message)
+        if "called a synchronizing" in message:
+            waits.append(message)
+        elif "prototype feature" not in message:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+def _add(gradients: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> None:
+    """Adds gradients to those that the parameters have, if any."""
+    summed: list[Tensor] = []
+    added: list[Tensor] = []
+    for gradient, parameter in zip(gradients, parameters, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is None:  # a copy: the next pass overwrites `gradient`
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        else:
+            summed.append(parameter.grad)
+            added.append(gradient)
+    if summed:
+        torch._foreach_add_(summed, added)

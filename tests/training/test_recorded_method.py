@@ -1,0 +1,187 @@
+"""A recorded pass has the losses and gradients of one that is not, whatever the episodes.
+
+Here a recording is played by running the same function again and writing its results to the same
+tensors, which is what a CUDA graph does; tests/gpu has the graph itself.
+"""
+
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from spm.base.errors import ConfigError
+from spm.config.model import method_names
+from spm.episodes.training_data import EpisodeClips
+from spm.model.model import build_model
+from spm.training import recorded_method
+from spm.training.losses import encode_episodes
+from spm.training.passes import Passes
+from spm.training.recorded_method import RecordedMethod
+from tests.methods.small import small
+from tests.models import spec
+from tests.training.test_loop import _config
+
+CLASSES, FRAMES = 5, 4
+
+
+def _capture(run):
+    """Replays by running again, with the random numbers that a graph would draw."""
+    state = torch.get_rng_state()
+    results = run()
+    torch.set_rng_state(state)
+
+    def replay():
+        anew = run()
+        results.rows.copy_(anew.rows)
+        for place, value in zip(results.gradients, anew.gradients, strict=True):
+            assert (place is None) == (value is None)
+            if place is not None:
+                place.copy_(value)
+
+    return results, replay
+
+
+@contextmanager
+def _never_waits():
+    yield []
+
+
+@pytest.fixture
+def played(monkeypatch):
+    monkeypatch.setattr(recorded_method, "capture", _capture)
+    monkeypatch.setattr(recorded_method, "noticed_waits", _never_waits)
+
+
+def _model(name, **changes):
+    frames = {"num_segments": FRAMES}
+    large = spec(method=name, **small(name) | changes)
+    frames = large.frames.model_copy(update=frames)
+    return build_model(
+        large.model_copy(update={"frames": frames, "train_classes": CLASSES})
+    ).train()
+
+
+def _episodes(seed, *, together=1):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(3)
+
+    def one():
+        pixels = torch.randint(0, 256, (9, FRAMES, 32, 32, 3), generator=generator)
+        order, chosen = (torch.randperm(n, generator=generator) for n in (6, CLASSES))
+        queries = labels.repeat_interleave(2)[order]
+        return EpisodeClips(pixels.to(torch.uint8), labels, queries, chosen[:3])
+
+    return EpisodeClips.stack(one() for _ in range(together))
+
+
+def _text(model):
+    return torch.randn(CLASSES, model.channels, generator=torch.Generator().manual_seed(0))
+
+
+def _passes(model, *, recorded, told=pytest.fail):
+    passes = Passes(model, _text(model), _config(), cuda_graph=False)
+    if recorded:
+        passes._recorded = _recorded(passes, told)
+    return passes
+
+
+def _recorded(passes, told=pytest.fail):
+    trained = [each for each in passes.model.method.parameters() if each.requires_grad]
+    return RecordedMethod(passes._of_method, trained, told=told)
+
+
+def _run(model, passes, sizes=(1, 1, 1, 2, 2, 1)):
+    """Rows and gradients of passes of `sizes` episodes, with a step after every third."""
+    found = []
+    for number, together in enumerate(sizes):
+        torch.manual_seed(number)
+        found.append(passes(_episodes(number, together=together)).clone())
+        if number % 3 == 2:
+            found += [each.grad for each in model.parameters() if each.grad is not None]
+            model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("name", method_names())
+@pytest.mark.parametrize("backbone", [{}, {"frozen": True}], ids=["trained", "frozen"])
+def test_a_recorded_pass_changes_no_bit(name, backbone, played):
+    if backbone and not list(_model(name).method.parameters()):
+        pytest.skip("nothing to train")
+    changes = {"dropout": 0.2} if "dropout" in type(_model(name).config.model).model_fields else {}
+    plain, recorded = (
+        _run(model := _model(name, backbone=backbone, **changes), _passes(model, recorded=how))
+        for how in (False, True)
+    )
+    assert len(plain) == len(recorded) > 6 + 2
+    assert all(map(torch.equal, plain, recorded))
+    assert not torch.equal(plain[1], plain[2])  # another episode, another loss
+
+
+def test_each_number_of_episodes_is_recorded_once(played, monkeypatch):
+    captured = []
+    monkeypatch.setattr(recorded_method, "capture", lambda run: captured.append(1) or _capture(run))
+    model = _model("clip_spm")
+    passes = _passes(model, recorded=True)
+    _run(model, passes, sizes=(1, 1, 1, 1))
+    assert len(captured) == 1
+    _run(model, passes, sizes=(2, 1, 2, 2))
+    assert len(captured) == 2
+
+
+def test_a_method_that_waits_is_run_one_by_one_and_told_once(played, monkeypatch):
+    @contextmanager
+    def waits():
+        yield ["called a synchronizing operation\n  at method.py:7"]
+
+    monkeypatch.setattr(recorded_method, "noticed_waits", waits)
+    monkeypatch.setattr(recorded_method, "capture", lambda run: pytest.fail("recorded"))
+    model, lines = _model("clip_spm"), []
+    _run(model, _passes(model, recorded=True, told=lines.append))
+    (line,) = lines
+    assert "one by one" in line
+    assert "synchronizing operation)" in line  # the first line of what torch says
+
+
+def test_a_recording_that_fails_says_what_to_set(played, monkeypatch):
+    def fails(run):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(recorded_method, "capture", fails)
+    model = _model("clip_spm")
+    with pytest.raises(ConfigError, match=r"not permitted.*\nset runtime.cuda_graph to false"):
+        _run(model, _passes(model, recorded=True))
+
+
+def test_without_a_gpu_nothing_is_recorded():
+    model = _model("clip_spm")
+    assert Passes(model, _text(model), _config(), cuda_graph=True)._recorded is None
+
+
+class _Operations(TorchDispatchMode):
+    """Notes the operations, and the shapes of what they make."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.found.append((str(func), getattr(out, "shape", None)))
+        return out
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_pass_runs_the_same_operations_whatever_the_values(name):
+    """Else a recording would repeat the decisions of the episode that it was made from."""
+    model = _model(name)
+    passes, seen = _passes(model, recorded=False), []
+    for seed in range(4):
+        encoded = encode_episodes(model, _episodes(seed, together=2))
+        with _Operations() as operations:
+            total, _ = passes._of_method(encoded)
+            total.backward()
+        seen.append(operations.found)
+        model.zero_grad()
+    assert len(seen[0]) > 10
+    assert seen[1:] == 3 * seen[:1]
