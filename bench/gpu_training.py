@@ -26,7 +26,9 @@ def cases(*, toy: bool, compiled: bool) -> Iterator[Case]:
     """
     for name, backbone in towers(toy=toy).items():
         one, five = (Case(name, backbone, shot, compiled=compiled) for shot in (1, 5))
-        yield from (one, replace(one, recorded=False))
+        yield one
+        if not compiled:
+            yield replace(one, recorded=False)
         together = (4,) if compiled else _together(toy=toy)
         yield from (replace(one, together=episodes) for episodes in together)
         if not toy and not compiled:
