@@ -69,7 +69,7 @@ class Case:
     """Episodes in one forward pass."""
     checkpointing: bool = False
     compiled: bool = False
-    recorded: bool = True
+    recorded: bool = False
     """Whether the method's part runs as a CUDA graph."""
 
     @property
@@ -85,7 +85,7 @@ class Case:
             "together": self.together,
             "checkpointing": self.checkpointing,
             "compiled": self.compiled,
-            "one by one": not self.recorded,
+            "recorded": self.recorded,
         }
 
 

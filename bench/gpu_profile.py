@@ -1,7 +1,7 @@
 """Rows of bench.gpu on where the time of a training step goes, by torch.profiler.
 
-5-way 1-shot, each episode alone in its forward pass, kernels started one by one: torch tells of a
-CUDA graph's kernels no operation. The operations of an optimizer step, and of
+5-way 1-shot, each episode alone in its forward pass, and not recorded: torch tells of a CUDA
+graph's kernels no operation. The operations of an optimizer step, and of
 the head alone, are listed with the time of the kernels that they started, the longest first. Where
 a part's kernels take less than the part, the GPU waits for the CPU to start them.
 """
@@ -25,7 +25,7 @@ TOP = 15
 
 def cases(*, toy: bool) -> Iterator[Case]:
     for name, backbone in towers(toy=toy).items():
-        yield Case(name, backbone, shot=1, recorded=False)
+        yield Case(name, backbone, shot=1)
 
 
 def run(case: Case, device: torch.device, sizes: Sizes) -> dict[str, Any]:

@@ -19,27 +19,29 @@ from spm.model.activation_checkpointing import checkpoint_activations
 
 
 def cases(*, toy: bool, compiled: bool) -> Iterator[Case]:
-    """1-shot, alone, also with the head's kernels started one by one, and two and four episodes
+    """1-shot, alone, also with the head recorded as a CUDA graph, and two and four episodes
     together; 5-shot, also with checkpointing.
 
-    Compiled: 1-shot, alone and in fours, since each case compiles anew, for up to a minute.
+    Compiled: 1-shot, recorded, alone and in fours, since each case compiles anew, for up to a
+    minute.
     """
     for name, backbone in towers(toy=toy).items():
         one, five = (Case(name, backbone, shot, compiled=compiled) for shot in (1, 5))
-        yield one
-        if not compiled:
-            yield replace(one, recorded=False)
-        together = (4,) if compiled else _together(toy=toy)
-        yield from (replace(one, together=episodes) for episodes in together)
-        if not toy and not compiled:
+        recorded = replace(one, recorded=True)
+        if compiled:
+            yield from (recorded, replace(recorded, together=4))
+            continue
+        yield from (one, recorded)
+        yield from (replace(one, together=together) for together in _together(toy=toy))
+        if not toy:
             yield from (five, replace(five, checkpointing=True))
 
 
 def frozen_cases(*, toy: bool) -> Iterator[Case]:
-    """1-shot, alone, also started one by one, and two and four episodes together; 5-shot."""
+    """1-shot, alone, also recorded, and two and four episodes together; 5-shot."""
     for name, backbone in towers(toy=toy).items():
         one, five = (Case(name, backbone, shot) for shot in (1, 5))
-        yield from (one, replace(one, recorded=False))
+        yield from (one, replace(one, recorded=True))
         yield from (replace(one, together=together) for together in _together(toy=toy))
         if not toy:
             yield five

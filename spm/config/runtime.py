@@ -44,8 +44,8 @@ class RuntimeConfig(Section):
     error for a tower without known blocks."""
     cuda_graph: bool
     """On a GPU, start the kernels of the method's training pass all at once, as a CUDA graph: the
-    same bits in less time (docs/scaling.md). A method that reads values back from the GPU runs
-    without, and `train` says so."""
+    same kernels, and the GPU need not wait for the CPU (docs/scaling.md; not yet tried on a GPU).
+    A method that reads values back from the GPU runs without, and `train` says so."""
     checkpoint_seconds: float = Field(ge=0)
     """Time between two training checkpoints; 0: at every optimizer step."""
     tracking: bool

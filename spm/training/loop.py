@@ -52,7 +52,7 @@ class Execution:
     checkpoint_seconds: float
     on_validation: Callable[[History], None]
     ranks: Ranks = ALONE
-    cuda_graph: bool = True
+    cuda_graph: bool = False
     """On a GPU, run the method's part of a pass as a CUDA graph."""
 
 

@@ -31,7 +31,7 @@ def toy_rows(tmp_path, capsys, monkeypatch):
 def test_training_has_every_figure(toy_rows):
     rows, printed = toy_rows("--part", "training")
     assert [row["together"] for row in rows] == [1, 1, 4]
-    assert [row["one by one"] for row in rows] == [False, True, False]
+    assert [row["recorded"] for row in rows] == [False, True, False]
     for row in rows:
         assert row["peak memory, GB"] is None  # a GPU's
         figures = ("training episodes/s", "utilisation, %", "TFLOP an episode")
@@ -93,7 +93,7 @@ def test_a_compiled_training_is_alone_and_in_fours_and_recomputes_nothing():
 
 
 def _job(run):
-    (case, _) = gpu_training.cases(toy=True, compiled=False)
+    case, *_ = gpu_training.cases(toy=True, compiled=False)
     return gpu.Job(case.about, run, gpu_training.line)
 
 

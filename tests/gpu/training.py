@@ -62,7 +62,7 @@ def trained(
     folder: Path | None = None,
     ranks: Ranks = ALONE,
     validate: Any = lambda model: 50.0,
-    cuda_graph: bool = True,
+    cuda_graph: bool = False,
     **changes: Any,
 ) -> History:
     """folder: of a checkpoint, saved after each optimizer step; None: no checkpoint.

@@ -1,0 +1,23 @@
+"""bench.head_costs classifies the same episodes as evaluation does, by every method."""
+
+import torch
+
+from bench import head_costs
+from spm.config.model import method_names, read_values
+
+
+def test_costs_are_multiples_of_clip_spms():
+    costs = head_costs.multiples(["protonet"], shot=1, rounds=1)
+    assert set(costs) == {"clip_spm", "protonet"}
+    assert costs["clip_spm"][1] == 1
+    milliseconds, multiple = costs["protonet"]
+    assert 0 < milliseconds < costs["clip_spm"][0]
+    assert multiple < head_costs.TARGET
+
+
+def test_every_method_on_frame_features_can_be_asked():
+    for name in method_names():
+        if read_values(name).needs.features == "frames":
+            logits = head_costs.classify(name, shot=1)()
+            assert logits.shape == (5, 20, 5), name
+            assert torch.isfinite(logits).all(), name
