@@ -7,7 +7,7 @@ from spm.config.model import method_names, read_values
 
 
 def test_costs_are_multiples_of_clip_spms():
-    costs = head_costs.multiples(["protonet"], shot=1, rounds=1)
+    costs = head_costs.multiples(["clip_spm", "protonet"], shot=1, rounds=1)
     assert set(costs) == {"clip_spm", "protonet"}
     assert costs["clip_spm"][1] == 1
     milliseconds, multiple = costs["protonet"]
