@@ -1,5 +1,6 @@
 """bench.head_costs classifies the same episodes as evaluation does, by every method."""
 
+import pytest
 import torch
 
 from bench import head_costs
@@ -15,6 +16,7 @@ def test_costs_are_multiples_of_clip_spms():
     assert multiple < head_costs.TARGET
 
 
+@pytest.mark.slow
 def test_every_method_on_frame_features_can_be_asked():
     for name in method_names():
         if read_values(name).needs.features == "frames":

@@ -11,7 +11,7 @@ from tests.training.test_recorded_method import _episodes, _model, _passes
 
 pytestmark = pytest.mark.cuda
 
-SIZES = (1, 1, 1, 2, 2, 1)
+SIZES = (1, 1, 2, 1, 1, 2)
 
 
 @pytest.fixture(scope="module")

@@ -91,8 +91,9 @@ def _recorded(passes, told=pytest.fail):
     return RecordedMethod(passes._of_method, trained, told=told)
 
 
-def _run(model, passes, sizes=(1, 1, 1, 2, 2, 1)):
-    """Rows and gradients of passes of `sizes` episodes, with a step after every third."""
+def _run(model, passes, sizes=(1, 1, 2, 1, 1, 2)):
+    """Rows and gradients of passes of `sizes` episodes, with a step after every third: the first
+    passes after one meet no gradients, and those of a recording have to be copied."""
     found = []
     for number, together in enumerate(sizes):
         torch.manual_seed(number)
@@ -103,17 +104,16 @@ def _run(model, passes, sizes=(1, 1, 1, 2, 2, 1)):
     return found
 
 
-@pytest.mark.parametrize("name", method_names())
-@pytest.mark.parametrize("backbone", [{}, {"frozen": True}], ids=["trained", "frozen"])
+@pytest.mark.parametrize(
+    ("name", "backbone"), [("clip_spm", {"frozen": True}), *((name, {}) for name in method_names())]
+)
 def test_a_recorded_pass_changes_no_bit(name, backbone, played):
-    if backbone and not list(_model(name).method.parameters()):
-        pytest.skip("nothing to train")
     changes = {"dropout": 0.2} if "dropout" in type(_model(name).config.model).model_fields else {}
     plain, recorded = (
         _run(model := _model(name, backbone=backbone, **changes), _passes(model, recorded=how))
         for how in (False, True)
     )
-    assert len(plain) == len(recorded) > 6 + 2
+    assert len(plain) == len(recorded) > 5
     assert all(map(torch.equal, plain, recorded))
     assert not torch.equal(plain[1], plain[2])  # another episode, another loss
 
@@ -176,7 +176,7 @@ def test_a_pass_runs_the_same_operations_whatever_the_values(name):
     """Else a recording would repeat the decisions of the episode that it was made from."""
     model = _model(name)
     passes, seen = _passes(model, recorded=False), []
-    for seed in range(4):
+    for seed in range(2):
         encoded = encode_episodes(model, _episodes(seed, together=2))
         with _Operations() as operations:
             total, _ = passes._of_method(encoded)
@@ -184,4 +184,4 @@ def test_a_pass_runs_the_same_operations_whatever_the_values(name):
         seen.append(operations.found)
         model.zero_grad()
     assert len(seen[0]) > 10
-    assert seen[1:] == 3 * seen[:1]
+    assert seen[0] == seen[1]
