@@ -15,7 +15,7 @@ from pipeline.grids.grid import Grid, Point, candidates_of, load_grid, points_of
 from pipeline.grids.grid_run import Outcome, Runner, Task, child_environment, interrupts, run_all
 from pipeline.grids.grid_table import Results, markdown, summarize, table
 from pipeline.grids.outside_files import OutsideFiles
-from pipeline.grids.point_records import PointRecords, point_key
+from pipeline.grids.point_records import PointRecords, Stage, point_key
 from pipeline.grids.snapshot import Snapshot, WorkingCopy, take_snapshot
 from pipeline.machine.git_and_dvc import cache_folder
 from pipeline.machine.places import state_folder
@@ -52,7 +52,7 @@ def experiment(name: str, *, root: Path, state: Path, jobs: int | None) -> list[
     chosen: dict[str, Any] = {}
     if candidates := candidates_of(grid, document=document):
         points = [point for values in candidates.values() for point in values.values()]
-        measuring.run(points, what=f"{grid.title}, choosing by validation")
+        measuring.run(points, what=f"{grid.title}, choosing by validation", stage="train")
         chosen = {
             row: best
             for row, values in candidates.items()
@@ -77,9 +77,9 @@ class _Measuring:
         self._records = PointRecords(state / "experiments/points")
         self.outcomes: list[Outcome] = []
 
-    def run(self, points: Sequence[Point], *, what: str) -> None:
-        """Runs the points that have no record; adds to `outcomes`."""
-        tasks = self._tasks(points)
+    def run(self, points: Sequence[Point], *, what: str, stage: Stage = "evaluate") -> None:
+        """Runs the points that have no record, up to `stage`; adds to `outcomes`."""
+        tasks = self._tasks(points, stage=stage)
         print(f"{what}: {len(points)} points, {len(tasks)} to run", flush=True)
         if tasks and self._jobs:
             self.outcomes += _run(
@@ -103,9 +103,9 @@ class _Measuring:
         """The value whose point validated best, the first of equals; None if one is missing."""
         found = {}
         for value, point in candidates.items():
-            if not self._records.has(key := self._key(point)):
+            if not self._records.has(key := self._key(point), stage="train"):
                 return None
-            validation = self._records.load(key).validation
+            validation = self._records.validation(key)
             if validation is None:
                 raise InputError(f"{point.row}: nothing is trained, so there is nothing to choose")
             found[value] = validation
@@ -115,15 +115,16 @@ class _Measuring:
         code = self._snapshot.code(point.parameters)
         return point_key(point, code=code, outside=self._outside.of(point.parameters))
 
-    def _tasks(self, points: Sequence[Point]) -> list[Task]:
+    def _tasks(self, points: Sequence[Point], *, stage: Stage) -> list[Task]:
         """One task for each key that has no record: two points can have the same key."""
         logs = self._state / "experiments/logs" / self._grid.name
         tasks: dict[str, Task] = {}
         for point in points:
             key = self._key(point)
             name = f"{slug(f'{self._grid.name}-{point.row}')}-s{point.seed}-{key[:6]}"
-            if not self._records.has(key):
-                tasks.setdefault(key, Task(key, name, point, logs / f"{name}.log"))
+            name += "-trained" * (stage == "train")
+            if not self._records.has(key, stage=stage):
+                tasks.setdefault(key, Task(key, name, point, logs / f"{name}.log", stage))
         return list(tasks.values())
 
 

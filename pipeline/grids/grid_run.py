@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.grids.grid import Point
-from pipeline.grids.point_records import PointRecords
+from pipeline.grids.point_records import PointRecords, Stage
 from pipeline.grids.snapshot import WorkingCopy
 from pipeline.machine.git_and_dvc import dvc_command
 from pipeline.machine.places import data_root, link_outside, tracking_place
@@ -45,6 +45,8 @@ class Task:
     """Name of the DVC experiment."""
     point: Point
     log: Path
+    stage: Stage = "evaluate"
+    """The last stage to run."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ class Runner:
 
     def _experiment(self, task: Task, *, copy: WorkingCopy) -> str | None:
         self._prepare(copy, task.point)
-        command = [*dvc_command(), "exp", "run", "--name", task.name, "evaluate"]
+        command = [*dvc_command(), "exp", "run", "--name", task.name, task.stage]
         failure = self._execute(command, copy=copy, log=task.log)
         if failure is None:
-            self._records.keep(task.key, copy=copy.folder, point=task.point)
+            self._records.keep(task.key, copy=copy.folder, point=task.point, stage=task.stage)
             copy.publish(task.name)
         return failure
 

@@ -120,10 +120,11 @@ def test_each_row_is_measured_with_the_rate_that_validated_best(
 ) -> None:
     validations |= {("full", 0.01): 80.0, ("full", 0.001): 70.0}
     validations |= {("none", 0.01): 60.0, ("none", 0.001): 61.0}
-    ran = [(o.task.point.row, o.task.point.seed) for o in experiment(project)]
-    # Two rates with the first seed for each row that chooses; then what is still missing.
-    assert ran[:4] == [("full", 0)] * 2 + [("none", 0)] * 2
-    assert ran[4:] == [("fixed", 0), ("full", 1), ("none", 1), ("fixed", 1)]
+    ran = [(o.task.point.row, o.task.point.seed, o.task.stage) for o in experiment(project)]
+    # Two rates with the first seed for each row that chooses, trained alone; then all rows.
+    assert ran[:4] == [("full", 0, "train")] * 2 + [("none", 0, "train")] * 2
+    rows = ("full", "none", "fixed")
+    assert ran[4:] == [(row, seed, "evaluate") for seed in (0, 1) for row in rows]
     said = capsys.readouterr().out
     assert "train.lr, by validation with seed 0, among [0.01, 0.001]: full 0.01, none 0.001" in said
     assert experiment(project) == []
@@ -158,4 +159,4 @@ def _record(project: Path, task: Task, records: PointRecords, *, validation: flo
     (copy / "data/train_curves.csv").write_text("")
     episodes = {"shot": [1, 1], "episode": [0, 1], "accuracy": [validation, validation + 2]}
     pq.write_table(pa.table(episodes), copy / "data/results/episodes.parquet")
-    records.keep(task.key, copy=copy, point=task.point)
+    records.keep(task.key, copy=copy, point=task.point, stage=task.stage)

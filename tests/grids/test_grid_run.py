@@ -80,6 +80,20 @@ def test_shared_stages_that_fail_say_why_and_give_the_copy_back(runner, tmp_path
     assert said.index("no videos") < said.index("no space") < said.index("fine")
 
 
+def test_a_point_is_run_up_to_its_stage_and_kept_as_that(runner, tmp_path):
+    kept: list[object] = []
+    runner._records = SimpleNamespace(keep=lambda key, **options: kept.append(options["stage"]))
+    copy = runner._free.get()
+    copy.publish = kept.append
+    runner._free.put(copy)
+    (tmp_path / "dvc").write_text('echo "$@"')
+    for stage in ("train", "evaluate"):
+        task = replace(TASK, log=tmp_path / stage, stage=stage)
+        assert runner.run(task).failure is None
+        assert f"exp run --name grid-full-s0 {stage}\n" in task.log.read_text()
+    assert kept == ["train", "grid-full-s0", "evaluate", "grid-full-s0"]
+
+
 def test_shared_stages_that_cannot_start_say_why_and_give_the_copy_back(runner, tmp_path):
     (tmp_path / "log").mkdir()  # no file can be written there
     for _ in range(2):

@@ -81,6 +81,29 @@ def test_a_record_gives_back_the_headline_shot(tmp_path):
     assert about["parameters"]["model"] == DOCUMENT["model"]
 
 
+def test_a_point_that_was_trained_alone_has_its_validation_and_no_results(tmp_path):
+    _write_results(tmp_path / "copy")  # those of another point too, as in a copy of the project
+    records = PointRecords(tmp_path / "points")
+    with pytest.raises(KeyError):
+        records.validation("k")
+    records.keep("k", copy=tmp_path / "copy", point=POINT, stage="train")
+    assert records.has("k", stage="train")
+    assert not records.has("k")
+    assert records.validation("k") == 75.0
+    with pytest.raises(KeyError):
+        records.load("k")
+    records.keep("k", copy=tmp_path / "copy", point=POINT)
+    assert records.has("k")
+
+
+def test_a_point_that_was_evaluated_need_not_be_trained_to_be_chosen(tmp_path):
+    _write_results(tmp_path / "copy")
+    records = PointRecords(tmp_path / "points")
+    records.keep("k", copy=tmp_path / "copy", point=POINT)
+    assert records.has("k", stage="train")
+    assert records.validation("k") == 75.0
+
+
 def test_half_a_record_is_none(tmp_path):
     _write_results(tmp_path / "copy")
     (tmp_path / "copy/data/results/episodes.parquet").unlink()
@@ -94,7 +117,7 @@ def test_half_a_record_is_none(tmp_path):
 def _write_results(copy) -> None:
     (copy / "data/results").mkdir(parents=True)
     (copy / "data/results/evaluate.json").write_text('{"shot": 5}')
-    for name in ("train.json", "train_curves.csv"):
-        (copy / "data" / name).write_text("{}")
+    (copy / "data/train.json").write_text('{"best_val_accuracy": 75.0}')
+    (copy / "data/train_curves.csv").write_text("")
     episodes = {"shot": [5, 5, 1], "episode": [0, 1, 0], "accuracy": [70.0, 90.0, 10.0]}
     pq.write_table(pa.table(episodes), copy / "data/results/episodes.parquet")
