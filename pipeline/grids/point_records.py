@@ -1,7 +1,7 @@
 """Records of measured points in the state folder, each under a hash of all that decides its result.
 
     experiments/points/<key>/           point.json  evaluate.json  episodes.parquet  train.json  …
-    experiments/points/<key>-trained/   point.json  train.json  …    of a point that was not evaluated
+    experiments/points/<key>-trained/   point.json  train.json  …       of a point not evaluated
 
 The key covers every parameter of the sections that are measured, the code, the versions of packages
 and the outside files. So an edited grid finds its old points, two grids share common points, and a
