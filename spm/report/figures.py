@@ -3,6 +3,7 @@
 With the same version of matplotlib, the same numbers give the same PNG bytes.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,16 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Saves the figure as PNG, without the version of matplotlib in its metadata."""
+    """Saves the figure as PNG."""
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+        temporary.write_bytes(png(figure))
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, without the version of matplotlib in its metadata."""
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=_DPI, metadata={"Software": None})
+    return held.getvalue()
 
 
 def chosen_checkpoint(rows: Rows) -> tuple[int, float] | None:

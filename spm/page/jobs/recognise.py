@@ -1,13 +1,11 @@
 """Recognising one clip: the answer, the frames that were compared, and how."""
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 from spm.base.errors import ConfigError, DataError
 from spm.episodes.device import pick_device
@@ -23,9 +21,8 @@ from spm.recognition.recognizer import Answer, Recognizer
 from spm.recognition.recognizer_folder import load_recognizer
 from spm.report.alignment_examples import AlignmentExample
 from spm.report.alignment_figure import alignment_figure
+from spm.report.figures import png
 from spm.report.heat_figure import heat_figure
-
-_DPI = 90
 
 
 def recognise(
@@ -138,12 +135,6 @@ def _heat(
         "the clip being 1. A frame without heat was seen all the same."
     )
     return Picture(png(heat_figure(pixels.numpy(), heat)), caption)
-
-
-def png(figure: Figure) -> bytes:
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=_DPI, metadata={"Software": None})
-    return held.getvalue()
 
 
 _ANY = PageLimits(max_mb=1e9, max_seconds=1e9)
