@@ -1,8 +1,8 @@
 """Benchmarks what classifying an episode takes of every method, as a multiple of CLIP-SPM's time.
 
 C = 512 as of ViT-B/16, T = 8, 5-way, 4 queries a class, one thread, clips that were prepared once,
-as in evaluation. CPU time, medians of interleaved rounds. CLIP-SPM has the 8 heads of 256 of its
-paper, the others their initial values.
+as in evaluation; taking an episode's clips from all of them is in the time. CPU time, medians of
+interleaved rounds. CLIP-SPM has the 8 heads of 256 of its paper, the others their initial values.
 
 python -m bench.head_costs                 every method that takes frame features
 python -m bench.head_costs clip_spm dpn
@@ -45,16 +45,18 @@ def classify(name: str, *, shot: int) -> Callable[[], Tensor]:
         prepared = head.prepare(pool, texts)
     drawn = torch.stack([torch.randperm(_CLIPS)[: WAY * (shot + QUERY)] for _ in range(_EPISODES)])
     support, query = drawn.split([WAY * shot, WAY * QUERY], dim=1)
-    episodes = EpisodeFeatures(
-        pool[support],
-        torch.arange(WAY).repeat(shot).expand(_EPISODES, -1),
-        pool[query],
-        texts[: _EPISODES * WAY].reshape(_EPISODES, WAY, -1),
-        num_classes=WAY,
-        prepared=prepared and Prepared(prepared.support[support], prepared.query[query]),
-    )
+    labels = torch.arange(WAY).repeat(shot).expand(_EPISODES, -1)
+    class_text = texts[: _EPISODES * WAY].reshape(_EPISODES, WAY, -1)
 
     def call() -> Tensor:
+        episodes = EpisodeFeatures(
+            pool[support],
+            labels,
+            pool[query],
+            class_text,
+            num_classes=WAY,
+            prepared=prepared and Prepared(prepared.support[support], prepared.query[query]),
+        )
         with torch.no_grad():
             return head.classify(episodes)
 

@@ -114,7 +114,8 @@ class Runner:
         failure = self._execute(command, copy=copy, log=task.log)
         if failure is None:
             self._records.keep(task.key, copy=copy.folder, point=task.point, stage=task.stage)
-            copy.publish(task.name)
+            if task.stage == "evaluate":  # else its results are those that the copy began with
+                copy.publish(task.name)
         return failure
 
     def _prepare(self, copy: WorkingCopy, point: Point) -> None:

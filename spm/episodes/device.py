@@ -34,4 +34,17 @@ def pick_device(name: Literal["auto", "cpu", "cuda"], *, number: int = 0) -> tor
 def place(module: Module, device: torch.device) -> Module:
     """Moves `module` to `device`; on a GPU to channels-last layout, as tensor cores need it."""
     module = module.to(device)
-    return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
+    if device.type == "cuda":
+        set_channels_last(module)
+    return module
+
+
+def set_channels_last(module: nn.Module) -> None:
+    """Stores the weights of images' convolutions with the channels last.
+
+    `module.to(memory_format=…)` takes tensors of five dimensions too, and refuses them: MoLo and
+    TA2N convolve over time.
+    """
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)

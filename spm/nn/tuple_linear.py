@@ -75,7 +75,7 @@ class NormedTuples(NamedTuple):
 
     def sum(self, weights: Tensor, belongs: Tensor) -> Tensor:
         """Weighted sums over the tuples of K clips: weights [..., X, K, L] -> [..., X, D]."""
-        return self.row_weights(weights, belongs) @ self.rows.flatten(-3, -2)
+        return weighted_sum(weights * self.scale[..., None, :, :], self.rows, belongs)
 
 
 def attention_scores(
@@ -104,6 +104,19 @@ def weighted_sum(weights: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:
     [..., X, D]."""
     summed: Tensor = (weights @ belongs).flatten(-2) @ rows.flatten(-3, -2)
     return summed
+
+
+def balanced(rows: Tensor, *, size: int) -> Tensor:
+    """Rows [..., w T, D] of which tuples are the same sums, and that are no larger than these.
+
+    Each place's mean over the frames is shared out among all w = `size` places. Else a clip that
+    stands still, under weights that take frames' differences, has large rows that cancel in each
+    tuple, and squares of sums of rows lose their digits.
+    """
+    places = rows.unflatten(-2, (size, -1))  # type: ignore[no-untyped-call]
+    means = places.mean(dim=-2, keepdim=True)
+    shared: Tensor = places - means + means.mean(dim=-3, keepdim=True)
+    return shared.flatten(-3, -2)
 
 
 def normed_tuples(linear: TupleLinear, frames: Tensor, *, eps: float) -> NormedTuples:

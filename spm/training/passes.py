@@ -1,5 +1,7 @@
 """Passes of a training: the gradients of the episodes that go through the model together."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -29,9 +31,10 @@ class Passes:
         cuda_graph: bool,
     ) -> None:
         """class_text [training classes, C]. cuda_graph: on a GPU, record the method's part."""
-        self.model, self.config = model, config
-        device = next(model.parameters()).device
-        self._class_text = None if class_text is None else class_text.to(device)
+        self._model, device = model, next(model.parameters()).device
+        text = None if class_text is None else class_text.to(device)
+        # No bound method: with a cycle, graphs and their memory would outlive the training.
+        self._of_method = partial(_of_method, model=model, class_text=text, config=config)
         self._recorded = None
         if cuda_graph and device.type == "cuda":
             trained = [each for each in model.method.parameters() if each.requires_grad]
@@ -42,14 +45,21 @@ class Passes:
 
         Returns a row of `History.columns` for each, [E, columns].
         """
-        encoded = encode_episodes(self.model, episodes)
+        encoded = encode_episodes(self._model, episodes)
         if self._recorded is not None:
             return self._recorded(encoded)
         total, rows = self._of_method(encoded)
         torch.autograd.backward(total)
         return rows
 
-    def _of_method(self, encoded: EncodedEpisodes) -> tuple[Tensor, Tensor]:
-        """The objective, and the rows of the history."""
-        losses = method_losses(self.model, encoded, self._class_text)
-        return objective(losses, self.config), history_rows(losses, encoded.query_labels)
+
+def _of_method(
+    encoded: EncodedEpisodes,
+    *,
+    model: FewShotModel,
+    class_text: Tensor | None,
+    config: TrainConfig,
+) -> tuple[Tensor, Tensor]:
+    """The objective, and the rows of the history."""
+    losses = method_losses(model, encoded, class_text)
+    return objective(losses, config), history_rows(losses, encoded.query_labels)

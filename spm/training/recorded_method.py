@@ -13,6 +13,7 @@ What is recorded is what a pass does on the GPU alone. A method that reads a val
 by it or to compute on the CPU, cannot be recorded; the first pass, which runs as usual, tells.
 """
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -62,24 +63,22 @@ class RecordedMethod:
         ConfigError for a method whose recording fails.
         """
         features = encoded.features
-        results = self._results(encoded._replace(features=features.detach()), features)
-        of_parameters = list(results.gradients)
+        cut_off = features.detach().requires_grad_(features.requires_grad)
+        results = self._results(encoded._replace(features=cut_off))
+        gradients = list(results.gradients)
         if features.requires_grad:
-            torch.autograd.backward(features, of_parameters.pop(0))
-        _add(of_parameters, self.parameters)
+            torch.autograd.backward(features, gradients.pop(0))
+        _add(gradients, self.parameters)
         return results.rows
 
-    def _results(self, inputs: EncodedEpisodes, features: Tensor) -> _Results:
-        """features: as they are, for whether they have a gradient."""
-        inputs.features.requires_grad_(features.requires_grad)
+    def _results(self, inputs: EncodedEpisodes) -> _Results:
         if self._waits:
             return self._run(inputs)
         shape = tuple(each.shape for each in inputs if each is not None)
         if shape not in self._shapes:
             self._shapes[shape] = None
             return self._first(inputs)
-        recorded = self._shapes[shape] or self._record(inputs)
-        self._shapes[shape] = recorded
+        recorded = self._shapes[shape] = self._shapes[shape] or self._record(inputs)
         for place, value in zip(recorded.inputs, inputs, strict=True):
             if place is not None and value is not None:
                 place.detach().copy_(value)
@@ -98,20 +97,20 @@ class RecordedMethod:
             self._waits = True
             self.told(
                 "train: the method reads values back from the GPU, so its kernels are started one "
-                f"by one and not as a CUDA graph ({waits[0].splitlines()[0]})"
+                f"by one and not as a CUDA graph ({waits[0]})"
             )
         return results
 
     def _record(self, inputs: EncodedEpisodes) -> _Recorded:
-        own = EncodedEpisodes(*(None if each is None else each.clone() for each in inputs))  # type: ignore[arg-type]
-        own = own._replace(
-            features=own.features.detach().requires_grad_(inputs.features.requires_grad)
-        )
+        copies = [None if each is None else each.detach().clone() for each in inputs]
+        own = EncodedEpisodes(*copies)  # type: ignore[arg-type]
+        own.features.requires_grad_(inputs.features.requires_grad)
         try:
             results, replay = capture(lambda: self._run(own))
         except RuntimeError as error:
+            reason = error.__context__ or error  # torch raises anew where it ends the recording
             raise ConfigError(
-                f"the method's training pass cannot be recorded as a CUDA graph: {error}\n"
+                f"the method's training pass cannot be recorded as a CUDA graph: {reason}\n"
                 "set runtime.cuda_graph to false"
             ) from error
         return _Recorded(own, results, replay)
@@ -122,21 +121,25 @@ def capture(run: Callable[[], _Results]) -> tuple[_Results, Callable[[], object]
 
     Other threads, as the one that pins the loader's memory, may go on meanwhile.
     """
+    gc.collect()  # a graph that is freed during a recording spoils it
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    with (
+        torch.cuda.stream(stream),  # left in any case; by `graph` only if the recording succeeds
+        torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
+    ):
         results = run()
     return results, graph.replay
 
 
 @contextmanager
 def noticed_waits() -> Iterator[list[str]]:
-    """Collects what torch says of each time that the CPU waits for the GPU inside the block."""
+    """Collects where the CPU waits for the GPU inside the block, and what torch says of it."""
     waits: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         before = torch.cuda.get_sync_debug_mode()
         torch.cuda.set_sync_debug_mode("warn")
-        caught.clear()  # setting the mode warns of the mode
         try:
             yield waits
         finally:
@@ -144,8 +147,8 @@ def noticed_waits() -> Iterator[list[str]]:
     for each in caught:
         message = str(each.message)
         if "called a synchronizing" in message:
-            waits.append(message)
-        elif "prototype feature" not in message:
+            waits.append(f"{each.filename}, line {each.lineno}: {message.splitlines()[0]}")
+        elif "prototype feature" not in message:  # torch's warning of the mode itself
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from spm.nn.tuple_linear import TupleLinear, normed_tuples, weighted_sum
+from spm.nn.tuple_linear import TupleLinear, balanced, normed_tuples, weighted_sum
 from spm.nn.tuples import frame_tuples, increasing
 
 
@@ -28,6 +28,25 @@ def test_it_is_the_linear_layer_of_the_tuples(size: int) -> None:
     plain = torch.einsum("bxkl,bkld->bxd", products, tuples)
     given = weighted_sum(products, layer.rows(frames), belongs)
     torch.testing.assert_close(given, plain, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_balanced_rows_make_the_same_tuples(size: int) -> None:
+    torch.manual_seed(0)
+    layer = TupleLinear(6, 7, num_frames=5, size=size).double()
+    rows = layer.rows(torch.randn(2, 3, 5, 6, dtype=torch.float64))
+    found = layer.tuples(balanced(rows, size=size))
+    torch.testing.assert_close(found, layer.tuples(rows), rtol=0, atol=1e-12)
+
+
+def test_balanced_rows_of_a_clip_that_stands_still_are_no_larger_than_its_tuples() -> None:
+    layer = TupleLinear(6, 6, num_frames=5, size=2).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.cat([torch.eye(6), -torch.eye(6)], dim=1))  # a difference
+    rows = layer.rows(torch.full((5, 6), 1e6, dtype=torch.float64))
+    assert rows.abs().max() > 9e5
+    found = balanced(rows, size=2)
+    assert found.abs().max() <= layer.tuples(rows).abs().max() + 1e-9
 
 
 def test_which_frames_a_tuple_holds_is_in_no_state_and_moves_with_the_layer() -> None:

@@ -36,6 +36,8 @@ class _Copies(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         if func is torch.ops.aten._to_copy.default and out.is_cuda != args[0].is_cuda:
             self.blocking.append(not (kwargs or {}).get("non_blocking", False))
+        if func is torch.ops.aten.copy_.default and args[0].is_cuda != args[1].is_cuda:
+            self.blocking.append(True)
         return out
 
 
@@ -83,6 +85,8 @@ def test_what_does_wait_is_noticed():
         on_gpu.new_tensor(0.5)
         on_gpu.cpu()
         assert copies.blocking == [True, True]
+        on_gpu.view(3, 1)[0, 0] = 0  # a copy of one number; of a slice it would be a fill
+        assert copies.blocking == [True, True, True]
         with pytest.raises(DataDependentOutputException):
             on_gpu.sum().item()
         with pytest.raises(RuntimeError, match="at least two devices"):

@@ -4,6 +4,8 @@ Here a recording is played by running the same function again and writing its re
 tensors, which is what a CUDA graph does; tests/gpu has the graph itself.
 """
 
+import gc
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -87,7 +89,7 @@ def _passes(model, *, recorded, told=pytest.fail):
 
 
 def _recorded(passes, told=pytest.fail):
-    trained = [each for each in passes.model.method.parameters() if each.requires_grad]
+    trained = [each for each in passes._model.method.parameters() if each.requires_grad]
     return RecordedMethod(passes._of_method, trained, told=told)
 
 
@@ -132,7 +134,7 @@ def test_each_number_of_episodes_is_recorded_once(played, monkeypatch):
 def test_a_method_that_waits_is_run_one_by_one_and_told_once(played, monkeypatch):
     @contextmanager
     def waits():
-        yield ["called a synchronizing operation\n  at method.py:7"]
+        yield ["method.py, line 7: called a synchronizing operation"]
 
     monkeypatch.setattr(recorded_method, "noticed_waits", waits)
     monkeypatch.setattr(recorded_method, "capture", lambda run: pytest.fail("recorded"))
@@ -140,7 +142,7 @@ def test_a_method_that_waits_is_run_one_by_one_and_told_once(played, monkeypatch
     _run(model, _passes(model, recorded=True, told=lines.append))
     (line,) = lines
     assert "one by one" in line
-    assert "synchronizing operation)" in line  # the first line of what torch says
+    assert "(method.py, line 7: " in line
 
 
 def test_a_recording_that_fails_says_what_to_set(played, monkeypatch):
@@ -153,13 +155,28 @@ def test_a_recording_that_fails_says_what_to_set(played, monkeypatch):
         _run(model, _passes(model, recorded=True))
 
 
+def test_a_recording_ends_with_its_training(played, monkeypatch):
+    """No cycle keeps it: a graph that is freed by the garbage collector may spoil another."""
+    monkeypatch.setattr(recorded_method, "capture", lambda run: (run(), lambda: None))
+    model = _model("clip_spm")
+    passes = _passes(model, recorded=True)
+    _run(model, passes, sizes=(1, 1))
+    recorded = weakref.ref(passes._recorded)
+    gc.disable()
+    try:
+        del passes
+        assert recorded() is None
+    finally:
+        gc.enable()
+
+
 def test_without_a_gpu_nothing_is_recorded():
     model = _model("clip_spm")
     assert Passes(model, _text(model), _config(), cuda_graph=True)._recorded is None
 
 
 class _Operations(TorchDispatchMode):
-    """Notes the operations, and the shapes of what they make."""
+    """Notes the operations, their numbers, and the shapes of what they make."""
 
     def __init__(self):
         super().__init__()
@@ -167,7 +184,8 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
-        self.found.append((str(func), getattr(out, "shape", None)))
+        numbers = [each for each in args if isinstance(each, int | float)]
+        self.found.append((str(func), numbers, getattr(out, "shape", None)))
         return out
 
 

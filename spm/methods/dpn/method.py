@@ -22,7 +22,7 @@ from spm.nn.one_by_one import one_by_one
 from spm.nn.packed import width
 from spm.nn.precision import at_least_float32
 from spm.nn.released_names import translated
-from spm.nn.supports_by_class import SupportsByClass, supports_by_class
+from spm.nn.supports_by_class import SupportsByClass
 
 _NAMES = {".query.": ".W_Q.", ".key.": ".W_K.", ".value.": ".W_V.", ".norm.": ".norm_k."}
 
@@ -41,17 +41,20 @@ class Dpn(Method):
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]. Raises ValueError if the classes differ in number of supports."""
 
-        def of_one(support: Tensor, query: Tensor, *of_classes: Tensor) -> Tensor:
+        def of_one(support: Tensor, query: Tensor, of_classes: SupportsByClass) -> Tensor:
             if episode.prepared is None:
                 support, query = self._of_support(support), self._of_query(query)
-            return self._logits(support, query, SupportsByClass(*of_classes))
+            return self._logits(support, query, of_classes)
 
         clips = episode.prepared or (episode.support, episode.query)
-        labels = episode.support_labels
-        of_classes = supports_by_class(
-            labels, num_classes=episode.num_classes, training=self.training, equal=True
+        return one_by_one(
+            of_one,
+            *clips,
+            episode.support_labels,
+            num_classes=episode.num_classes,
+            training=self.training,
+            equal=True,
         )
-        return one_by_one(of_one, *clips, *of_classes, stacked=labels.dim() - 1)
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
         """Keys and values of the clips' tuples as supports; queries and values as queries."""

@@ -26,6 +26,7 @@ from spm.nn.tuple_linear import (
     NormedTuples,
     TupleLinear,
     attention_scores,
+    balanced,
     normed_tuples,
 )
 from spm.nn.tuples import frame_tuples, increasing
@@ -71,7 +72,8 @@ class DualPrototypes(nn.Module):
         keys, (rows, scale) = (
             normed_tuples(each, positioned, eps=self.norm.eps) for each in (self.key, self.value)
         )
-        return packed([positioned, *keys, rows * self.norm.weight, scale])
+        values = balanced(rows, size=self.value.size) * self.norm.weight
+        return packed([positioned, *keys, values, scale])
 
     def embed_query(self, frames: Tensor) -> Tensor:
         """LN(W_Q t) before the affine map, and y: frames [clips, T, C] -> [clips, m]."""
@@ -127,7 +129,7 @@ class DualPrototypes(nn.Module):
         square = (weights @ (of_class @ of_class.mT) * weights).sum(dim=-1)
         norms = square.clamp(min=_SMALLEST_NORM**2).sqrt() * _norm(y, dim=-1).flatten()
         cosines: Tensor = (dot / norms).reshape(-1, *y.shape[:2])
-        return cosines.mean(dim=-1).mT
+        return cosines.clamp(-1, 1).mean(dim=-1).mT
 
     def _prototypes(self, scores: Tensor, values: NormedTuples, belongs: Tensor) -> Tensor:
         """Σ_j softmax(·) v_j: scores [N, X, K, L] -> [N, X, D]."""

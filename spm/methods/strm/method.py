@@ -30,7 +30,7 @@ from spm.methods.strm.enrichment import FrameEnrichment, PatchEnrichment
 from spm.methods.strm.patch_head import PatchHead
 from spm.nn.cross_transformer import CrossTransformers
 from spm.nn.one_by_one import one_by_one
-from spm.nn.supports_by_class import SupportsByClass, supports_by_class
+from spm.nn.supports_by_class import SupportsByClass
 
 
 class Logits(NamedTuple):
@@ -94,17 +94,19 @@ class Strm(Method):
     def heads(self, episode: EpisodeFeatures) -> Logits:
         """The logits of the frame-level and of the patch-level head."""
 
-        def of_one(support: Tensor, query: Tensor, *of_classes: Tensor) -> Tensor:
+        def of_one(support: Tensor, query: Tensor, of_classes: SupportsByClass) -> Tensor:
             if episode.prepared is None:
                 support, query = self._embed(support), self._embed(query)
-            return self._heads(support, query, SupportsByClass(*of_classes))
+            return self._heads(support, query, of_classes)
 
         clips = episode.prepared or (episode.support, episode.query)
-        labels = episode.support_labels
-        of_classes = supports_by_class(
-            labels, num_classes=episode.num_classes, training=self.training
+        both = one_by_one(
+            of_one,
+            *clips,
+            episode.support_labels,
+            num_classes=episode.num_classes,
+            training=self.training,
         )
-        both = one_by_one(of_one, *clips, *of_classes, stacked=labels.dim() - 1)
         return Logits(*both.unbind(dim=-3))
 
     @staticmethod

@@ -112,5 +112,5 @@ def _convolve_constant(vectors: Tensor, kernel: Tensor, height: int, width: int)
 def _within(side: int, *, like: Tensor) -> Tensor:
     """[3, side]: 1 where tap i of a kernel of 3, at a position of the side, lies within it."""
     within = like.new_ones(3, side)
-    within[0, 0] = within[2, -1] = 0
+    within[0, :1] = within[2, -1:] = 0
     return within

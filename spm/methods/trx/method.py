@@ -18,7 +18,7 @@ from spm.methods.trx.config import Config
 from spm.nn.cross_transformer import CrossTransformers
 from spm.nn.one_by_one import one_by_one
 from spm.nn.released_names import WITHIN_A_CROSS_TRANSFORMER, translated
-from spm.nn.supports_by_class import SupportsByClass, supports_by_class
+from spm.nn.supports_by_class import SupportsByClass
 
 
 class Trx(Method):
@@ -33,18 +33,20 @@ class Trx(Method):
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         """Logits [..., Q, N]."""
 
-        def of_one(support: Tensor, query: Tensor, *of_classes: Tensor) -> Tensor:
+        def of_one(support: Tensor, query: Tensor, of_classes: SupportsByClass) -> Tensor:
             if episode.prepared is None:
                 support, query = self.transformers.embed(support), self.transformers.embed(query)
-            logits: Tensor = self.transformers(support, query, SupportsByClass(*of_classes))
+            logits: Tensor = self.transformers(support, query, of_classes)
             return logits
 
         clips = episode.prepared or (episode.support, episode.query)
-        labels = episode.support_labels
-        of_classes = supports_by_class(
-            labels, num_classes=episode.num_classes, training=self.training
+        return one_by_one(
+            of_one,
+            *clips,
+            episode.support_labels,
+            num_classes=episode.num_classes,
+            training=self.training,
         )
-        return one_by_one(of_one, *clips, *of_classes, stacked=labels.dim() - 1)
 
     def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
         """Keys and values of the clips' tuples, the same for a support and a query."""

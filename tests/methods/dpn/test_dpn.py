@@ -70,6 +70,23 @@ def test_logits_are_the_equations(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
+def test_float32_keeps_its_digits_for_clips_that_stand_still_and_weights_of_differences() -> None:
+    """There the rows that tuples are sums of are large, and the tuples are not."""
+    head = build(channels=64, num_frames=8)
+    with torch.no_grad():
+        for each in head.sizes:
+            first, second, *_ = each.value.weight.chunk(each.value.size, dim=1)
+            second.copy_(-first)
+    drawn = tuples.episode(shots=[2, 2], channels=64, frames=8)
+    still = [1000 * each[:, :1].expand_as(each) for each in (drawn.support, drawn.query)]
+    drawn = drawn._replace(support=still[0], query=still[1])
+    expected = head.classify(drawn)
+    low = drawn._replace(support=still[0].float(), query=still[1].float())
+    found = head.float().classify(low)
+    assert expected.abs().max() > 10
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=0.3)
+
+
 @pytest.mark.parametrize("shot", [1, 2])
 def test_prepared_clips_and_stacked_episodes_give_the_same(shot: int) -> None:
     head = build()
