@@ -12,6 +12,7 @@ from bench.moving import Moving
 FEW = [s for s in CATALOGUE if s.name in ("h264.mp4", "hevc-open.mp4", "mpeg4-over-declared.avi")]
 
 
+@pytest.mark.slow
 def test_outcomes(tmp_path, monkeypatch):
     monkeypatch.setattr(right_frames, "CATALOGUE", FEW)
     rows = {row["file"]: row for row in right_frames.outcomes(tmp_path)}

@@ -58,6 +58,7 @@ def test_a_benchmark_is_counted_with_its_clips_and_codec(name, monkeypatch):
     assert cost.operations["RN50", 5] / cost.operations["RN50", 1] == pytest.approx(1.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_an_episode_of_a_paper_is_mostly_its_tower():
     """torch counts 6.1 GMAC in open_clip's own encode_image of a frame."""
     episode = costs.episode_of("RN50", 1)
