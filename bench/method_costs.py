@@ -158,19 +158,27 @@ def _picture(
     """Accuracy over the time of an evaluation episode."""
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.add_subplot()
-    by_time = sorted(costs, key=lambda name: costs[name].evaluation_ms)
-    for number, name in enumerate(by_time):
-        place = costs[name].evaluation_ms, measured.get(name, {}).get("accuracy")
-        if place[1] is not None:  # labels of neighbours on both sides: fewer lie on each other
-            side, along = ((5, 5), "left") if number % 2 else ((-5, -9), "right")
-            axes.scatter(*place, color="C0", s=20)
-            axes.annotate(name, place, side, textcoords="offset points", ha=along, fontsize=8)
+    places = {
+        name: (cost.evaluation_ms, measured[name]["accuracy"])
+        for name, cost in costs.items()
+        if name in measured and measured[name]["accuracy"] is not None
+    }
+    for name, place in places.items():
+        beside = any(_close_on_the_right(place, other) for other in places.values())
+        side, along = ((-5, 5), "right") if beside else ((5, 5), "left")
+        axes.scatter(*place, color="C0", s=20)
+        axes.annotate(name, place, side, textcoords="offset points", ha=along, fontsize=8)
     axes.set_xscale("log")
     axes.margins(0.15, 0.05)
     axes.set_xlabel("ms for an evaluation episode, one thread (the tower's clips encoded before)")
     axes.set_ylabel("accuracy, %")
     axes.set_title(grid.title, fontsize=10)
     figure.savefig(path, dpi=120, format="png")
+
+
+def _close_on_the_right(place: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether a label on the right of `place` would lie on `other`."""
+    return place[0] < other[0] < 2 * place[0] and abs(place[1] - other[1]) < 2
 
 
 def _model(document: Mapping[str, Any]) -> FewShotModel:
