@@ -22,6 +22,7 @@ def scenes() -> Scenes:
     return render_scenes(300, seed=0, workers=1)
 
 
+@pytest.mark.slow
 def test_scenes_depend_on_number_and_seed_alone(scenes: Scenes) -> None:
     again = render_scenes(300, seed=0, workers=2)
     assert np.array_equal(scenes.frames, again.frames)
@@ -41,6 +42,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
+@pytest.mark.slow
 def test_one_seed_gives_the_same_weights(scenes: Scenes) -> None:
     first, again, other = (train_clip(scenes, steps=20, seed=s).state_dict() for s in (0, 0, 1))
     assert all(torch.equal(first[name], again[name]) for name in first)

@@ -112,6 +112,7 @@ def test_a_crash_counts_if_it_happens_again(tmp_path, faulty):
     assert_reads(faulty, path)
 
 
+@pytest.mark.slow
 def test_a_picture_too_large_for_the_memory_is_transient_too(tmp_path):
     """A real file, in a real decoder: 10 kB that become 100 MB a frame."""
     path = write_clip(tmp_path / "large.mp4", num_frames=3, size=(5120, 4096))
