@@ -6,8 +6,7 @@
 
 A method is about two thousand small kernels. Starting each of them takes the CPU longer than the
 GPU takes to run all, and the GPU, which has done the tower meanwhile, waits. A graph holds the
-kernels of one pass, recorded, and runs the same kernels on the values of the next episodes: the
-losses have the same bits.
+kernels of one pass, recorded, and runs the same kernels on the values of the next episodes.
 
 What is recorded is what a pass does on the GPU alone. A method that reads a value back, to decide
 by it or to compute on the CPU, cannot be recorded; the first pass, which runs as usual, tells.
