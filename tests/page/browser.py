@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,8 +32,9 @@ class Server:
     """`clip-spm page` with small limits, in a folder where no model is."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.temp = folder / "temp"
-        self.temp.mkdir()
+        # Not in `folder`: the path of a socket has 107 bytes at most, and a test's folder many.
+        self._temp = tempfile.TemporaryDirectory(prefix="page-")
+        self.temp = Path(self._temp.name)
         self._log = folder / "log.txt"
         port = free_port()
         self.address = f"http://127.0.0.1:{port}/"
