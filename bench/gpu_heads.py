@@ -34,10 +34,14 @@ class Head(NamedTuple):
 
 def heads(*, toy: bool) -> Iterator[Head]:
     """Every method that takes frame features, at each C and shot."""
-    for name in method_names():
-        if read_values(name).needs.features == "frames":
-            for channels, shot in ((64, 1),) if toy else product(CHANNELS, SHOTS):
-                yield Head(name, channels, shot)
+    for name in on_frames():
+        for channels, shot in ((64, 1),) if toy else product(CHANNELS, SHOTS):
+            yield Head(name, channels, shot)
+
+
+def on_frames() -> list[str]:
+    """The methods that take frame features."""
+    return [name for name in method_names() if read_values(name).needs.features == "frames"]
 
 
 def run(head: Head, device: torch.device, sizes: Sizes) -> dict[str, Any]:

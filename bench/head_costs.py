@@ -15,11 +15,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.gpu_heads import SHOTS, method
+from bench.gpu_heads import SHOTS, method, on_frames
 from bench.models import FRAMES, QUERY, WAY, features
 from bench.timing import interleaved
 from spm.base import command
-from spm.config.model import method_names, read_values
 from spm.methods.base import EpisodeFeatures, Prepared
 
 CHANNELS = 512
@@ -31,7 +30,7 @@ _CLIPS, _EPISODES = 60, 5
 
 def multiples(names: list[str], *, shot: int, rounds: int = 7) -> dict[str, tuple[float, float]]:
     """Name -> CPU milliseconds of an episode, and their multiple of CLIP-SPM's."""
-    calls = {name: classify(name, shot=shot) for name in {_REFERENCE: None} | dict.fromkeys(names)}
+    calls = {name: classify(name, shot=shot) for name in {_REFERENCE, *names}}
     seconds = interleaved(calls, rounds=rounds, clock=time.process_time)
     whole = seconds[_REFERENCE]
     return {name: (1e3 * seconds[name] / _EPISODES, seconds[name] / whole) for name in names}
@@ -65,11 +64,10 @@ def classify(name: str, *, shot: int) -> Callable[[], Tensor]:
 
 def main() -> int:
     """Returns the exit status: 0, or 1 if a method misses the target."""
-    on_frames = [name for name in method_names() if read_values(name).needs.features == "frames"]
     parser = argparse.ArgumentParser(prog="python -m bench.head_costs")
-    parser.add_argument("methods", nargs="*", default="all", choices=[*on_frames, "all"])
+    parser.add_argument("methods", nargs="*", default="all", choices=[*on_frames(), "all"])
     asked = parser.parse_args().methods
-    names = on_frames if "all" in asked else asked
+    names = on_frames() if "all" in asked else asked
     torch.set_num_threads(1)
     missed = False
     print(f"T = {FRAMES}, C = {CHANNELS}; multiples of {_REFERENCE}'s CPU time")
