@@ -9,6 +9,8 @@ r"""SeqDis, the sequence distance: ordered temporal alignment (OTAM).
 spm.nn.alignment_table fills the table and says why it has its own backward pass.
 """
 
+from itertools import chain
+
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -23,8 +25,22 @@ def sequence_distance(x: Tensor, y: Tensor, *, lam: float) -> Tensor:
 
     [..., X, T, C], [..., Y, T', C] -> [..., X, Y].
     """
-    with at_least_float32(x, y) as (x, y):
-        return otam(frame_distance(x, y), lam=lam)
+    (distance,) = sequence_distances((x, y), lam=lam)
+    return distance
+
+
+def sequence_distances(*pairs: tuple[Tensor, Tensor], lam: float) -> list[Tensor]:
+    """`sequence_distance` of each pair (x, y). Clips may differ in number, not in frames.
+
+    All alignments are one table: on a GPU the number of kernels decides how long a table takes.
+    """
+    with at_least_float32(*chain(*pairs)) as clips:
+        distances = [frame_distance(x, y) for x, y in zip(clips[::2], clips[1::2], strict=True)]
+        tables = torch.cat([each.flatten(-4, -3) for each in distances], dim=-3)
+        joined = otam(tables, lam=lam)
+    parts = joined.split([each.shape[-4] * each.shape[-3] for each in distances], dim=-1)
+    sizes = (each.shape[-4:-2] for each in distances)
+    return [part.unflatten(-1, size) for part, size in zip(parts, sizes, strict=True)]
 
 
 def frame_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -8,7 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spm.nn.otam import alignment, frame_distance, one_way, otam, sequence_distance
+from spm.nn.otam import (
+    alignment,
+    frame_distance,
+    one_way,
+    otam,
+    sequence_distance,
+    sequence_distances,
+)
 
 
 def _predecessors(row: int, column: int, last: int) -> list[tuple[int, int]]:
@@ -88,6 +95,29 @@ def test_a_frame_of_zeros_is_finite():
     value.sum().backward()
     assert torch.isfinite(value).all()
     assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("leading", [(), (2,)])
+def test_distances_of_several_pairs_are_those_of_each(leading):
+    sizes = [(3, 2), (1, 4), (2, 1)]
+    pairs = [
+        tuple(torch.randn(*leading, clips, 5, 6, generator=_rng(clips + i)) for clips in pair)
+        for i, pair in enumerate(sizes)
+    ]
+    joined = sequence_distances(*pairs, lam=0.5)
+    assert [tuple(each.shape) for each in joined] == [(*leading, *size) for size in sizes]
+    for each, (x, y) in zip(joined, pairs, strict=True):
+        torch.testing.assert_close(each, sequence_distance(x, y, lam=0.5))
+
+
+def test_several_pairs_are_one_table(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "spm.nn.otam.otam", lambda *args, **kw: calls.append(1) or otam(*args, **kw)
+    )
+    x = torch.randn(3, 5, 6, generator=_rng(1))
+    sequence_distances((x, x[:1]), (x[1:], x), lam=0.5)
+    assert len(calls) == 1
 
 
 def test_frame_distance_is_the_formula_written_out():

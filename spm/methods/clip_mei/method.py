@@ -39,7 +39,7 @@ from spm.nn.configured_transformer import configured_transformer
 from spm.nn.consistency import consistency_distance, reduce_clips
 from spm.nn.dual_modulation import DualModulation
 from spm.nn.motion_refinement import HierarchicalMotionRefinement
-from spm.nn.otam import alignment, frame_distance, sequence_distance
+from spm.nn.otam import alignment, frame_distance, sequence_distances
 from spm.nn.prompt_generator import PromptGenerator
 from spm.nn.prototypes import class_means
 from spm.nn.semantic_fusion import SemanticFusion
@@ -150,10 +150,14 @@ class ClipMei(Method):
     def logits(self, adapted: Adapted, episode: EpisodeFeatures) -> Tensor:
         """−(distance_weight · D₁ + D₂) [..., Q, N]."""
         labels, classes = episode.support_labels, episode.num_classes
-        D_1 = self._otam(adapted.query, class_means(adapted.support, labels, num_classes=classes))
         tfe = self.tfe(adapted.support, labels, adapted.query, num_classes=classes)
-        prototypes = class_means(tfe.support, labels, num_classes=classes)
-        D_2 = self._otam(tfe.query, prototypes) + self._otam(tfe.anchor, tfe.prototypes)
+        D_1, of_queries, of_tokens = sequence_distances(
+            (adapted.query, class_means(adapted.support, labels, num_classes=classes)),
+            (tfe.query, class_means(tfe.support, labels, num_classes=classes)),
+            (tfe.anchor, tfe.prototypes),
+            lam=self.otam_lambda,
+        )
+        D_2 = of_queries + of_tokens
         return -(self.distance_weight * D_1 + D_2)
 
     def semantic_losses(
@@ -202,9 +206,6 @@ class ClipMei(Method):
     def released_name(name: str) -> str:
         """The name of the tensor `name` in the authors' release."""
         return released.released_name(name)
-
-    def _otam(self, x: Tensor, y: Tensor) -> Tensor:
-        return sequence_distance(x, y, lam=self.otam_lambda)
 
 
 def _distance(x: Tensor, y: Tensor) -> Tensor:

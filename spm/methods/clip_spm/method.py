@@ -36,7 +36,7 @@ from spm.nn.configured_transformer import configured_transformer
 from spm.nn.consistency import reduce_clips
 from spm.nn.dual_modulation import DualModulation
 from spm.nn.motion_refinement import HierarchicalMotionRefinement
-from spm.nn.otam import alignment, frame_distance, sequence_distance
+from spm.nn.otam import alignment, frame_distance, sequence_distances
 from spm.nn.prompt_generator import PromptGenerator
 from spm.nn.prototypes import class_means
 from spm.nn.semantic_fusion import SemanticFusion
@@ -147,15 +147,18 @@ class ClipSPM(Method):
     def logits(self, modulated: Modulated, episode: EpisodeFeatures) -> Tensor:
         """−(λ1 d_padm + λ2 d_spm), [..., Q, N] (Eq. 6)."""
         labels, classes = episode.support_labels, episode.num_classes
-        prototypes = class_means(modulated.support, labels, num_classes=classes)
-        d_spm = self._seq_dis(modulated.query, prototypes)  # Eq. 4
+        by_spm = modulated.query, class_means(modulated.support, labels, num_classes=classes)
         if self.padm is None:
+            (d_spm,) = sequence_distances(by_spm, lam=self.otam_lambda)  # Eq. 4
             return -(self.lambda2 * d_spm)
 
         dual = self.padm(modulated.support, labels, modulated.query, num_classes=classes)
-        prototypes = class_means(dual.support, labels, num_classes=classes)
-        d_padm = self._seq_dis(dual.query, prototypes) + self._seq_dis(dual.anchor, dual.prototypes)
-        return -(self.lambda1 * d_padm + self.lambda2 * d_spm)
+        by_padm = dual.query, class_means(dual.support, labels, num_classes=classes)
+        by_anchor = dual.anchor, dual.prototypes
+        d_spm, d_query, d_anchor = sequence_distances(
+            by_spm, by_padm, by_anchor, lam=self.otam_lambda
+        )
+        return -(self.lambda1 * (d_query + d_anchor) + self.lambda2 * d_spm)
 
     def motion_loss(self, episode: EpisodeFeatures, *, like: Tensor) -> Tensor:
         """L_H [...], reduced from d_h of all clips (Eq. 3). Zeros like `like` if HSMR is off."""
@@ -220,9 +223,6 @@ class ClipSPM(Method):
     def released_name(name: str) -> str:
         """The name of the tensor `name` in the authors' release."""
         return released.released_name(name)
-
-    def _seq_dis(self, x: Tensor, y: Tensor) -> Tensor:
-        return sequence_distance(x, y, lam=self.otam_lambda)
 
 
 def _support_text(episode: EpisodeFeatures) -> Tensor:

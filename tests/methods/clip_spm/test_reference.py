@@ -18,7 +18,7 @@ from spm.model.model import FewShotModel
 from spm.model.prompts import PromptFeatures
 from spm.model.spec import ModelSpec
 from spm.nn.consistency import consistency_distance
-from spm.nn.otam import sequence_distance
+from spm.nn.otam import sequence_distances
 from tests import reference
 from tests.models import losses_of, spec
 
@@ -208,7 +208,8 @@ def recorded_calls(model):
     with (
         patch.object(model.method, "modulate", recorded("modulate", model.method.modulate)),
         patch(
-            "spm.methods.clip_spm.method.sequence_distance", recorded("SeqDis", sequence_distance)
+            "spm.methods.clip_spm.method.sequence_distances",
+            recorded("SeqDis", sequence_distances),
         ),
         patch(
             "spm.methods.clip_spm.modulation.consistency_distance",
@@ -222,7 +223,8 @@ def recorded_calls(model):
 
 def found_in_classify(calls, logits):
     """The paper's names for what `classify` did."""
-    found = {"logits": logits, "p": logits.softmax(dim=-1), "d_spm": calls["SeqDis"][0]}
+    ((d_spm, *d_padm),) = calls["SeqDis"]
+    found = {"logits": logits, "p": logits.softmax(dim=-1), "d_spm": d_spm}
     ((modulated, _),) = calls["modulate"]
     found |= {"f_S^SPM": modulated.support, "f_Q^SPM": modulated.query}
     for prompts in calls["spm/generator"]:
@@ -230,7 +232,7 @@ def found_in_classify(calls, logits):
     for dual in calls["padm"]:
         found |= {"P'": dual.prototypes, "A'": dual.anchor[0]}
         found |= {"f_S'": dual.support, "f_Q'": dual.query}
-        found["d_padm"] = calls["SeqDis"][1] + calls["SeqDis"][2]
+        found["d_padm"] = sum(d_padm)
     return found
 
 
