@@ -8,6 +8,8 @@ frozen    training on stored features of a frozen tower
 heads     evaluation of encoded clips, of every method that takes frame features
 loading   training that reads from a store, against pixels in memory
 profile   the longest operations of a training step
+recorded  training and frozen with the method's part as a CUDA graph; last, since a recording that
+          fails spoils the process
 
 Needs only spm/: random weights, random pixels, no data set. 5-way, 4 queries a class, T = 8. Rows
 are printed, and written to data/bench/gpu.json, as they come. `--toy` tests this file on any
@@ -31,7 +33,7 @@ from spm.base import command
 from spm.episodes.device import pick_device
 
 JSON = Path("data/bench/gpu.json")
-PARTS = ("training", "frozen", "heads", "loading", "profile")
+PARTS = ("training", "frozen", "heads", "loading", "profile", "recorded")
 
 Row = dict[str, Any]
 
@@ -94,21 +96,22 @@ def _jobs(
     part: str, options: argparse.Namespace, *, device: torch.device, sizes: Sizes, rate: float
 ) -> Iterator[Job]:
     toy = options.toy
-    if part == "training":
-        for case in gpu_training.cases(toy=toy, compiled=options.compile):
+    recorded = part == "recorded"
+    if recorded or part == "training":
+        for case in gpu_training.cases(toy=toy, compiled=options.compile, recorded=recorded):
             run = partial(gpu_training.run, case, device, sizes, rate=rate)
             yield Job(case.about, run, gpu_training.line)
-    elif part == "frozen":
-        for case in gpu_training.frozen_cases(toy=toy):
+    if recorded or part == "frozen":
+        for case in gpu_training.frozen_cases(toy=toy, recorded=recorded):
             run = partial(gpu_training.run_frozen, case, device, sizes)
-            yield Job(case.about, run, gpu_training.line)
+            yield Job(case.about | {"frozen": True}, run, gpu_training.line)
     elif part == "heads":
         for head in gpu_heads.heads(toy=toy):
             yield Job(head.about, partial(gpu_heads.run, head, device, sizes), gpu_heads.line)
     elif part == "loading":
         for each in gpu_loading.readings(toy=toy):
             yield Job(each.about, partial(gpu_loading.run, each, device, sizes), gpu_loading.line)
-    else:
+    elif part == "profile":
         for case in gpu_profile.cases(toy=toy):
             yield Job(case.about, partial(gpu_profile.run, case, device, sizes), gpu_profile.line)
 
@@ -137,7 +140,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--part", action="append", choices=PARTS, help="may be given twice")
-    parser.add_argument("--compile", action="store_true", help="training with train.compile: true")
+    parser.add_argument("--compile", action="store_true", help="train with train.compile: true")
     parser.add_argument("--toy", action="store_true", help="the small tower, a few episodes")
     parser.add_argument("--json", type=Path, default=JSON)
     return parser.parse_args(arguments)

@@ -18,30 +18,32 @@ from spm.episodes.device import place
 from spm.model.activation_checkpointing import checkpoint_activations
 
 
-def cases(*, toy: bool, compiled: bool) -> Iterator[Case]:
-    """1-shot, alone, also with the head recorded as a CUDA graph, and two and four episodes
-    together; 5-shot, also with checkpointing.
+def cases(*, toy: bool, compiled: bool, recorded: bool = False) -> Iterator[Case]:
+    """1-shot, alone and two and four episodes together; 5-shot, also with checkpointing.
 
-    Compiled: 1-shot, recorded, alone and in fours, since each case compiles anew, for up to a
-    minute.
+    Recorded as a CUDA graph: 1-shot, alone and in fours. Compiled: the same, since each case
+    compiles anew, for up to a minute.
     """
     for name, backbone in towers(toy=toy).items():
-        one, five = (Case(name, backbone, shot, compiled=compiled) for shot in (1, 5))
-        recorded = replace(one, recorded=True)
-        if compiled:
-            yield from (recorded, replace(recorded, together=4))
+        one, five = (
+            Case(name, backbone, shot, compiled=compiled, recorded=recorded) for shot in (1, 5)
+        )
+        if compiled or recorded:
+            yield from (one, replace(one, together=4))
             continue
-        yield from (one, recorded)
+        yield one
         yield from (replace(one, together=together) for together in _together(toy=toy))
         if not toy:
             yield from (five, replace(five, checkpointing=True))
 
 
-def frozen_cases(*, toy: bool) -> Iterator[Case]:
-    """1-shot, alone, also recorded, and two and four episodes together; 5-shot."""
+def frozen_cases(*, toy: bool, recorded: bool = False) -> Iterator[Case]:
+    """1-shot, alone and two and four episodes together; 5-shot. Recorded: 1-shot alone."""
     for name, backbone in towers(toy=toy).items():
-        one, five = (Case(name, backbone, shot) for shot in (1, 5))
-        yield from (one, replace(one, recorded=True))
+        one, five = (Case(name, backbone, shot, recorded=recorded) for shot in (1, 5))
+        yield one
+        if recorded:
+            continue
         yield from (replace(one, together=together) for together in _together(toy=toy))
         if not toy:
             yield five
@@ -65,15 +67,14 @@ def run(case: Case, device: torch.device, sizes: Sizes, *, rate: float) -> dict[
         checkpoint_activations(model.backbone.visual)
     forget_peak(device)
     seconds = training_seconds(model, case, steps=sizes.steps)
-    peak = peak_gigabytes(device)
+    peak = peaks(device)
     tower = tower_seconds(model, case, device)
     return {
         "training episodes/s": 1 / seconds,
         "TFLOP an episode": counted.flops / 1e12,
         "utilisation, %": 100 * counted.flops / seconds / rate,
         "outside the tower, %": 100 * max(0.0, 1 - tower / seconds),
-        "peak memory, GB": peak,
-    }
+    } | peak
 
 
 def run_frozen(case: Case, device: torch.device, sizes: Sizes) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def run_frozen(case: Case, device: torch.device, sizes: Sizes) -> dict[str, Any]
     model = _frozen(case.backbone, device)
     forget_peak(device)
     seconds = training_seconds(model, case, steps=sizes.frozen_steps)
-    return {"training episodes/s": 1 / seconds, "peak memory, GB": peak_gigabytes(device)}
+    return {"training episodes/s": 1 / seconds} | peaks(device)
 
 
 def line(row: dict[str, Any]) -> str:
@@ -90,8 +91,8 @@ def line(row: dict[str, Any]) -> str:
     if "utilisation, %" in row:
         shown += f"  {row['utilisation, %']:5.1f} % utilised"
         shown += f"  {row['outside the tower, %']:5.1f} % outside the tower"
-    memory = row["peak memory, GB"]
-    return shown if memory is None else f"{shown}  {memory:6.1f} GB"
+    memory, reserved = row["peak memory, GB"], row["peak reserved, GB"]
+    return shown if memory is None else f"{shown}  {memory:6.1f} GB, {reserved:6.1f} reserved"
 
 
 def forget_peak(device: torch.device) -> None:
@@ -99,9 +100,14 @@ def forget_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def peak_gigabytes(device: torch.device) -> float | None:
-    """The most memory that tensors took since `forget_peak`; None on a CPU."""
-    return torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else None
+def peaks(device: torch.device) -> dict[str, float | None]:
+    """The most memory since `forget_peak`; None on a CPU. Tensors took the first figure; torch had
+    reserved the second, a recording's own memory included, where its tensors no longer count."""
+    if device.type != "cuda":
+        return dict.fromkeys(("peak memory, GB", "peak reserved, GB"))
+    allocated = torch.cuda.max_memory_allocated(device)
+    reserved = torch.cuda.max_memory_reserved(device)
+    return {"peak memory, GB": allocated / 1e9, "peak reserved, GB": reserved / 1e9}
 
 
 @cache

@@ -38,9 +38,9 @@ def sequence_distances(*pairs: tuple[Tensor, Tensor], lam: float) -> list[Tensor
         distances = [frame_distance(x, y) for x, y in zip(clips[::2], clips[1::2], strict=True)]
         tables = torch.cat([each.flatten(-4, -3) for each in distances], dim=-3)
         joined = otam(tables, lam=lam)
-    parts = joined.split([each.shape[-4] * each.shape[-3] for each in distances], dim=-1)
-    sizes = (each.shape[-4:-2] for each in distances)
-    return [part.unflatten(-1, size) for part, size in zip(parts, sizes, strict=True)]
+    sizes = [each.shape[-4:-2] for each in distances]
+    parts = torch.split(joined, [x * y for x, y in sizes], dim=-1)
+    return [part.unflatten(-1, size) for part, size in zip(parts, sizes, strict=True)]  # type: ignore[no-untyped-call]
 
 
 def frame_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ class Execution:
     ranks: Ranks = ALONE
     cuda_graph: bool = False
     """On a GPU, run the method's part of a pass as a CUDA graph."""
+    told: Callable[[str], object] = tqdm.write
+    """Is told what a user should know, on rank 0."""
 
 
 def train(
@@ -76,13 +78,19 @@ def train(
     run.restore(ranks.broadcast(checkpoint.load() if checkpoint else None))
     if config.compile:
         model.backbone.visual.compile()
-    one_pass = Passes(model, inputs.class_text, config, cuda_graph=execution.cuda_graph)
+    one_pass = Passes(
+        model,
+        inputs.class_text,
+        config,
+        cuda_graph=execution.cuda_graph,
+        told=execution.told if ranks.first else _silence,
+    )
     if run.history.validations:
         execution.on_validation(run.history)
 
     first = len(run.history.episodes)
     if first and checkpoint:
-        tqdm.write(f"train: goes on after {first} episodes, from {checkpoint.path}")
+        execution.told(f"train: goes on after {first} episodes, from {checkpoint.path}")
     intervals = list(schedule(config, first=first))
     indices = _own_episodes(intervals, ranks, together=config.episodes_per_forward)
     loader = load_episodes(inputs.episodes, indices, workers=execution.loader_workers)
@@ -141,6 +149,10 @@ def _own_episodes(intervals: list[Interval], ranks: Ranks, *, together: int) -> 
         if ranks.mine(number)
         for index in group
     ]
+
+
+def _silence(line: str) -> None:
+    """What the other ranks say."""
 
 
 def _dropout_seed(seed: int, index: int) -> int:

@@ -1,10 +1,10 @@
 """Passes of a training: the gradients of the episodes that go through the model together."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from spm.config.train import TrainConfig
 from spm.episodes.training_data import EpisodeClips
@@ -29,8 +29,12 @@ class Passes:
         config: TrainConfig,
         *,
         cuda_graph: bool,
+        told: Callable[[str], object] = print,
     ) -> None:
-        """class_text [training classes, C]. cuda_graph: on a GPU, record the method's part."""
+        """class_text [training classes, C]. cuda_graph: on a GPU, record the method's part.
+
+        told: is told, once, that the method cannot be recorded.
+        """
         self._model, device = model, next(model.parameters()).device
         text = None if class_text is None else class_text.to(device)
         # No bound method: with a cycle, graphs and their memory would outlive the training.
@@ -38,7 +42,7 @@ class Passes:
         self._recorded = None
         if cuda_graph and device.type == "cuda":
             trained = [each for each in model.method.parameters() if each.requires_grad]
-            self._recorded = RecordedMethod(self._of_method, trained, told=tqdm.write)
+            self._recorded = RecordedMethod(self._of_method, trained, told)
 
     def __call__(self, episodes: EpisodeClips) -> Tensor:
         """Adds the gradients of E episodes to those of the parameters.

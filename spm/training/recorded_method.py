@@ -17,6 +17,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +45,18 @@ class _Recorded:
     replay: Callable[[], object]
 
 
+class GraphMemory:
+    """What the graphs of a training share, since only one runs at a time: memory and a stream."""
+
+    @cached_property
+    def pool(self) -> Any:
+        return torch.cuda.graph_pool_handle()
+
+    @cached_property
+    def stream(self) -> torch.cuda.Stream:
+        return torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+
 @dataclass
 class RecordedMethod:
     """Runs passes of the method. The first of a shape runs as usual, the second is recorded."""
@@ -49,11 +64,12 @@ class RecordedMethod:
     compute: Compute
     parameters: Sequence[nn.Parameter]
     """Those of the method that are trained."""
-    told: Callable[[str], object] = print
+    told: Callable[[str], object]
     """Is told, once, that the method cannot be recorded."""
     _shapes: dict[tuple[torch.Size, ...], _Recorded | None] = field(default_factory=dict)
     """None: to be recorded."""
     _waits: bool = False
+    _memory: GraphMemory = field(default_factory=GraphMemory)
 
     def __call__(self, encoded: EncodedEpisodes) -> Tensor:
         """Adds the gradients of E episodes to those of the parameters, the tower's included.
@@ -105,7 +121,9 @@ class RecordedMethod:
         own = EncodedEpisodes(*copies)  # type: ignore[arg-type]
         own.features.requires_grad_(inputs.features.requires_grad)
         try:
-            results, replay = capture(lambda: self._run(own))
+            results, replay = capture(lambda: self._run(own), self._memory)
+        except torch.OutOfMemoryError:  # a RuntimeError, of which the recording is not the reason
+            raise
         except RuntimeError as error:
             reason = error.__context__ or error  # torch raises anew where it ends the recording
             raise ConfigError(
@@ -115,18 +133,20 @@ class RecordedMethod:
         return _Recorded(own, results, replay)
 
 
-def capture(run: Callable[[], _Results]) -> tuple[_Results, Callable[[], object]]:
+def capture(
+    run: Callable[[], _Results], memory: GraphMemory
+) -> tuple[_Results, Callable[[], object]]:
     """The tensors that `run` makes, and what computes them anew in the same memory.
 
-    Other threads, as the one that pins the loader's memory, may go on meanwhile.
+    Other threads, as the one that pins the loader's memory, may go on meanwhile. A recording that
+    fails leaves torch's random numbers and memory unfit for more work in this process.
     """
     gc.collect()  # a graph that is freed during a recording spoils it
     graph = torch.cuda.CUDAGraph()
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    with (
-        torch.cuda.stream(stream),  # left in any case; by `graph` only if the recording succeeds
-        torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
-    ):
+    recording = torch.cuda.graph(
+        graph, pool=memory.pool, stream=memory.stream, capture_error_mode="thread_local"
+    )
+    with torch.cuda.stream(memory.stream), recording:  # `recording` leaves it only if it succeeds
         results = run()
     return results, graph.replay
 
@@ -146,22 +166,31 @@ def noticed_waits() -> Iterator[list[str]]:
     for each in caught:
         message = str(each.message)
         if "called a synchronizing" in message:
-            waits.append(f"{each.filename}, line {each.lineno}: {message.splitlines()[0]}")
+            waits.append(f"{_place(each)}: {message.splitlines()[0]}")
         elif "prototype feature" not in message:  # torch's warning of the mode itself
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
+def _place(warning: warnings.WarningMessage) -> str:
+    if "autograd" in Path(warning.filename).parts:  # all of it is one call from Python
+        return "in the backward pass"
+    return f"{warning.filename}, line {warning.lineno}"
+
+
 def _add(gradients: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> None:
     """Adds gradients to those that the parameters have, if any."""
-    summed: list[Tensor] = []
+    sums: list[Tensor] = []
     added: list[Tensor] = []
+    new: list[Tensor] = []
     for gradient, parameter in zip(gradients, parameters, strict=True):
         if gradient is None:
             continue
-        if parameter.grad is None:  # a copy: the next pass overwrites `gradient`
-            parameter.grad = torch.empty_like(parameter).copy_(gradient)
-        else:
-            summed.append(parameter.grad)
-            added.append(gradient)
-    if summed:
-        torch._foreach_add_(summed, added)
+        if parameter.grad is None:  # its own memory: the next pass overwrites the gradient
+            parameter.grad = torch.empty_like(parameter)
+            new.append(parameter.grad)
+        sums.append(parameter.grad)
+        added.append(gradient)
+    if new:
+        torch._foreach_zero_(new)
+    if sums:
+        torch._foreach_add_(sums, added)

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from bench import gpu, gpu_heads, gpu_training
+from bench import gpu, gpu_case, gpu_heads, gpu_training
 from bench.counted import cost, kept_with_checkpointing
 from bench.episode import Episode
 from bench.models import build
@@ -30,27 +30,58 @@ def toy_rows(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 def test_training_has_every_figure(toy_rows):
     rows, printed = toy_rows("--part", "training")
-    assert [row["together"] for row in rows] == [1, 1, 4]
-    assert [row["recorded"] for row in rows] == [False, True, False]
+    assert [row["together"] for row in rows] == [1, 4]
     for row in rows:
-        assert row["peak memory, GB"] is None  # a GPU's
+        assert row["peak memory, GB"] is row["peak reserved, GB"] is None  # a GPU's
         figures = ("training episodes/s", "utilisation, %", "TFLOP an episode")
         assert all(row[name] > 0 for name in figures)
         assert 0 <= row["outside the tower, %"] < 100
-    assert len(printed) == 4
+    assert len(printed) == 3
     assert all("episodes/s" in line and "outside the tower" in line for line in printed[1:])
 
 
 @pytest.mark.slow
 def test_a_frozen_tower_and_every_method_have_their_rates(toy_rows):
     rows, printed = toy_rows("--part", "frozen", "--part", "heads")
-    frozen, heads = rows[:3], rows[3:]
-    assert [row["together"] for row in frozen] == [1, 1, 4]
+    frozen, heads = rows[:2], rows[2:]
+    assert [row["together"] for row in frozen] == [1, 4]
     assert all(row["training episodes/s"] > 0 for row in frozen)
     on_frames = [name for name in method_names() if read_values(name).needs.features == "frames"]
     assert [row["method"] for row in heads] == on_frames
     assert all(row["evaluation episodes/s"] > 0 for row in heads)
     assert len(printed) == 1 + len(rows)
+
+
+@pytest.mark.slow
+def test_recorded_passes_have_rows_of_both_trainings(toy_rows):
+    rows, printed = toy_rows("--part", "recorded")
+    assert all(row["recorded"] for row in rows)
+    assert [(row.get("frozen", False), row["together"]) for row in rows] == [
+        (False, 1),
+        (False, 4),
+        (True, 1),
+    ]
+    assert all("recorded" in line for line in printed[1:])
+
+
+def test_what_can_break_the_process_is_measured_last():
+    assert gpu.PARTS[-1] == "recorded"
+    of_others = (
+        *gpu_training.cases(toy=False, compiled=False),
+        *gpu_training.frozen_cases(toy=False),
+    )
+    assert not any(case.recorded for case in of_others)
+
+
+def test_a_row_that_says_recorded_is_of_a_recording(monkeypatch):
+    """A method that is run without one fails its row."""
+    with pytest.raises(RuntimeError, match="reads values back"):
+        gpu_case._not_recorded("train: the method reads values back")
+    told = []
+    monkeypatch.setattr(gpu_case, "train", lambda *_, execution, **__: told.append(execution.told))
+    case, *_ = gpu_training.cases(toy=True, compiled=False, recorded=True)
+    gpu_case.train_steps(build(), case, steps=1, after_step=lambda: None)
+    assert told == [gpu_case._not_recorded]
 
 
 @pytest.mark.slow

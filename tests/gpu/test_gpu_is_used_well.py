@@ -89,23 +89,25 @@ def test_convolutions_have_channels_last_on_a_gpu(store, device):
     assert _layouts(model, pixels) == 4 * [device == GPU]
 
 
-def _waits(store, *, steps: int) -> int:
+def _waits(store, *, steps: int, cuda_graph: bool) -> int:
     """How often the CPU waits for the GPU in a training."""
     model = model_on(GPU, dropout=0.2)
     torch.cuda.set_sync_debug_mode("warn")
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            train_small(store, model, steps=steps)
+            train_small(store, model, steps=steps, cuda_graph=cuda_graph)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     return sum("synchroniz" in str(each.message) for each in caught)
 
 
 @pytest.mark.cuda
-def test_the_cpu_waits_for_the_gpu_once_a_step(store):
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_the_cpu_waits_for_the_gpu_once_a_step(store, cuda_graph):
     """When the losses are read; tests/training/test_gpu_waits.py finds the same without a GPU."""
-    assert _waits(store, steps=6) - _waits(store, steps=2) == 4
+    few, more = (_waits(store, steps=steps, cuda_graph=cuda_graph) for steps in (2, 6))
+    assert more - few == 4
 
 
 @pytest.mark.cuda

@@ -11,6 +11,7 @@ from tests.gpu.training import (
     ACCUMULATE,
     CPU,
     DEVICES,
+    PASSES,
     STEPS,
     episodes_of,
     losses,
@@ -79,10 +80,16 @@ def test_two_episodes_in_a_forward_pass_have_the_losses_of_two_passes(store, dev
     np.testing.assert_allclose(one, two, rtol=0, atol=FLOAT32)
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_a_killed_run_goes_on_as_if_nothing_had_been(store, tmp_path, device, monkeypatch):
+@pytest.mark.parametrize(("device", "cuda_graph"), PASSES)
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+    store, tmp_path, device, cuda_graph, monkeypatch
+):
     """Dropout and Adam's moments included. On a GPU sums may be ordered anew from run to run."""
-    whole = losses(trained(store, model_on(device, dropout=0.2)))
+
+    def run(**changes):
+        return trained(store, model_on(device, dropout=0.2), cuda_graph=cuda_graph, **changes)
+
+    whole = losses(run())
     read, killed_at = TrainingEpisodes.__getitem__, 21
 
     def dying(self, index):
@@ -92,9 +99,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(store, tmp_path, device, mo
 
     monkeypatch.setattr(TrainingEpisodes, "__getitem__", dying)
     with pytest.raises(Killed):
-        trained(store, model_on(device, dropout=0.2), folder=tmp_path)
+        run(folder=tmp_path)
     monkeypatch.undo()
-    history = trained(store, model_on(device, dropout=0.2), folder=tmp_path)
+    history = run(folder=tmp_path)
     atol = 0 if device == CPU else FLOAT32
     np.testing.assert_allclose(losses(history), whole, rtol=0, atol=atol)
 
@@ -106,15 +113,17 @@ def rendezvous(monkeypatch):
     monkeypatch.setenv("MASTER_PORT", "0")
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_a_rank_sums_over_the_devices_own_network(store, device, rendezvous, without_tf32):
+@pytest.mark.parametrize(("device", "cuda_graph"), PASSES)
+def test_a_rank_sums_over_the_devices_own_network(
+    store, device, cuda_graph, rendezvous, without_tf32
+):
     """NCCL on a GPU. One process plays the first of two ranks; the second would add nothing."""
     backend = "gloo" if device == CPU else "nccl"
     with joined(0, count=1, device=device):
         ranks = Ranks(0, count=2)
         assert backend in dist.get_backend_config()
         model, reference = model_on(device), model_on(CPU)
-        shared = losses(trained(store, model, ranks=ranks))
+        shared = losses(trained(store, model, ranks=ranks, cuda_graph=cuda_graph))
         assert ranks.broadcast({"at": torch.tensor(3)}) == {"at": torch.tensor(3)}
         expected = losses(trained(store, reference, ranks=ranks))
     own = np.arange(STEPS * ACCUMULATE) % ACCUMULATE == 0

@@ -30,6 +30,12 @@ DEVICES = [
     pytest.param(GPU, id="cuda", marks=pytest.mark.cuda),
 ]
 """The cases on the CPU test the measuring."""
+PASSES = [
+    pytest.param(CPU, False, id="cpu", marks=pytest.mark.slow),
+    pytest.param(GPU, False, id="cuda", marks=pytest.mark.cuda),
+    pytest.param(GPU, True, id="cuda graph", marks=pytest.mark.cuda),
+]
+"""Devices, and whether the method's part of a pass is recorded."""
 
 ACCUMULATE, STEPS = 2, 20
 """Episodes of an optimizer step, and optimizer steps of a training."""
@@ -63,6 +69,7 @@ def trained(
     ranks: Ranks = ALONE,
     validate: Any = lambda model: 50.0,
     cuda_graph: bool = False,
+    loader_workers: int = 0,
     **changes: Any,
 ) -> History:
     """folder: of a checkpoint, saved after each optimizer step; None: no checkpoint.
@@ -76,7 +83,7 @@ def trained(
     text = torch.randn(5, model.channels, generator=torch.Generator().manual_seed(0))
     inputs = TrainingInputs(episodes_of(store, model), text, validate)
     execution = Execution(
-        loader_workers=0,
+        loader_workers=loader_workers,
         checkpoint_seconds=0,
         on_validation=lambda history: None,
         ranks=ranks,

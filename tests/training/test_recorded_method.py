@@ -27,13 +27,15 @@ from tests.training.test_loop import _config
 CLASSES, FRAMES = 5, 4
 
 
-def _capture(run):
-    """Replays by running again, with the random numbers that a graph would draw."""
-    state = torch.get_rng_state()
-    results = run()
-    torch.set_rng_state(state)
+def _capture(run, _memory):
+    """Replays by running again. To record is to compute nothing, so the run that is recorded is
+    what the first replay does."""
+    results, done = run(), [True]
 
     def replay():
+        if done:
+            done.clear()
+            return
         anew = run()
         results.rows.copy_(anew.rows)
         for place, value in zip(results.gradients, anew.gradients, strict=True):
@@ -94,8 +96,8 @@ def _recorded(passes, told=pytest.fail):
 
 
 def _run(model, passes, sizes=(1, 1, 2, 1, 1, 2)):
-    """Rows and gradients of passes of `sizes` episodes, with a step after every third: the first
-    passes after one meet no gradients, and those of a recording have to be copied."""
+    """Rows, gradients and running statistics of passes of `sizes` episodes, with a step after every
+    third: the first passes after one meet no gradients, and those of a recording are copied."""
     found = []
     for number, together in enumerate(sizes):
         torch.manual_seed(number)
@@ -103,7 +105,7 @@ def _run(model, passes, sizes=(1, 1, 2, 1, 1, 2)):
         if number % 3 == 2:
             found += [each.grad for each in model.parameters() if each.grad is not None]
             model.zero_grad()
-    return found
+    return found + [each.clone() for each in model.buffers()]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,9 @@ def test_a_recorded_pass_changes_no_bit(name, backbone, played):
 
 def test_each_number_of_episodes_is_recorded_once(played, monkeypatch):
     captured = []
-    monkeypatch.setattr(recorded_method, "capture", lambda run: captured.append(1) or _capture(run))
+    monkeypatch.setattr(
+        recorded_method, "capture", lambda *args: captured.append(1) or _capture(*args)
+    )
     model = _model("clip_spm")
     passes = _passes(model, recorded=True)
     _run(model, passes, sizes=(1, 1, 1, 1))
@@ -137,7 +141,7 @@ def test_a_method_that_waits_is_run_one_by_one_and_told_once(played, monkeypatch
         yield ["method.py, line 7: called a synchronizing operation"]
 
     monkeypatch.setattr(recorded_method, "noticed_waits", waits)
-    monkeypatch.setattr(recorded_method, "capture", lambda run: pytest.fail("recorded"))
+    monkeypatch.setattr(recorded_method, "capture", lambda *_: pytest.fail("recorded"))
     model, lines = _model("clip_spm"), []
     _run(model, _passes(model, recorded=True, told=lines.append))
     (line,) = lines
@@ -146,7 +150,7 @@ def test_a_method_that_waits_is_run_one_by_one_and_told_once(played, monkeypatch
 
 
 def test_a_recording_that_fails_says_what_to_set(played, monkeypatch):
-    def fails(run):
+    def fails(run, memory):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(recorded_method, "capture", fails)
@@ -157,7 +161,7 @@ def test_a_recording_that_fails_says_what_to_set(played, monkeypatch):
 
 def test_a_recording_ends_with_its_training(played, monkeypatch):
     """No cycle keeps it: a graph that is freed by the garbage collector may spoil another."""
-    monkeypatch.setattr(recorded_method, "capture", lambda run: (run(), lambda: None))
+    monkeypatch.setattr(recorded_method, "capture", lambda run, _: (run(), lambda: None))
     model = _model("clip_spm")
     passes = _passes(model, recorded=True)
     _run(model, passes, sizes=(1, 1))
@@ -189,6 +193,31 @@ class _Operations(TorchDispatchMode):
         return out
 
 
+def test_too_little_memory_is_no_fault_of_the_recording(played, monkeypatch):
+    def fails(run, memory):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(recorded_method, "capture", fails)
+    model = _model("clip_spm")
+    with pytest.raises(torch.OutOfMemoryError):
+        _run(model, _passes(model, recorded=True))
+
+
+WAITS = {
+    "aten._local_scalar_dense",
+    "aten._unique2",
+    "aten.bincount",
+    "aten.equal",
+    "aten.is_nonzero",
+    "aten.masked_select",
+    "aten.nonzero",
+    "aten.repeat_interleave",
+    "aten.unique_consecutive",
+    "aten.unique_dim",
+}
+"""Operations that wait for a GPU. test_gpu_waits.py finds all those of a forward pass."""
+
+
 @pytest.mark.parametrize("name", method_names())
 def test_a_pass_runs_the_same_operations_whatever_the_values(name):
     """Else a recording would repeat the decisions of the episode that it was made from."""
@@ -198,8 +227,12 @@ def test_a_pass_runs_the_same_operations_whatever_the_values(name):
         encoded = encode_episodes(model, _episodes(seed, together=2))
         with _Operations() as operations:
             total, _ = passes._of_method(encoded)
+            forward = len(operations.found)
             total.backward()
         seen.append(operations.found)
         model.zero_grad()
     assert len(seen[0]) > 10
+    in_backward = {name.rpartition(".")[0] for name, *_ in seen[0][forward:]}
+    assert len(in_backward) > 2
+    assert not in_backward & WAITS
     assert seen[0] == seen[1]
