@@ -114,6 +114,32 @@ def test_the_pages_show_commands() -> None:
     }
 
 
+ROOMS = "bench|docs|examples|pipeline|spm|stages|tests"
+MADE_UP = ("NAME", "warm_cosine", "stages/x.py")
+"""What the pages tell a reader to write."""
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}" for name in PAGES)])
+def test_the_files_that_a_page_names_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = {
+        name
+        for name in re.findall(rf"`((?:{ROOMS})/[\w/.-]+\.\w+)", text)
+        if not any(each in name for each in MADE_UP)
+    }
+    linked = {
+        (ROOT / page).parent / name for name in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    }
+    missing = {name for name in named if not _is_there(name)}
+    missing |= {str(path) for path in linked if not path.exists()}
+    assert not missing
+
+
+def _is_there(name: str) -> bool:
+    """docs/reliability.md names tests relative to tests/."""
+    return any((folder / name).exists() for folder in (ROOT, ROOT / "tests"))
+
+
 @pytest.mark.parametrize("name", spm.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(spm, name) is not None
