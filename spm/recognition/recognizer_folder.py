@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from pydantic import Field
 
-from spm.base.atomic import atomic_folder
+from spm.base.atomic import atomic_folder, check_folder
 from spm.base.errors import DataError
 from spm.base.printable import printable
 from spm.base.safetensors_file import write_safetensors
@@ -54,7 +54,8 @@ class _Document(Section):
 def save_recognizer(recognizer: Recognizer, folder: Path | str) -> None:
     """Writes the folder, complete or not at all. A recognizer that is there is replaced.
 
-    Raises DataError for a folder that holds something else, StorageError for a full disk.
+    Raises DataError for a folder that holds something else, StorageError for what is no folder and
+    for a full disk.
     """
     folder = check_free(Path(folder).resolve())
     classes = recognizer.classes.values()
@@ -110,9 +111,14 @@ def load_recognizer(folder: Path | str) -> Recognizer:
 
 
 def check_free(folder: Path) -> Path:
-    """`folder`, if it is free, or a recognizer to be replaced. Raises DataError for another."""
+    """`folder`, if it is free, or a recognizer to be replaced.
+
+    Raises DataError for another folder, StorageError for what is no folder, as a file or a device,
+    and for a name that is too long.
+    """
+    check_folder(folder)
     held = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    if folder.is_file() or (held and FILE not in held):
+    if held and FILE not in held:
         raise DataError(f"{folder} is there, and is no recognizer: give a new folder's name")
     others = sorted(name for name in held if name[0] != "." and not name.endswith(_ENDINGS))
     if others:

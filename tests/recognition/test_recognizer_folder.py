@@ -289,13 +289,22 @@ def test_a_folder_that_holds_something_else_is_left_as_it_is(
     recognizer: Recognizer, tmp_path: Path
 ) -> None:
     save_model(recognizer.model, tmp_path / "model")
-    (tmp_path / "file").touch()
     before = content(tmp_path / "model")
-    for name in ("model", "file"):
-        with pytest.raises(DataError) as error:
-            recognizer.save(tmp_path / name)
-        assert told("enroll, a folder that holds something else").search(str(error.value))
+    with pytest.raises(DataError) as error:
+        recognizer.save(tmp_path / "model")
+    assert told("enroll, a folder that holds something else").search(str(error.value))
     assert content(tmp_path / "model") == before
+
+
+def test_what_is_no_folder_is_left_as_it_is(recognizer: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("file", "pipe"):
+        with pytest.raises(StorageError) as error:
+            recognizer.save(tmp_path / name)
+        assert told("enroll, a device or a pipe as --out").search(str(error.value))
+    assert (tmp_path / "file").is_file()
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_what_lies_beside_the_recognizer_is_not_lost(kitchen: Path, recognizer: Recognizer) -> None:
