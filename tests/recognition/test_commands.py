@@ -156,7 +156,7 @@ def test_enroll_refuses_a_folder_of_something_else_before_a_clip_is_read(
         run("enroll", "support", "--model", "model", "--out", closed / "kitchen")
     os.mkfifo(folder / "pipe")
     for name in ("pipe", "x" * 250, "x" * 300):
-        with pytest.raises(StorageError, match="give another name|give a shorter one"):
+        with pytest.raises(StorageError, match=r"give another name|give a shorter one"):
             run("enroll", "support", "--model", "model", "--out", name)
     assert (folder / "pipe").is_fifo()
     assert not reads
