@@ -79,6 +79,36 @@ def misshapen(state: Mapping[str, Tensor], expected: Mapping[str, Size]) -> str:
     return f"{len(wrong)} of another shape ({_first(wrong, shown=_SHOWN // 2)})" if wrong else ""
 
 
+def damage(state: Mapping[str, Tensor], *, integers: Collection[str] = ()) -> str:
+    """Why no calculation can be done with `state`; "" for finite floats, and the named `integers`.
+
+    1 with values that are not finite (features), 1 of another type (labels: float32)
+    """
+    strange = [
+        f"{name}: {str(value.dtype).removeprefix('torch.')}"
+        for name, value in state.items()
+        if not (_is_integer(value) if name in integers else value.is_floating_point())
+    ]
+    endless = [
+        name for name, value in state.items() if value.is_floating_point() and not _is_finite(value)
+    ]
+    said = [
+        f"{len(endless)} with values that are not finite ({_summary(endless)})" if endless else "",
+        f"{len(strange)} of another type ({_first(strange)})" if strange else "",
+    ]
+    return ", ".join(filter(None, said))
+
+
+def _is_integer(value: Tensor) -> bool:
+    return not (value.is_floating_point() or value.is_complex())
+
+
+def _is_finite(value: Tensor) -> bool:
+    """The sum costs one pass and no memory; it may be infinite where no value is."""
+    value = value.float() if value.dtype.itemsize == 1 else value  # float8 has no sums
+    return bool(value.sum().isfinite()) or bool(value.isfinite().all())
+
+
 def _summary(names: list[str]) -> str:
     """A few names in full; of many names, the number for each first part."""
     if len(names) <= _SHOWN:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from spm.base.atomic import check_folder
 from spm.base.clock import clock
 from spm.base.errors import DataError
 from spm.base.lock import locked
@@ -85,8 +86,9 @@ def _working(out: Path) -> Iterator[Path]:
 
 def _check_free(out: Path) -> None:
     """Raises DataError for a folder that holds something else than an earlier search."""
+    check_folder(out)
     held = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if out.is_file() or (held and not held & {DOCUMENT, _WORK}):
+    if held and not held & {DOCUMENT, _WORK}:
         raise DataError(f"{printable(out)} is there, and holds no search: give a new folder's name")
 
 

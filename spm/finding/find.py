@@ -7,9 +7,10 @@ for segment in spm.find_segments(recognizer, "evening.mp4").segments:
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -95,6 +96,9 @@ def find_segments(
 
 def _lengths(recognizer: Recognizer, given: Sequence[float] | None) -> list[float]:
     if given is not None:
+        is_list = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+        if not is_list or not all(isinstance(each, Real) for each in given):
+            raise ConfigError(f"lengths = {given!r}: give a list of seconds, as [1, 2, 4]")
         if wrong := [each for each in given if not 0 < each < float("inf")]:
             raise ConfigError(f"a window of {wrong[0]:g} s: give lengths above 0")
         if not given:

@@ -18,7 +18,7 @@ from torch import Tensor
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.base.safetensors_file import write_safetensors
-from spm.base.state_dicts import State, misfit
+from spm.base.state_dicts import State, damage, misfit
 from spm.model.weights import read_safetensors
 
 FILE = "background.safetensors"
@@ -84,6 +84,8 @@ def load_background(
     state = read_safetensors(path)
     if said := misfit(state, _shapes(state, feature_shape=feature_shape, channels=channels)):
         raise DataError(f"{path} does not fit the model beside it: {said}")
+    if said := damage(state, integers=["labels"]) or _mislabelled(state):
+        raise DataError(f"{path} is damaged: {said}. Take a copy that is whole, or train again")
     floats = {name: value.float() for name, value in state.items() if name != "labels"}
     found = Background(
         floats["clips"],
@@ -111,6 +113,18 @@ def _shapes(
         expected["texts"] = torch.Size([classes, channels])
         expected["validation_texts"] = torch.Size([held, channels])
     return expected
+
+
+def _mislabelled(state: State) -> str:
+    """What is wrong with the labels; "" if they are the positions of classes."""
+    labels = state["labels"]
+    if not len(labels):
+        return "no labels, and no clips of the validation split"
+    texts = state.get("validation_texts")
+    most = len(labels) if texts is None else len(texts)
+    if int(labels.min()) >= 0 and int(labels.max()) < most:
+        return ""
+    return f"labels from {int(labels.min())} to {int(labels.max())}, must be from 0 to {most - 1}"
 
 
 def _rounded(features: Tensor | None) -> Tensor | None:

@@ -22,8 +22,8 @@ FILE = "calibration.json"
 class Fit(Section):
     """One temperature, and the episodes that it was fitted on."""
 
-    temperature: float = Field(gt=0, allow_inf_nan=False)
-    """T"""
+    temperature: float = Field(ge=1e-15, allow_inf_nan=False)
+    """T. A fit is never below the bound; logits over a lower one would leave float32."""
     episodes: int = Field(ge=1)
     """Number of validation episodes."""
     way: int = Field(ge=2)

@@ -189,7 +189,8 @@ def load_model(folder: Path | str) -> FewShotModel:
 
 
 def load_weights(model: FewShotModel, folder: Path) -> None:
-    """Fills `model` from a model folder. Raises DataError for missing, extra or unlike tensors."""
+    """Fills `model` from a model folder. Raises DataError for missing, extra or unlike tensors, and
+    for values that are not finite."""
     fill(model, saved(folder), folder=folder)
 
 
@@ -206,12 +207,14 @@ def saved(folder: Path) -> Mapping[str, Tensor]:
 def fill(model: FewShotModel, state: Mapping[str, Tensor], *, folder: Path) -> None:
     """Fills `model` with tensors of `folder`, under the names of `stored`. Raises as
     `load_weights`."""
-    from spm.base.state_dicts import misfit
+    from spm.base.state_dicts import damage, misfit
 
-    expected = {name: value.shape for name, value in stored(model).items()}
-    if said := misfit(state, expected):
-        path = folder / WEIGHTS_FILE
+    path, tensors = folder / WEIGHTS_FILE, stored(model)
+    if said := misfit(state, {name: value.shape for name, value in tensors.items()}):
         raise DataError(f"{path} does not fit the model that the parameters ask for: {said}")
+    counters = [name for name, value in tensors.items() if not value.is_floating_point()]
+    if said := damage(state, integers=counters):
+        raise DataError(f"{path} is damaged: {said}. Take a copy that is whole, or train again")
     model.load_state_dict({_in_memory(name): value for name, value in state.items()})
 
 

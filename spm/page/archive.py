@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from spm.base.errors import DataError
 from spm.base.printable import printable
 from spm.recognition.recognizer_folder import EXAMPLES, FILE
+from spm.video.clip_files import is_machinery
 
 NEEDED = (FILE, EXAMPLES, "model.safetensors", "config.json")
 OPTIONAL = ("calibration.json", "background.safetensors")
@@ -48,13 +49,14 @@ def unpack(path: Path, folder: Path, *, max_bytes: int) -> None:
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """File name -> its entry. Raises DataError for an entry that no recognizer has."""
+    """File name -> its entry, without what a Mac adds. Raises DataError for an entry that no
+    recognizer has."""
     found: dict[str, zipfile.ZipInfo] = {}
     folders = set()
     for member in archive.infolist():
-        if member.is_dir():
-            continue
         path = PurePosixPath(member.filename)
+        if member.is_dir() or path.name == ".DS_Store" or any(map(is_machinery, path.parts[:-1])):
+            continue
         if "\\" in member.filename or ".." in path.parts or path.is_absolute():
             raise DataError(
                 f"the zip has the path {printable(member.filename)}: it was not saved here"

@@ -22,6 +22,8 @@ from spm.page.work import Work, warm_up
 MODEL = Path("data/model")
 """In a clone, after `make repro`."""
 BUILTIN = "builtin"
+_SOCKET_BYTES = 107
+"""Of the path of a Unix socket, on Linux."""
 _QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -39,6 +41,7 @@ def page(recognizer: Path | None, *, port: int | None, limits: PageLimits) -> in
     _set_environment()
     if port is not None:
         _check_port(port)
+    _check_temporary_folder()
     with _folder() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
         _check_gradio()
@@ -114,6 +117,19 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
     except OSError as error:
         raise ConfigError(f"--port {port}: {error.strerror}: give another one") from None
+
+
+def _check_temporary_folder() -> None:
+    """Work starts its processes by a socket in the temporary folder, and a socket's path is
+    short."""
+    folder = tempfile.gettempdir()
+    longest = f"{folder}/pymp-xxxxxxxx/listener-xxxxxxxx"  # as multiprocessing names it
+    if len(os.fsencode(longest)) > _SOCKET_BYTES:
+        raise ConfigError(
+            f"the temporary folder {printable(folder)} has a path too long for a socket in it "
+            f"({len(os.fsencode(longest))} bytes with its name, at most {_SOCKET_BYTES}): set "
+            "TMPDIR to a folder with a shorter path, as TMPDIR=/tmp"
+        )
 
 
 def _check_gradio() -> None:

@@ -27,5 +27,8 @@ class OnlyHere:
 
 def _is_from_here(headers: dict[bytes, bytes]) -> bool:
     host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
-    asked = urlsplit(f"//{host}").hostname
-    return asked in _NAMES and (not origin or urlsplit(origin).hostname in _NAMES)
+    try:
+        asked = urlsplit(f"//{host}").hostname
+        return asked in _NAMES and (not origin or urlsplit(origin).hostname in _NAMES)
+    except ValueError:  # brackets without an IPv6 address between them: no name at all
+        return False

@@ -16,6 +16,7 @@ from spm.dataset.class_text import class_text
 from spm.dataset.support_folder import find_support, passed_over
 from spm.episodes.device import pick_device
 from spm.model.model import FewShotModel, load_model
+from spm.recognition.arguments import check_clips
 from spm.recognition.clips import encode_each
 from spm.recognition.model_names import model_folder
 from spm.recognition.recognizer import Recognizer
@@ -70,7 +71,7 @@ def print_answers(
 
 
 def classify_clips(
-    clips: Sequence[Path | str], *, model: FewShotModel, support: Path | str
+    clips: Iterable[Path | str], *, model: FewShotModel, support: Path | str
 ) -> dict[Path, dict[str, float]]:
     """Clip -> class -> probability, each clip on its own, by the examples in the folder `support`.
 
@@ -78,7 +79,8 @@ def classify_clips(
     `support` holds one folder of clips for each class (spm.dataset.support_folder). Raises
     DataError for another folder, and with the names of all clips that cannot be read.
     """
-    answers = Recognizer.enroll(model, support, false_alarms=None).recognize(clips)
+    paths = check_clips(clips)
+    answers = Recognizer.enroll(model, support, false_alarms=None).recognize(paths)
     return {answer.clip: answer.probabilities for answer in answers}
 
 

@@ -123,7 +123,9 @@ def summary(recognizer: Recognizer) -> str:
 def _print(path: Path, answer: Answer | str, *, as_json: bool) -> None:
     if as_json:
         said = {"error": answer} if isinstance(answer, str) else _as_json(answer)
-        print(json.dumps({"clip": printable(path)} | said, ensure_ascii=False), flush=True)
+        line = json.dumps({"clip": str(path)} | said, ensure_ascii=False)
+        # Bytes of a name that are not UTF-8 become JSON's own escapes of them.
+        print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
     elif isinstance(answer, str):
         print(f"{printable(path)}: not recognized: {answer}", file=sys.stderr)
     else:

@@ -9,7 +9,6 @@ Another clip in the same call changes no answer. Classes are in the order of the
 Shapes: `N` classes, `Q` queries, `T` frames, `C` channels.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +20,27 @@ from torch import Tensor
 
 from spm.base.errors import ConfigError, DataError
 from spm.dataset.class_text import class_text
-from spm.dataset.names import composed
+from spm.dataset.names import check_class_name, composed
 from spm.dataset.support_folder import find_support
 from spm.episodes.open_set import background_score
 from spm.episodes.threshold import PROMISED, OwnScores, Threshold, fit_threshold, why_none
 from spm.methods.base import Alignment, EpisodeFeatures
 from spm.model import text_tower
 from spm.model.model import FewShotModel, load_model
+from spm.recognition.arguments import (
+    Text,
+    check_clips,
+    check_examples,
+    check_features,
+    check_text,
+)
 from spm.recognition.clips import encode_all, encode_each
 from spm.recognition.enrolled import EnrolledClass, episode_of, left_out
 
 if TYPE_CHECKING:
     from spm.recognition.explained import Explanation
 
-Examples = Mapping[str, Sequence[Path | str]]
+Examples = Mapping[str, Iterable[Path | str]]
 """Class name -> its clips."""
 
 
@@ -94,7 +100,7 @@ class Recognizer:
         model: FewShotModel | Path | str,
         support: Examples | Path | str,
         *,
-        texts: Mapping[str, str | Tensor] | None = None,
+        texts: Mapping[str, Text] | None = None,
         false_alarms: float | None = PROMISED,
     ) -> "Recognizer":
         """Shows the model examples.
@@ -109,7 +115,7 @@ class Recognizer:
         _check_share(PROMISED if false_alarms is None else false_alarms)
         model = model if isinstance(model, FewShotModel) else load_model(model)
         paths = _paths(support)
-        given = _known(texts or {}, classes=paths)
+        given = _known({} if texts is None else texts, classes=paths)
         recognizer = cls(
             model, _shown(model, paths, texts=given), text_trained=_text_trained(model)
         )
@@ -144,13 +150,14 @@ class Recognizer:
         return dict(self._classes)
 
     def add_class(
-        self, name: str, clips: Sequence[Path | str], *, text: str | Tensor | None = None
+        self, name: str, clips: Iterable[Path | str], *, text: Text | None = None
     ) -> None:
         """Adds a class, or replaces the one of this name.
 
         text: as in `enroll`. Raises as `enroll`; the recognizer then is as before.
         """
-        paths = [Path(clip) for clip in clips]
+        check_class_name(name)
+        paths = check_clips(clips)
         if not paths:
             raise DataError(f"class {name!r} needs at least one clip")
         name = composed(name)
@@ -170,13 +177,16 @@ class Recognizer:
 
         Raises DataError with the names of all that cannot be read.
         """
-        paths = list(map(Path, clips))
+        paths = check_clips(clips)
         encoded = encode_all(self.model, paths, what="clips")
         return [self.answer(encoded[path].features, clip=path) for path in paths]
 
     def recognize_each(self, clips: Iterable[Path | str]) -> Iterator[tuple[Path, Answer | str]]:
         """Each clip with its answer, as it comes; with the reason for one that cannot be read."""
-        for path, found in encode_each(self.model, map(Path, clips)):
+        return self._recognize_each(check_clips(clips))
+
+    def _recognize_each(self, clips: list[Path]) -> Iterator[tuple[Path, Answer | str]]:
+        for path, found in encode_each(self.model, clips):
             answer = found if isinstance(found, str) else self.answer(found.features, clip=path)
             yield path, answer
 
@@ -192,7 +202,9 @@ class Recognizer:
         return explain(self, Path(clip), name=name)
 
     def answer(self, features: Tensor, *, clip: Path) -> Answer:
-        """The answer to a clip of these features [T, *feature_shape]."""
+        """The answer to a clip of these features [T, *feature_shape]. Raises ConfigError for
+        others."""
+        features = check_features(features, shape=self._shape, leading="")
         probabilities = self.probabilities(features[None])[0].tolist()
         score, threshold = self.scores(features[None]), self.threshold
         with torch.no_grad():
@@ -207,7 +219,9 @@ class Recognizer:
 
     def probabilities(self, features: Tensor, *, transductive: bool = False) -> Tensor:
         """Of clips [Q, T, *feature_shape] -> [Q, N]: each clip in an episode of its own, or, as no
-        recognizer of single clips can, all of them in one."""
+        recognizer of single clips can, all of them in one. Raises ConfigError for other
+        features."""
+        features = check_features(features, shape=self._shape, leading="Q")
         with torch.no_grad():
             if transductive:
                 logits = self.model.method.classify(self._episode(features))
@@ -223,7 +237,9 @@ class Recognizer:
         return torch.cat([self.model.method.classify_each(each) for each in alone])
 
     def scores(self, features: Tensor) -> Tensor | None:
-        """Of clips [Q, T, *feature_shape] -> [Q], each alone; None without a threshold."""
+        """Of clips [Q, T, *feature_shape] -> [Q], each alone; None without a threshold. Raises
+        ConfigError for other features."""
+        features = check_features(features, shape=self._shape, leading="Q")
         background = self.model.background
         if self.threshold is None or background is None:
             return None
@@ -233,13 +249,23 @@ class Recognizer:
             ]
         return torch.cat(alone).double().cpu()
 
+    @property
+    def _shape(self) -> list[int]:
+        """[T, *feature_shape]"""
+        return [*next(iter(self._classes.values())).features.shape[1:]]
+
     def _episode(self, query: Tensor) -> EpisodeFeatures:
         return episode_of(self.model, list(self._classes.values()), query)
 
     def _change(self, classes: Mapping[str, EnrolledClass]) -> None:
-        """Sets the classes, and the threshold anew."""
-        self._classes = _checked(self.model, classes)
-        self.promise(PROMISED if self.threshold is None else self.threshold.false_alarms)
+        """Sets the classes, and the threshold anew; after an error both are as before."""
+        before = self._classes, self.threshold
+        try:
+            self._classes = _checked(self.model, classes)
+            self.promise(PROMISED if self.threshold is None else self.threshold.false_alarms)
+        except BaseException:
+            self._classes, self.threshold = before
+            raise
 
     def _own_scores(self) -> OwnScores:
         """The scores of the examples, each asked as a clip that the recognizer was not shown."""
@@ -265,19 +291,17 @@ def _paths(support: Examples | Path | str) -> dict[str, list[Path]]:
     """Class name -> its clips, classes sorted."""
     if isinstance(support, Path | str):
         return find_support(Path(support))
-    found: dict[str, list[Path]] = defaultdict(list)
-    for name, clips in support.items():
-        found[composed(name)] += map(Path, clips)
+    found = check_examples(support)
     if empty := [name for name, clips in found.items() if not clips]:
         raise DataError(f"no clips of {', '.join(empty)}: each class needs at least one")
-    return dict(sorted(found.items()))
+    return found
 
 
 def _shown(
     model: FewShotModel,
     paths: Mapping[str, Sequence[Path]],
     *,
-    texts: Mapping[str, str | Tensor],
+    texts: Mapping[str, Text],
 ) -> list[EnrolledClass]:
     """The classes of these clips; texts: of some of them. Raises as `Recognizer.enroll`."""
     words = {name: texts[name] if name in texts else class_text(name) for name in paths}
@@ -296,7 +320,11 @@ def _shown(
     ]
 
 
-def _known(texts: Mapping[str, str | Tensor], *, classes: Iterable[str]) -> dict[str, str | Tensor]:
+def _known(texts: object, *, classes: Iterable[str]) -> dict[str, Text]:
+    if not isinstance(texts, Mapping):
+        raise ConfigError(f"texts = {texts!r}: give a dict of class names and their texts")
+    for name in texts:
+        check_class_name(name)
     found = {composed(name): text for name, text in texts.items()}
     if unknown := sorted({*found} - {*classes}):
         raise DataError(f"texts of {', '.join(unknown)}: the classes are {', '.join(classes)}")
@@ -307,14 +335,13 @@ def _text_trained(model: FewShotModel) -> bool | None:
     return text_tower.is_trained(model.config.backbone) if model.config.model.needs.text else None
 
 
-def _texts(
-    model: FewShotModel, given: Mapping[str, str | Tensor]
-) -> dict[str, tuple[str, Tensor | None]]:
-    """Class name -> its words and its text [C], of the words or the vectors in `given`.
+def _texts(model: FewShotModel, texts: Mapping[str, Text]) -> dict[str, tuple[str, Tensor | None]]:
+    """Class name -> its words and its text [C], of the words or the vectors in `texts`.
 
     Raises ConfigError if the text tower's weights are missing, for a vector of another C, and for
     one that the method would not use.
     """
+    given = {name: check_text(name, text) for name, text in texts.items()}
     sentences = {name: text for name, text in given.items() if isinstance(text, str)}
     vectors = {name: text for name, text in given.items() if isinstance(text, Tensor)}
     found: dict[str, Tensor] = {}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spm.base.atomic import check_file
 from spm.base.errors import DataError
 from spm.base.printable import printable
 from spm.base.unwritable import make_writable
@@ -18,6 +19,7 @@ def explain_clip(folder: Path, clip: Path, *, out: Path, name: str | None) -> in
     than the most probable one."""
     if out.suffix.lower() != ".png" or out.is_dir():
         raise DataError(f"--out {printable(out)}: give the name of a PNG file to write")
+    check_file(out)
     make_writable(out.absolute().parent)
     recognizer = load_recognizer(folder)
     recognizer.model.to(pick_device("auto"))

@@ -6,6 +6,7 @@ so the declared sizes are compared with the file first. Nothing is decoded.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,14 @@ from spm.video.ebml import check_matroska, is_endless, pixel_crops
 from spm.video.riff import has_no_size
 from spm.video.shown import UNCROPPED, Crop
 
+_OPENS_OTHERS = frozenset(
+    (
+        *("concat", "concatf", "hls", "applehttp", "dash", "sdp", "rtsp", "rtp", "sap", "imf"),
+        *("webm_dash_manifest", "lavfi", "avisynth", "vapoursynth", "bluray", "dvdvideo"),
+        *("x11grab", "fbdev", "kmsgrab", "v4l2", "video4linux2", "alsa", "oss", "pulse", "jack"),
+    )
+)
+"""Playlists, scripts and devices. A clip that is one would show another file's pictures."""
 _LARGEST = 2 << 30  # bytes: the packets of a clip are held in memory
 _RIFF_SLACK = 16  # bytes: some writers count their own header, or leave out a padding byte
 _EBML = bytes.fromhex("1a45dfa3")
@@ -29,10 +38,24 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
 
     name = str(path.absolute())  # FFmpeg would take 00: of 00:12.mp4 for a protocol
     try:
-        with av.open(name, metadata_errors="replace") as container:  # titles may have any encoding
+        with av.open(  # titles may have any encoding
+            name, metadata_errors="replace", options={"format_whitelist": _formats()}
+        ) as container:
             yield container, _video_stream(container)
+    except av.error.ArgumentError as error:
+        raise DataError(
+            "unreadable: a playlist or a script that names other files, or no video: give a video"
+        ) from error
     except av.error.FFmpegError as error:
         raise DataError(f"unreadable: {error.strerror}") from error
+
+
+@cache
+def _formats() -> str:
+    """FFmpeg's formats but those that open other files, or devices, than the one they are given."""
+    import av
+
+    return ",".join(sorted({*av.formats_available} - _OPENS_OTHERS))
 
 
 def _video_stream(container: Any) -> Any:

@@ -1,5 +1,7 @@
 """A folder is there whole or not at all."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,64 @@ def test_after_a_kill_between_them_it_is_put_back(folder):
     with pytest.raises(FileNotFoundError), atomic_folder(folder) as new:
         (new / "missing").read_text()
     assert names(folder) == ["first"]
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def socket_file(path):
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+def device(path):
+    """Like /dev/null, which belongs to root."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+NODES = [(pipe, "a pipe"), (socket_file, "a socket"), (device, "a device")]
+
+
+@pytest.mark.parametrize(("make", "called"), [*NODES, (Path.touch, "a file")])
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_folder_is_refused_and_stays(tmp_path, make, called, linked):
+    path = tmp_path / "out"
+    make(path)
+    before = path.lstat()
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to("out")
+    with pytest.raises(StorageError, match=f"is {called}, and no folder"), atomic_folder(path):
+        pytest.fail("nothing is written")
+    assert (tmp_path / "out").lstat() == before
+    assert names(tmp_path) == ["link", "out"][not linked :]
+
+
+@pytest.mark.parametrize(("make", "called"), [*NODES, (Path.mkdir, "a folder")])
+def test_what_is_no_file_is_refused_and_stays(tmp_path, make, called):
+    path = tmp_path / "out"
+    make(path)
+    before = path.lstat()
+    with pytest.raises(StorageError, match=f"is {called}, and no file"), atomic_path(path):
+        pytest.fail("nothing is written")
+    assert path.lstat() == before
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_pipe_that_was_renamed_aside_is_not_deleted(folder):
+    pipe(folder.with_name(".out.old.tmp"))
+    with pytest.raises(StorageError, match=r"\.out\.old\.tmp is a pipe"), atomic_folder(folder):
+        pytest.fail("nothing is written")
+    assert names(folder.parent) == [".out.old.tmp", "out"]
+
+
+@pytest.mark.parametrize("write", [atomic_folder, atomic_path])
+@pytest.mark.parametrize("letters", [250, 255, 300])
+def test_a_name_that_is_too_long_with_what_is_added_is_refused_first(tmp_path, write, letters):
+    words = rf"its name has {letters} bytes, which is too long.*give a shorter one"
+    with pytest.raises(StorageError, match=words), write(tmp_path / ("x" * letters)):
+        pytest.fail("nothing is written")
+    assert names(tmp_path) == []

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from spm.base.state_dicts import misfit, misnamed, unwrapped
+from spm.base.state_dicts import damage, misfit, misnamed, unwrapped
 
 STATE = {"visual.proj": torch.ones(2), "logit_scale": torch.ones(())}
 
@@ -78,3 +78,29 @@ def test_of_many_names_it_is_said_how_they_begin() -> None:
 def test_what_is_known_by_its_names_is_told_where_it_belongs(name: str, hint: str) -> None:
     assert re.search(hint, misnamed([name], ["a"]))
     assert not re.search(hint, misnamed([name], [f"{name}.more"]))  # it is in the right place
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_a_value_that_is_not_finite_is_named(value, dtype):
+    state = {"a": torch.ones(3, dtype=dtype), "b": torch.tensor([1, value, 1], dtype=dtype)}
+    assert damage(state) == "1 with values that are not finite (b)"
+
+
+def test_a_sum_that_leaves_the_type_is_no_damage():
+    half, single = torch.full((9,), 6e4).half(), torch.full((9,), 3e38)
+    assert damage({"half": half, "single": single, "e": torch.ones(2).to(torch.float8_e5m2)}) == ""
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_what_is_no_float_is_named(dtype):
+    name = str(dtype).removeprefix("torch.")
+    assert damage({"a": torch.ones(3, dtype=dtype)}) == f"1 of another type (a: {name})"
+
+
+def test_integers_are_where_they_belong():
+    assert damage({"a": torch.ones(2).long()}, integers=["a"]) == ""
+    assert damage({"a": torch.ones(2)}, integers=["a"]) == "1 of another type (a: float32)"

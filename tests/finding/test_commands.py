@@ -192,19 +192,27 @@ def test_what_cannot_be_is_one_sentence_before_long_work(
     assert {each.name for each in tmp_path.iterdir()} == names
 
 
-@pytest.mark.parametrize("out", ["support", "mine.txt"])
 def test_a_folder_that_holds_something_else_is_left_as_it_is(
-    run: Run, kitchen: Path, long: Path, tmp_path: Path, out: str
+    run: Run, kitchen: Path, long: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "support").mkdir()
-    kept = [tmp_path / "support/a.txt", tmp_path / "mine.txt"]
-    for path in kept:
-        path.write_text("mine", encoding="utf-8")
+    kept = tmp_path / "support/a.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine", encoding="utf-8")
     with pytest.raises(DataError) as raised:
-        run(kitchen, long, "--out", out)
-    sentence = str(raised.value).replace(out, "support")
-    assert told("find, a folder that holds something else").fullmatch(sentence)
-    assert [path.read_text(encoding="utf-8") for path in kept] == ["mine", "mine"]
+        run(kitchen, long, "--out", "support")
+    assert told("find, a folder that holds something else").fullmatch(str(raised.value))
+    assert kept.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo])
+def test_what_is_no_folder_is_left_as_it_is(
+    run: Run, kitchen: Path, long: Path, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "out")
+    with pytest.raises(StorageError) as error:
+        run(kitchen, long, "--out", "out")
+    assert told("enroll, a device or a pipe as --out").search(str(error.value))
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_crash_of_the_decoder_ends_the_search_there_and_is_told(

@@ -299,6 +299,9 @@ def test_values_that_are_not_allowed(recognizer: Recognizer, long: Path) -> None
     for lengths in ([0.0], [-1.0, 2.0], [float("nan")], [float("inf")], []):
         with pytest.raises(ConfigError):
             find_segments(recognizer, long, lengths=lengths)
+    for no_list in (1.0, "1,2", ["1"]):
+        with pytest.raises(ConfigError, match="give a list of seconds"):
+            find_segments(recognizer, long, lengths=no_list)  # type: ignore[arg-type]
     for rate in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ConfigError):
             find_segments(recognizer, long, rate=rate)

@@ -55,6 +55,33 @@ def test_of_another_model_it_is_an_error(folder: Path, name: str) -> None:
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("clips", float("nan"), r"1 with values that are not finite \(clips\)"),
+        ("texts", float("inf"), r"1 with values that are not finite \(texts\)"),
+        ("labels", -1, "labels from -1 to 4, must be from 0 to 4"),
+        ("labels", 5, "labels from 0 to 5, must be from 0 to 4"),
+    ],
+)
+def test_values_that_cannot_be_are_an_error(
+    folder: Path, name: str, value: float, said: str
+) -> None:
+    state = load_file(folder / FILE)
+    state[name].view(-1)[0] = value
+    save_file(state, folder / FILE)
+    with pytest.raises(DataError, match=rf"background\.safetensors is damaged: {said}"):
+        load_model(folder)
+
+
+def test_labels_are_integers(folder: Path) -> None:
+    state = load_file(folder / FILE)
+    state["labels"] = state["labels"].float()
+    save_file(state, folder / FILE)
+    with pytest.raises(DataError, match=r"1 of another type \(labels: float32\)"):
+        load_model(folder)
+
+
 def test_a_damaged_file_is_an_error(folder: Path) -> None:
     (folder / FILE).write_bytes((folder / FILE).read_bytes()[:-1])
     with pytest.raises(DataError, match=r"background\.safetensors is damaged"):

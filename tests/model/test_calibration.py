@@ -95,7 +95,7 @@ def test_its_numbers_are_those_of_both_kinds_of_answers() -> None:
     assert NOT_CALIBRATED.metrics() == {}
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf"), "1", None])
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-300, float("nan"), float("inf"), "1", None])
 def test_a_temperature_that_is_none_is_named(tmp_path: Path, value) -> None:
     model = models.build().float()
     model.calibration = CALIBRATED

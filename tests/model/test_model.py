@@ -280,6 +280,17 @@ def test_weights_of_another_model_are_one_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_named(tmp_path, value):
+    model = build().float()
+    name = next(name for name, each in model.state_dict().items() if each.is_floating_point())
+    model.state_dict()[name].view(-1)[0] = value
+    spm.save_model(model, tmp_path)
+    said = rf"model\.safetensors is damaged: 1 with values that are not finite \({name}\)"
+    with pytest.raises(DataError, match=said):
+        spm.load_model(tmp_path)
+
+
 def test_encode_video_takes_any_leading_dimensions():
     model = build().float()
     pixels = torch.randint(0, 256, (2, 3, 4, 32, 32, 3), dtype=torch.uint8)

@@ -85,6 +85,14 @@ def test_other_files_are_refused(tmp_path: Path, files: dict[str, bytes], words:
     assert {each.name for each in tmp_path.iterdir()} == {"bad.zip"}
 
 
+def test_what_a_mac_adds_is_passed_over(tmp_path: Path) -> None:
+    of_a_mac = ("kitchen/.DS_Store", ".DS_Store", "__MACOSX/kitchen/._config.json")
+    added = dict.fromkeys(of_a_mac, b"x")
+    files = {f"kitchen/{name}": content for name, content in whole().items()} | added
+    unpack(zipped(tmp_path / "a.zip", files), tmp_path / "new", max_bytes=MOST)
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {*NEEDED}
+
+
 def test_a_link_is_refused(tmp_path: Path) -> None:
     path = zipped(tmp_path / "l.zip", whole(), external_attr=(stat.S_IFLNK | 0o777) << 16)
     with pytest.raises(DataError, match="is a link"):

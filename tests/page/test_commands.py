@@ -28,6 +28,17 @@ def test_without_gradio_it_says_what_to_install(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_temporary_folder_too_long_for_a_socket_is_said_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("x" * 90)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    with pytest.raises(ConfigError, match="set TMPDIR to a folder with a shorter path"):
+        commands.page(None, port=None, limits=PageLimits())
+    assert not list(deep.iterdir())
+
+
 def test_a_port_that_is_taken_is_said_before_any_work(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -18,6 +18,8 @@ FOREIGN = [
     {"host": "127.0.0.1.evil.example"},
     {"host": "127.0.0.1:7860", "origin": "http://evil.example"},
     {"host": "127.0.0.1:7860", "origin": "null"},
+    {"host": "[::1"},
+    {"host": "127.0.0.1:7860", "origin": "http://[x"},
     {"host": "127.0.0.1:7860", "origin": "http://localhost.evil.example"},
 ]
 

@@ -154,6 +154,11 @@ def test_enroll_refuses_a_folder_of_something_else_before_a_clip_is_read(
         pytest.raises(StorageError, match="closed cannot be written: its disk is read-only"),
     ):
         run("enroll", "support", "--model", "model", "--out", closed / "kitchen")
+    os.mkfifo(folder / "pipe")
+    for name in ("pipe", "x" * 250, "x" * 300):
+        with pytest.raises(StorageError, match=r"give another name|give a shorter one"):
+            run("enroll", "support", "--model", "model", "--out", name)
+    assert (folder / "pipe").is_fifo()
     assert not reads
 
 
@@ -236,14 +241,14 @@ def test_names_of_clips_may_have_any_characters(
     assert run("recognize", "kitchen", name) == 0
     assert capsys.readouterr().out.split("\n\n")[1].splitlines()[0] == shown
     assert run("recognize", "kitchen", "--json", name) == 0
-    assert json.loads(capsys.readouterr().out)["clip"] == shown
+    assert json.loads(capsys.readouterr().out)["clip"] == name
     Path(name).unlink()
     Path(name).mkdir()
     assert run("recognize", "kitchen", "--json", f"./{name}", f"./{name}/none.mp4") == 1
     printed = capsys.readouterr().out
     assert [json.loads(line)["clip"] for line in printed.splitlines()] == [
-        shown,
-        f"{shown}/none.mp4",
+        name,
+        f"{name}/none.mp4",
     ]
 
 

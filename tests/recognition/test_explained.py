@@ -1,5 +1,6 @@
 """Why a recognizer says so: `Recognizer.explain`, and `clip-spm explain`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from spm import explain as explain_door
-from spm.base.errors import DataError
+from spm.base.errors import DataError, StorageError
 from spm.recognition.from_tower import model_from_tower
 from spm.recognition.inputs import read_clip
 from spm.recognition.recognizer import Recognizer
@@ -64,6 +65,18 @@ def test_the_command_refuses_what_is_no_png_before_it_works(
     monkeypatch.setattr(sys, "argv", ["explain", "no_recognizer", "a.mp4", "--out", out])
     with pytest.raises(DataError, match=f"--out {out}: give the name of a PNG file"):
         explain_door.main()
+
+
+@pytest.mark.parametrize("out", ["pipe.png", "x" * 240 + ".png"])
+def test_the_command_refuses_what_cannot_be_written_before_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["explain", "no_recognizer", "a.mp4", "--out", out])
+    with pytest.raises(StorageError, match=r"is a pipe, and no file|give a shorter one"):
+        explain_door.main()
+    assert (tmp_path / "pipe.png").is_fifo()
 
 
 def test_the_command_writes_a_picture_and_says_what_it_shows(

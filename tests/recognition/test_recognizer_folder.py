@@ -242,6 +242,44 @@ ONE = {"name": "a", "words": "a", "clips": ["1.mp4", "2.mp4"]}
             r"recognizer\.json has a twice: give each class a name of its own$",
             id="one name twice",
         ),
+        *(
+            pytest.param(
+                lambda folder, value=value: change_tensors(
+                    folder, features=torch.full((4, 8, 16), value)
+                ),
+                told("recognize, examples that are not finite").pattern,
+                id=f"examples of {value}",
+            )
+            for value in (float("nan"), float("inf"))
+        ),
+        pytest.param(
+            lambda folder: change_tensors(folder, features=torch.ones(4, 8, 16).int()),
+            r"examples\.safetensors is damaged: 1 of another type \(features: int32\)",
+            id="whole numbers",
+        ),
+        pytest.param(
+            lambda folder: change(folder, classes=[ONE, ONE | {"name": "cafe\u0301"}]),
+            r"recognizer\.json is damaged: the class .* is not in composed Unicode \(NFC\)",
+            id="a decomposed name",
+        ),
+        pytest.param(
+            lambda folder: change(folder, classes=[ONE, ONE | {"name": " "}]),
+            r"recognizer\.json is damaged: the class ' ' has an empty name",
+            id="an empty name",
+        ),
+        *(
+            pytest.param(
+                lambda folder, held=held: change(folder, classes=[ONE, ONE | {"name": "b"} | held]),
+                r"recognizer\.json is damaged: the class '.*' has .* not UTF-8",
+                id=f"a lone surrogate, {[*held]}",
+            )
+            for held in ({"name": "\ud800"}, {"words": "\ud800"}, {"clips": ["\ud800", "2"]})
+        ),
+        pytest.param(
+            lambda folder: change(folder, classes=[ONE, ONE | {"name": "b", "seconds": [1.0]}]),
+            r"the class 'b' has 2 clips and the seconds of 1\. Take a copy",
+            id="seconds that are missing",
+        ),
     ],
 )
 def test_a_folder_that_is_no_recognizer_is_one_sentence(
@@ -261,6 +299,10 @@ def test_a_folder_that_is_no_recognizer_is_one_sentence(
         ({"format": 0}, r"recognizer\.json\.format = 0: "),
         ({"classes": [ONE]}, r"recognizer\.json\.classes = .*at least 2"),
         ({"classes": [ONE, ONE | {"clips": []}]}, r"recognizer\.json\.classes.*clips"),
+        *(
+            ({"classes": [ONE, ONE | {"seconds": [1.0, value]}]}, r"classes.*seconds")
+            for value in (float("nan"), float("inf"), -1.0, 0.0, 1e300)
+        ),
         ({"klasses": []}, r"recognizer\.json\.klasses is not a parameter. Did you mean 'classes'"),
     ],
 )
@@ -269,6 +311,31 @@ def test_a_value_that_is_not_allowed_is_named(
 ) -> None:
     change(kitchen, **values)
     with pytest.raises(ConfigError, match=message):
+        load_recognizer(kitchen)
+
+
+def test_a_threshold_without_its_background_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Else it would take every clip for one of its classes, and promise that it does not."""
+    model = with_background(models.build(method="otam").float(), frames=8)
+    Recognizer.enroll(model, folder / "support").save(tmp_path / "kitchen")
+    assert load_recognizer(tmp_path / "kitchen").threshold is not None
+    (tmp_path / "kitchen/background.safetensors").unlink()
+    with pytest.raises(DataError, match=told("recognize, a threshold alone").pattern):
+        load_recognizer(tmp_path / "kitchen")
+
+
+@pytest.mark.parametrize(("method", "trained"), [("clip_spm", None), ("otam", False)])
+def test_texts_are_there_if_the_method_takes_them(
+    folder: Path, tmp_path: Path, method: str, trained: bool | None
+) -> None:
+    kitchen = tmp_path / "kitchen"
+    Recognizer.enroll(models.build(method=method).float(), folder / "support").save(kitchen)
+    tensors = load_file(kitchen / EXAMPLES)
+    tensors.pop("texts", None)
+    texts = {} if trained is None else {"texts": torch.ones(2, 16)}
+    save_file(tensors | texts, kitchen / EXAMPLES)
+    change(kitchen, text_trained=trained)
+    with pytest.raises(DataError, match=rf"recognizer\.json speaks of .*, and {method} takes"):
         load_recognizer(kitchen)
 
 
@@ -289,13 +356,22 @@ def test_a_folder_that_holds_something_else_is_left_as_it_is(
     recognizer: Recognizer, tmp_path: Path
 ) -> None:
     save_model(recognizer.model, tmp_path / "model")
-    (tmp_path / "file").touch()
     before = content(tmp_path / "model")
-    for name in ("model", "file"):
-        with pytest.raises(DataError) as error:
-            recognizer.save(tmp_path / name)
-        assert told("enroll, a folder that holds something else").search(str(error.value))
+    with pytest.raises(DataError) as error:
+        recognizer.save(tmp_path / "model")
+    assert told("enroll, a folder that holds something else").search(str(error.value))
     assert content(tmp_path / "model") == before
+
+
+def test_what_is_no_folder_is_left_as_it_is(recognizer: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("file", "pipe"):
+        with pytest.raises(StorageError) as error:
+            recognizer.save(tmp_path / name)
+        assert told("enroll, a device or a pipe as --out").search(str(error.value))
+    assert (tmp_path / "file").is_file()
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_what_lies_beside_the_recognizer_is_not_lost(kitchen: Path, recognizer: Recognizer) -> None:
