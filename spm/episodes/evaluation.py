@@ -21,7 +21,7 @@ from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.training_data import read_clips
 from spm.features.store import ClipStore
-from spm.methods.base import EpisodeFeatures, Prepared
+from spm.methods.base import EpisodeFeatures, Prepared, prepare
 from spm.model.model import FewShotModel
 
 Ints = NDArray[np.int64]
@@ -40,7 +40,7 @@ class EncodedClips:
     clips: Ints
     """[clips], the clip numbers, ascending."""
     prepared: Prepared | None = None
-    """The result of `Method.prepare` for these clips; None if the clips were not prepared."""
+    """The result of `prepare` for these clips; None if the clips were not prepared."""
     once = True
 
     def of(self, clips: Ints) -> "EncodedClips":
@@ -105,7 +105,7 @@ def prepare_clips(
     classes: Mapping[str, Ints],
     class_text: Tensor | None,
 ) -> EncodedClips:
-    """Adds the result of `Method.prepare` to `encoded`; returns `encoded` if the method has none.
+    """Adds the result of `prepare` to `encoded`; returns `encoded` if the method has none.
 
     Beside it, maps are no longer needed but by baselines, which take the means over positions. Only
     these stay: an episode would gather megabytes a clip otherwise.
@@ -117,9 +117,8 @@ def prepare_clips(
     with torch.no_grad():
         for start in range(0, len(encoded.clips), _PREPARED_AT_ONCE):
             rows = slice(start, start + _PREPARED_AT_ONCE)
-            part = model.method.prepare(
-                encoded.features[rows], None if texts is None else texts[rows]
-            )
+            own = None if texts is None else texts[rows]
+            part = prepare(model.method, encoded.features[rows], own)
             if part is None:
                 return encoded
             parts.append(part)
