@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spm.base.errors import DataError
 from spm.base.progress import progress_bar
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import Episode, EpisodeSampler
@@ -208,7 +209,7 @@ def measure(
     class_text [classes, C], in the order of sampler.class_names; None if the backbone has no text
     tower. Classifiers never see the labels of queries. keep_logits: names of the classifiers whose
     logits are returned too. Each rank runs its share of the batches; every rank returns the
-    predictions of all episodes.
+    predictions of all episodes. Raises DataError for logits that are not finite.
     """
     shape = (episodes, sampler.way * sampler.query)
     actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
@@ -224,7 +225,7 @@ def measure(
                 actual[rows] = _named(classes, _stack(drawn, "query_labels"))
                 for name, classify in classifiers.items():
                     logits = _logits(classify, asked)
-                    predicted[name][rows] = _named(classes, _answers(logits))
+                    predicted[name][rows] = _named(classes, _answers(logits, of=name))
                     if name in kept:
                         kept[name][rows] = logits.float().cpu().numpy()
             bar.update(rows.stop - rows.start)
@@ -265,9 +266,20 @@ def _logits(classify: Classifier, episodes: EpisodeFeatures) -> Tensor:
         return classify(episodes)
 
 
-def _answers(logits: Tensor) -> Ints:
-    """The label with the largest logit of each query, [B, Q]."""
-    answers: Ints = logits.argmax(dim=-1).cpu().numpy()
+def _answers(logits: Tensor, *, of: str) -> Ints:
+    """The label with the largest logit of each query, [B, Q]. of: the classifier's name.
+
+    Raises DataError for logits that are not finite, which the GPU finds beside the labels: one wait
+    for both.
+    """
+    finite = logits.isfinite().all(dim=-1)
+    answers: Ints = torch.where(finite, logits.argmax(dim=-1), -1).cpu().numpy()
+    if missing := int((answers < 0).sum()):
+        raise DataError(
+            f"{of}: the logits of {missing} of {answers.size} queries are not finite (NaN or "
+            "infinite), so that there is no answer: if train.json's loss is not finite either, "
+            "lower train.lr; else the method divides by 0 or the like in classify"
+        )
     return answers
 
 

@@ -127,7 +127,9 @@ class ClipSPM(Method):
     def prepare_query(self, features: Tensor) -> Tensor | None:
         """The part of SPM that depends on the clip alone, the gate [clips, T, C]: a query's prompt
         depends on the episode's class texts."""
-        return None if self.fusion is None else self.fusion.gated(features)
+        if self.spm is None or self.fusion is None:
+            return None
+        return self.fusion.gated(features)
 
     def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
         """f^SPM [clips, T, C], complete: a support's prompt is the text of its own class."""
