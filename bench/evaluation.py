@@ -18,7 +18,7 @@ from bench.models import BACKBONES, QUERY, WAY, build, features, pixels
 from bench.otam import cell_by_cell
 from bench.timing import Line, in_words, interleaved
 from spm.base import command
-from spm.methods.base import EpisodeFeatures, Prepared
+from spm.methods.base import EpisodeFeatures, Prepared, prepare
 from spm.model.model import FewShotModel
 
 EPISODES = 10_000
@@ -81,7 +81,7 @@ def _line(name: str, model: FewShotModel, *, clips: int) -> Line:
 def _our_episodes(model: FewShotModel) -> Callable[[], object]:
     """A function to time: the head of `_BATCH` episodes."""
     pool = features(60, channels=model.channels)
-    tables = model.method.prepare(pool, pool[:, 0])
+    tables = prepare(model.method, pool, pool[:, 0])
     assert tables is not None
     labels = _LABELS.expand(_BATCH, -1)
     rows = torch.arange(_BATCH * WAY * (_SHOT + QUERY)).remainder(60).reshape(_BATCH, -1)

@@ -19,7 +19,7 @@ from bench.gpu_heads import SHOTS, method, on_frames
 from bench.models import FRAMES, QUERY, WAY, features
 from bench.timing import interleaved
 from spm.base import command
-from spm.methods.base import EpisodeFeatures, Prepared
+from spm.methods.base import EpisodeFeatures, Prepared, prepare
 
 CHANNELS = 512
 TARGET = 10.0
@@ -41,7 +41,7 @@ def classify(name: str, *, shot: int) -> Callable[[], Tensor]:
     head = method(name, channels=CHANNELS).eval()
     pool, texts = features(_CLIPS, channels=CHANNELS), torch.randn(_CLIPS, CHANNELS)
     with torch.no_grad():
-        prepared = head.prepare(pool, texts)
+        prepared = prepare(head, pool, texts)
     drawn = torch.stack([torch.randperm(_CLIPS)[: WAY * (shot + QUERY)] for _ in range(_EPISODES)])
     support, query = drawn.split([WAY * shot, WAY * QUERY], dim=1)
     labels = torch.arange(WAY).repeat(shot).expand(_EPISODES, -1)

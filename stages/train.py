@@ -35,6 +35,7 @@ from spm.episodes.ranks import Ranks
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.training_data import StoredViews, TrainingClips, TrainingEpisodes
 from spm.features.store import ClipStore, FeatureStore
+from spm.methods.promises import Sizes, check_logits, check_losses
 from spm.model.activation_checkpointing import checkpoint_activations
 from spm.model.backbone import WEIGHTS_FILE
 from spm.model.calibration import FILE as CALIBRATION_FILE
@@ -102,7 +103,9 @@ def _train(
     """The work of one rank. Rank 0 also writes the outs, the checkpoint and the MLflow run."""
     ranks.check_agree(fingerprint)
     with _record(ranks, device, sections, fingerprint) as (checkpoint, run):
-        model = place(_initial_model(spec, ranks), device)
+        model = _initial_model(spec, ranks)
+        _check_promises(model, sections["episode"])
+        model = place(model, device)
         history = History(model.method.terms)
         if runtime.activation_checkpointing:
             checkpoint_activations(model.backbone.visual)
@@ -269,6 +272,22 @@ def _initial_model(spec: ModelSpec, ranks: Ranks) -> FewShotModel:
             if ranks.first:
                 print(f"train: model.init_from = {init_from!r}: {line}")
     return model
+
+
+def _check_promises(model: FewShotModel, episode: EpisodeConfig) -> None:
+    """Raises ConfigError, before hours of training, if the method breaks a promise."""
+    spec = model.config
+    sizes = Sizes(
+        num_frames=spec.frames.num_segments,
+        frame=model.feature_shape,
+        text=model.channels,
+        shot=min(episode.shot, 2),
+        way=min(episode.way, 3),
+        image_size=model.image_size if spec.model.needs.pixels else 0,
+    )
+    name = spec.model.method
+    check_logits(model.method, sizes, name=name)
+    check_losses(model.method, sizes, name=name, train_classes=spec.train_classes)
 
 
 def _fingerprint(store: ClipStore, sections: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field
 from spm.base.errors import ConfigError
 from spm.base.nearest import nearest
 from spm.config.base import Section, validate
+from spm.config.method_folders import check_imports, check_name
 
 _METHODS = Path(__file__).parent.parent / "methods"
 VALUES = "values.yaml"
@@ -94,7 +95,8 @@ class ModelConfig(Start):
     def of(cls, values: dict[str, Any], *, name: str) -> type[Section]:
         """The section class of the method that `values` name.
 
-        Raises ConfigError for an unknown method, and for the values of another method.
+        Raises ConfigError for an unknown method, for one that imports what it may not, and for the
+        values of another method.
         """
         if cls is not ModelConfig:
             return cls
@@ -103,6 +105,7 @@ class ModelConfig(Start):
         method = values["method"]
         if method not in method_names():
             raise ConfigError(_no_method(method, name=name))
+        check_imports(_METHODS / method)
         section = method_config(method)
         if said := _mixed(values.keys(), section, method=method):
             raise ConfigError(
@@ -114,8 +117,11 @@ class ModelConfig(Start):
 
 @cache
 def method_names() -> tuple[str, ...]:
-    """All methods, sorted."""
-    return tuple(sorted(path.parent.name for path in _METHODS.glob(f"*/{VALUES}")))
+    """All methods, sorted. Raises ConfigError for a folder with a name that no method can have."""
+    folders = sorted(path.parent for path in _METHODS.glob(f"*/{VALUES}"))
+    for folder in folders:
+        check_name(folder)
+    return tuple(folder.name for folder in folders)
 
 
 def method_config(name: str) -> type[ModelConfig]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from spm.episodes.evaluation import EncodedClips, Ints, encode_clips, prepare_clips
 from spm.episodes.ranks import ALONE, Ranks
 from spm.features.store import ClipStore
+from spm.methods.base import prepare as prepare_by
 from spm.model.model import FewShotModel
 
 _MB = 2**20
@@ -72,5 +73,5 @@ def bytes_of_a_clip(model: FewShotModel, *, num_frames: int) -> int:
     features = like.new_zeros(1, num_frames, *model.feature_shape)
     text = like.new_zeros(1, model.channels) if model.config.model.needs.text else None
     with torch.no_grad():
-        prepared = model.method.prepare(features, text)
+        prepared = prepare_by(model.method, features, text)
     return features.nbytes + (0 if prepared is None else prepared.nbytes)

@@ -16,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spm.base.errors import DataError
 from spm.base.progress import progress_bar
 from spm.episodes.ranks import ALONE, Ranks
 from spm.episodes.sampler import Episode, EpisodeSampler
 from spm.episodes.training_data import read_clips
 from spm.features.store import ClipStore
-from spm.methods.base import EpisodeFeatures, Prepared
+from spm.methods.base import EpisodeFeatures, Prepared, prepare
 from spm.model.model import FewShotModel
 
 Ints = NDArray[np.int64]
@@ -40,7 +41,7 @@ class EncodedClips:
     clips: Ints
     """[clips], the clip numbers, ascending."""
     prepared: Prepared | None = None
-    """The result of `Method.prepare` for these clips; None if the clips were not prepared."""
+    """The result of `prepare` for these clips; None if the clips were not prepared."""
     once = True
 
     def of(self, clips: Ints) -> "EncodedClips":
@@ -105,7 +106,7 @@ def prepare_clips(
     classes: Mapping[str, Ints],
     class_text: Tensor | None,
 ) -> EncodedClips:
-    """Adds the result of `Method.prepare` to `encoded`; returns `encoded` if the method has none.
+    """Adds the result of `prepare` to `encoded`; returns `encoded` if the method has none.
 
     Beside it, maps are no longer needed but by baselines, which take the means over positions. Only
     these stay: an episode would gather megabytes a clip otherwise.
@@ -117,9 +118,8 @@ def prepare_clips(
     with torch.no_grad():
         for start in range(0, len(encoded.clips), _PREPARED_AT_ONCE):
             rows = slice(start, start + _PREPARED_AT_ONCE)
-            part = model.method.prepare(
-                encoded.features[rows], None if texts is None else texts[rows]
-            )
+            own = None if texts is None else texts[rows]
+            part = prepare(model.method, encoded.features[rows], own)
             if part is None:
                 return encoded
             parts.append(part)
@@ -209,7 +209,7 @@ def measure(
     class_text [classes, C], in the order of sampler.class_names; None if the backbone has no text
     tower. Classifiers never see the labels of queries. keep_logits: names of the classifiers whose
     logits are returned too. Each rank runs its share of the batches; every rank returns the
-    predictions of all episodes.
+    predictions of all episodes. Raises DataError for logits that are not finite.
     """
     shape = (episodes, sampler.way * sampler.query)
     actual, *answers = (np.zeros(shape, np.int64) for _ in ("actual", *classifiers))
@@ -225,7 +225,7 @@ def measure(
                 actual[rows] = _named(classes, _stack(drawn, "query_labels"))
                 for name, classify in classifiers.items():
                     logits = _logits(classify, asked)
-                    predicted[name][rows] = _named(classes, _answers(logits))
+                    predicted[name][rows] = _named(classes, _answers(logits, of=name))
                     if name in kept:
                         kept[name][rows] = logits.float().cpu().numpy()
             bar.update(rows.stop - rows.start)
@@ -266,9 +266,20 @@ def _logits(classify: Classifier, episodes: EpisodeFeatures) -> Tensor:
         return classify(episodes)
 
 
-def _answers(logits: Tensor) -> Ints:
-    """The label with the largest logit of each query, [B, Q]."""
-    answers: Ints = logits.argmax(dim=-1).cpu().numpy()
+def _answers(logits: Tensor, *, of: str) -> Ints:
+    """The label with the largest logit of each query, [B, Q]. of: the classifier's name.
+
+    Raises DataError for logits that are not finite, which the GPU finds beside the labels: one wait
+    for both.
+    """
+    finite = logits.isfinite().all(dim=-1)
+    answers: Ints = torch.where(finite, logits.argmax(dim=-1), -1).cpu().numpy()
+    if missing := int((answers < 0).sum()):
+        raise DataError(
+            f"{of}: the logits of {missing} of {answers.size} queries are not finite (NaN or "
+            "infinite), so that there is no answer: if train.json's loss is not finite either, "
+            "lower train.lr; else the method divides by 0 or the like in classify"
+        )
     return answers
 
 

@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from spm.base.errors import ConfigError
 from spm.nn.cross_entropy import cross_entropy as cross_entropy
 
 
@@ -37,7 +38,7 @@ class EpisodeFeatures(NamedTuple):
     num_classes: int
     """N"""
     prepared: "Prepared | None" = None
-    """The result of `Method.prepare` for these clips; None if the clips were not prepared."""
+    """The result of `prepare` for these clips; None if the clips were not prepared."""
 
 
 class Prepared(NamedTuple):
@@ -142,14 +143,24 @@ class Method(nn.Module):
         """
         return "inductive: each query is classified on its own"
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """Prepares clips: features [clips, T, C], texts [clips, C] of the clips' classes.
+    def prepare_query(self, features: Tensor) -> Tensor | None:
+        """Prepares clips as queries: features [clips, T, C] -> [clips, …]. No text: a query's class
+        is what is asked.
 
         `classify` gives the same logits, to rounding, with and without `EpisodeFeatures.prepared`.
         Of maps, everything that it uses is prepared: an episode of prepared clips holds no maps.
         The default, None: the method has no work that depends on one clip alone.
         """
         return None
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """Prepares the same clips as supports of their classes: [clips, …].
+
+        as_query: what `prepare_query` made of them, not to be changed in place; texts [clips, C]:
+        of the clips' own classes, None if the backbone has no text tower. The default, `as_query`
+        itself: a clip is prepared alike for both sides.
+        """
+        return as_query
 
     def losses(
         self,
@@ -188,3 +199,24 @@ class Method(nn.Module):
     def released_name(name: str) -> str:
         """The name of the method's tensor `name` in the public release."""
         return name
+
+
+def prepare(method: Method, features: Tensor, texts: Tensor | None) -> Prepared | None:
+    """What `method` prepares of clips: features [clips, T, C], texts [clips, C] of their classes.
+
+    A clip is prepared as a query before its text is there, since a query's text is the answer.
+    None: the method prepares nothing. Raises ConfigError if preparing a support changes the clip,
+    or the query that was made of it, in place: the text would be in the query.
+    """
+    as_query = method.prepare_query(features)
+    if as_query is None:
+        return None
+    before = features._version, as_query._version
+    support = method.prepare_support(features, as_query, texts)
+    if (features._version, as_query._version) != before:
+        raise ConfigError(
+            f"{type(method).__name__}.prepare_support changes its arguments in place, so that the "
+            "text of a clip's class would be in the clip as a query: make a new tensor instead "
+            "(x = x + y, not x += y)"
+        )
+    return Prepared(support, as_query)

@@ -3,15 +3,20 @@
 The method NAME is the folder spm/methods/NAME; spm.methods.base lists the folder's files.
 """
 
+import traceback
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from spm.base.errors import ConfigError, DataError
+from spm.config.method_folders import check_imports
 from spm.config.model import (
     ModelConfig,
     method_config,
+    method_file,
     method_names,
     read_values,
     too_few_frames,
@@ -74,7 +79,7 @@ def build_method(
 
     if said := too_few_frames(config, num_frames=num_frames):
         raise ConfigError(said)
-    module = import_module(f"spm.methods.{config.method}.method")
+    module = _module(config.method)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         method: Method = module.build(
@@ -85,6 +90,26 @@ def build_method(
             map_size=map_size,
         )
     return method
+
+
+def _module(name: str) -> ModuleType:
+    """method.py of method `name`. Raises ConfigError if it imports what it may not, or fails."""
+    path = method_file(name, "method.py")
+    check_imports(path.parent)
+    try:
+        module = import_module(f"spm.methods.{name}.method")
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"spm/methods/{name}/method.py cannot be imported: {type(error).__name__}: {error} "
+            f"({Path(at.filename).name}, line {at.lineno}): mend it, or choose another model.method"
+        ) from error
+    if not callable(getattr(module, "build", None)):
+        raise ConfigError(
+            f"spm/methods/{name}/method.py has no function `build`, which makes the method from "
+            "the section `model`: docs/methods.md shows one"
+        )
+    return module
 
 
 def has_parameters(config: ModelConfig) -> bool:

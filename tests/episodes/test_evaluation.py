@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spm import methods
+from spm.base.errors import DataError
 from spm.episodes.evaluation import (
     Classifier,
     EncodedClips,
@@ -229,3 +230,14 @@ def test_a_classifier_of_vectors_gets_the_means_of_maps() -> None:
     run(classify, episodes=2, encoded=EncodedClips(maps.mean(dim=(-2, -1)), np.arange(NUM_CLIPS)))
     for of_maps, of_vectors in zip(seen[0][:3], seen[1][:3], strict=True):
         torch.testing.assert_close(of_maps, of_vectors)
+
+
+def test_logits_that_are_not_finite_are_no_answer() -> None:
+    def divided_by_0(episode: EpisodeFeatures) -> Tensor:
+        logits = always_first(episode).clone()
+        logits[:, 0, 1] = torch.nan
+        return logits
+
+    said = f"it: the logits of 2 of {2 * WAY * QUERY} queries are not finite .*train.lr"
+    with pytest.raises(DataError, match=said):
+        run(divided_by_0, episodes=4, batch=2)

@@ -15,7 +15,7 @@ from spm.episodes.evaluation import EncodedClips, Measurement, measure, prepare_
 from spm.episodes.sampler import EpisodeSampler
 from spm.episodes.scores import episode_accuracies
 from spm.episodes.text_controls import measure_controls
-from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.base import EpisodeFeatures, Method
 from spm.model.text_controls import controlled
 from tests import models
 from tests.methods import drawn
@@ -36,9 +36,12 @@ class Ignoring(Method):
 class OfPrepared(Method):
     """Classifies by the texts that were prepared, and by no other."""
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
+    def prepare_query(self, features: Tensor) -> Tensor:
+        return features.mean(dim=1)
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
         assert texts is not None
-        return Prepared(texts, features.mean(dim=1))
+        return texts
 
     def classify(self, episode: EpisodeFeatures) -> Tensor:
         assert episode.prepared is not None

@@ -1,14 +1,19 @@
 """Filling a method from a release that holds more than the method has."""
 
+import sys
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
-from spm.base.errors import DataError
+import spm.methods
+from spm.base.errors import ConfigError, DataError
+from spm.config import model
+from spm.config.model import ModelConfig
 from spm.methods.base import Method
-from spm.methods.registry import load_released
+from spm.methods.registry import build_method, load_released
 
 
 class Small(Method):
@@ -48,3 +53,30 @@ def test_a_part_that_a_switch_builds_is_filled_where_it_is() -> None:
     load_released(without, state)
     load_released(having, state)
     assert torch.equal(having.classes.weight, state["classes.weight"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import no_such_package", r"ModuleNotFoundError: No module.*method.py, line 1\): mend it"),
+        ("def build(:", "SyntaxError"),
+        ("x = 1", "has no function `build`"),
+        ("from spm.methods.otam.method import build", "no stage would run again"),
+    ],
+)
+def test_a_method_that_cannot_be_imported_is_a_sentence(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "method.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(model, "_METHODS", tmp_path)
+    monkeypatch.setattr(spm.methods, "__path__", [*spm.methods.__path__, str(tmp_path)])
+    config = ModelConfig(method="mine", seed=0, init_from=None)
+    try:
+        with pytest.raises(ConfigError, match=f"spm/methods/mine/method.py.*{said}"):
+            build_method(config, channels=4, num_frames=2)
+    finally:
+        for name in [name for name in sys.modules if name.startswith("spm.methods.mine")]:
+            del sys.modules[name]

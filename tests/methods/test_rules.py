@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spm.config.model import method_config, method_names, read_values
-from spm.methods.base import EpisodeFeatures, Method
+from spm.methods.base import EpisodeFeatures, Method, prepare
 from spm.model.model import load_model, save_model
 from tests import models
 from tests.methods.drawn import build, episode, losses, needs, stacked
@@ -101,8 +101,8 @@ def test_each_query_alone_is_what_it_is_whatever_the_others_are(name: str) -> No
 def test_what_was_prepared_once_a_clip_gives_the_same_logits(name: str, shots: list[int]) -> None:
     method, drawn = build(name), episode(name, shots=shots)
     texts = drawn.class_text[drawn.support_labels]
-    of_support = method.prepare(drawn.support, texts)
-    of_query = method.prepare(drawn.query, drawn.class_text.repeat_interleave(2, dim=0))
+    of_support = prepare(method, drawn.support, texts)
+    of_query = prepare(method, drawn.query, drawn.class_text.repeat_interleave(2, dim=0))
     if of_support is None or of_query is None:
         assert of_support is None
         assert of_query is None

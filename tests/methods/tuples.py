@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.base import EpisodeFeatures, Method, Prepared, prepare
 from tests import models
 
 Weights = dict[str, np.ndarray]
@@ -36,7 +36,7 @@ def prepared(method: Method, drawn: EpisodeFeatures) -> EpisodeFeatures:
     sides = []
     for number, clips in enumerate((drawn.support, drawn.query)):
         leading = drawn.support_labels.dim()
-        of_clips = method.prepare(clips.flatten(0, leading - 1), None)
+        of_clips = prepare(method, clips.flatten(0, leading - 1), None)
         assert of_clips is not None
         sides.append(of_clips[number].unflatten(0, clips.shape[:leading]))
     return drawn._replace(prepared=Prepared(*sides))

@@ -130,11 +130,13 @@ class ClipCPM2C(Method):
         text = texts_of(class_text, episode.support_labels)
         return Prepared(self.by_text(episode.support, text), self.by_token(episode.query))
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """A clip prompted as support and as query, [clips, L, C]."""
-        if texts is None:
-            return None
-        return Prepared(self.by_text(features, texts[:, None]), self.by_token(features))
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """A clip prompted by the learned token, [clips, L, C]."""
+        return self.by_token(features)
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """A clip prompted by the text of its class, [clips, L, C]."""
+        return self.by_text(features, required(texts, by=Config.title)[:, None])
 
     def by_text(self, frames: Tensor, text: Tensor) -> Tensor:
         """E(text, ·) of both streams: frames [..., T, C], text [..., 1, C] -> [..., L, C]."""

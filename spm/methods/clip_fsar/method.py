@@ -27,7 +27,6 @@ from spm.methods.base import (
     EpisodePixels,
     Losses,
     Method,
-    Prepared,
     QueryFeatures,
     cross_entropy,
 )
@@ -141,14 +140,17 @@ class ClipFsar(Method):
         out: Tensor = self.transformer(torch.cat([frames, text], dim=-2))
         return out[..., :-1, :]
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """A clip after Tr, as support and as query [clips, T, C]. `supports: mean` averages the
-        supports before Tr, so that its supports stay as they are."""
-        if texts is None:
-            return None
-        separate = self.supports == "separate"
-        support = self._with_text(features, texts[:, None]) if separate else features
-        return Prepared(support, self.transformer(features))
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """A clip after Tr, [clips, T, C]."""
+        out: Tensor = self.transformer(features)
+        return out
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """A clip after Tr with the text of its class, [clips, T, C]. `supports: mean` averages the
+        supports before Tr, so that they stay as they are."""
+        if self.supports == "mean":
+            return features
+        return self._with_text(features, required(texts, by=Config.title)[:, None])
 
     def _text_log_probabilities(self, episode: EpisodeFeatures) -> Tensor:
         """log softmax_n(s · cos(mean frame of q, text of n)) [..., Q, N]."""

@@ -156,16 +156,13 @@ class ClipM2DF(Method):
         local_view, global_view = (self._compared(*sides, episode) for sides in of_views)
         return local_view, global_view
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """A clip as support and as query, [clips, 2, T, C].
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """The contexts of a query, [clips, 2, T, C]: its text is one of the episode's."""
+        return self.contexts(features)
 
-        A support's views are complete. Of a query there are the contexts, since its text is one of
-        the episode's.
-        """
-        if texts is None:
-            return None
-        contexts = self.contexts(features)
-        return Prepared(self.fuse(contexts, features, texts[:, None]), contexts)
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """The views of a support, complete, [clips, 2, T, C]."""
+        return self.fuse(as_query, features, required(texts, by=Config.title)[:, None])
 
     def views(self, frames: Tensor, text: Tensor) -> Tensor:
         """Both views: frames [..., T, C], text [..., 1, C] -> [..., 2, T, C]."""

@@ -28,7 +28,6 @@ from spm.methods.base import (
     EpisodePixels,
     Losses,
     Method,
-    Prepared,
     QueryFeatures,
     cross_entropy,
 )
@@ -139,13 +138,15 @@ class ClipMei(Method):
         _, support = self.fusion(text, episode.support)
         return support  # type: ignore[no-any-return]
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """A support after QSA [clips, T, C]. A query's prompt depends on the texts of the episode,
-        so that queries stay as they are."""
-        if texts is None:
-            return None
-        _, support = self.fusion(texts[:, None], features)
-        return Prepared(support, features)
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """A query as it is [clips, T, C]: its prompt depends on the texts of the episode."""
+        return features
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """A support after QSA [clips, T, C]."""
+        text = required(texts, by=Config.title)[:, None]
+        support: Tensor = self.fusion(text, features)[1]
+        return support
 
     def logits(self, adapted: Adapted, episode: EpisodeFeatures) -> Tensor:
         """−(distance_weight · D₁ + D₂) [..., Q, N]."""

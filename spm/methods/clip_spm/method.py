@@ -124,20 +124,22 @@ class ClipSPM(Method):
         )
         return modulated, prompts
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared | None:
-        """The part of SPM that depends on one clip alone; as support and as query [clips, T, C].
-
-        A support is modulated completely, since its prompt is the text of its own class. A query is
-        gated only, since its prompt depends on the episode's class texts.
-        """
-        if self.spm is None or self.fusion is None or texts is None:
+    def prepare_query(self, features: Tensor) -> Tensor | None:
+        """The part of SPM that depends on the clip alone, the gate [clips, T, C]: a query's prompt
+        depends on the episode's class texts."""
+        if self.spm is None or self.fusion is None:
             return None
-        gated = self.fusion.gated(features)
-        _, as_support = self.fusion.fuse(texts[:, None], gated)
-        return Prepared(as_support, gated)
+        return self.fusion.gated(features)
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """f^SPM [clips, T, C], complete: a support's prompt is the text of its own class."""
+        assert self.fusion is not None
+        text = required(texts, by=Config.title)
+        _, as_support = self.fusion.fuse(text[:, None], as_query)
+        return as_support
 
     def _modulate_prepared(self, episode: EpisodeFeatures, prepared: Prepared) -> Modulated:
-        """Finishes `prepare`: PG and the rest of SF for the queries; the supports are ready."""
+        """Finishes the queries, by PG and the rest of SF; the prepared supports are ready."""
         assert self.spm is not None
         assert self.fusion is not None
         prompts = self.spm.generator(_support_text(episode), episode.query)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spm.methods.base import EpisodeFeatures, Method, Prepared, QueryFeatures
+from spm.methods.base import EpisodeFeatures, Method, QueryFeatures
 from spm.methods.cmn_embedding.config import Config
 from spm.nn.precision import at_least_float32
 from spm.nn.prototypes import class_means
@@ -50,10 +50,9 @@ class CMNEmbedding(Method):
             differences = query[..., :, None, :] - prototypes[..., None, :, 0, :]
             return -differences.square().sum(dim=-1)
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
+    def prepare_query(self, features: Tensor) -> Tensor:
         """z of the clips, [clips, C], whether support or query."""
-        embedded = self.embed(features)
-        return Prepared(embedded, embedded)
+        return self.embed(features)
 
     def query_features(self, episode: EpisodeFeatures) -> QueryFeatures:
         """z of the queries, a sequence of one vector."""

@@ -15,7 +15,7 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.dpn.config import Config
 from spm.methods.dpn.prototypes import DualPrototypes
 from spm.nn.one_by_one import one_by_one
@@ -56,9 +56,13 @@ class Dpn(Method):
             equal=True,
         )
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
-        """Keys and values of the clips' tuples as supports; queries and values as queries."""
-        return Prepared(self._of_support(features), self._of_query(features))
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """Queries and values of the clips' tuples."""
+        return self._of_query(features)
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """Keys and values of the clips' tuples."""
+        return self._of_support(features)
 
     @staticmethod
     def released_name(name: str) -> str:

@@ -23,7 +23,6 @@ from spm.methods.base import (
     EpisodePixels,
     Losses,
     Method,
-    Prepared,
     QueryFeatures,
     cross_entropy,
 )
@@ -97,10 +96,9 @@ class HyRSM(Method):
             logits=logits,
         )
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
+    def prepare_query(self, features: Tensor) -> Tensor:
         """All that precedes the attention among clips: `item`, [clips, 1 + T, C]."""
-        item = self.item(self.enriched(features))
-        return Prepared(item, item)
+        return self.item(self.enriched(features))
 
     def fused(self, episode: EpisodeFeatures) -> PerQuery:
         """The frames y of the supports [..., Q, R, T, C] and of the queries [..., Q, T, C]."""

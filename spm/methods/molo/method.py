@@ -23,7 +23,6 @@ from spm.methods.base import (
     EpisodePixels,
     Losses,
     Method,
-    Prepared,
     QueryFeatures,
     cross_entropy,
 )
@@ -85,10 +84,9 @@ class Molo(Method):
         """Logits [..., Q, N]."""
         return self._logits(self._distances(*self._sides(episode), episode))
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
+    def prepare_query(self, features: Tensor) -> Tensor:
         """Both sequences of each clip, one after the other: [clips, 2T + 1, C]."""
-        joined = torch.cat(self._sequences(features, self.differences(features)), dim=-2)
-        return Prepared(joined, joined)
+        return torch.cat(self._sequences(features, self.differences(features)), dim=-2)
 
     def losses(
         self,
@@ -219,7 +217,7 @@ class Molo(Method):
 
 
 def _lengths(joined: int) -> list[int]:
-    """The lengths of b and m that `prepare` joined: 1 + T and T."""
+    """The lengths of b and m that `prepare_query` joined: 1 + T and T."""
     return [joined - joined // 2, joined // 2]
 
 

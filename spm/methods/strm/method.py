@@ -21,7 +21,6 @@ from spm.methods.base import (
     EpisodePixels,
     Losses,
     Method,
-    Prepared,
     cross_entropy,
 )
 from spm.methods.strm import released
@@ -86,10 +85,9 @@ class Strm(Method):
         }
         return Losses(total, torch.zeros_like(total), terms, logits)
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
+    def prepare_query(self, features: Tensor) -> Tensor:
         """The embedding of each clip's tuples for both heads, the same as support and as query."""
-        rows = self._embed(features)
-        return Prepared(rows, rows)
+        return self._embed(features)
 
     def heads(self, episode: EpisodeFeatures) -> Logits:
         """The logits of the frame-level and of the patch-level head."""

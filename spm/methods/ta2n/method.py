@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.ta2n import released
 from spm.methods.ta2n.config import Config
 from spm.methods.ta2n.coordination import Coordination
@@ -61,18 +61,17 @@ class Ta2n(Method):
             cosine = (class_frames * query_frames).sum(dim=-1)
         return -(1 - cosine).sum(dim=-1).transpose(-1, -2)
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
-        """The warped maps of each clip, and the first convolution's halves behind their channels.
-
-        Support: [clips, T, C + D, H, W], D channels of the convolution, for K = 1. Query:
-        [clips, T, C + 2D, H, W], for K = 1 and for K > 1.
-        """
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """The warped maps of each clip, and the first convolution's halves behind their channels:
+        [clips, T, C + 2D, H, W], D channels of the convolution for K = 1 and for K > 1."""
         maps, net = self.warp(features), self.coordination
         one_shot, many_shot = (net.half_of_query(q) for q in (maps, self.fusion.value.maps(maps)))
-        return Prepared(
-            support=torch.cat([maps, net.half_of_support(maps)], dim=-3),
-            query=torch.cat([maps, one_shot, many_shot], dim=-3),
-        )
+        return torch.cat([maps, one_shot, many_shot], dim=-3)
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """The same maps, and the half of the support for K = 1: [clips, T, C + D, H, W]."""
+        maps = as_query[..., : -2 * self.coordination.width, :, :].contiguous()
+        return torch.cat([maps, self.coordination.half_of_support(maps)], dim=-3)
 
     @staticmethod
     def released_name(name: str) -> str:

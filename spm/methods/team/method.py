@@ -26,7 +26,6 @@ from spm.methods.base import (
     EpisodePixels,
     Losses,
     Method,
-    Prepared,
     QueryFeatures,
     cross_entropy,
 )
@@ -82,11 +81,14 @@ class Team(Method):
             logits=logits,
         )
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
-        """The tokens of a query, of unit length, [clips, 2, M, C]. A support is prepared as it is:
-        frames are averaged over its class before tokens see them."""
+    def prepare_query(self, features: Tensor) -> Tensor:
+        """The tokens of a query, of unit length, [clips, 2, M, C]."""
         tokens = _unit(self.patterns.of(self.patterns.attended(features)))
-        return Prepared(features, torch.stack(tokens, dim=-3))
+        return torch.stack(tokens, dim=-3)
+
+    def prepare_support(self, features: Tensor, as_query: Tensor, texts: Tensor | None) -> Tensor:
+        """A support as it is: frames are averaged over its class before tokens see them."""
+        return features
 
     def distances(self, episode: EpisodeFeatures) -> Distances:
         """PD and ND."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from spm.methods.base import EpisodeFeatures, Method, Prepared
+from spm.methods.base import EpisodeFeatures, Method
 from spm.methods.trx.config import Config
 from spm.nn.cross_transformer import CrossTransformers
 from spm.nn.one_by_one import one_by_one
@@ -48,10 +48,9 @@ class Trx(Method):
             training=self.training,
         )
 
-    def prepare(self, features: Tensor, texts: Tensor | None) -> Prepared:
+    def prepare_query(self, features: Tensor) -> Tensor:
         """Keys and values of the clips' tuples, the same for a support and a query."""
-        rows = self.transformers.embed(features)
-        return Prepared(rows, rows)
+        return self.transformers.embed(features)
 
     @staticmethod
     def released_name(name: str) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 import spm.methods
 from spm.base.errors import ConfigError
-from spm.methods.base import EpisodeFeatures
+from spm.methods.base import EpisodeFeatures, prepare
 from spm.methods.clip_cpm2c.method import ClipCPM2C
 from spm.nn.otam import sequence_distance
 from tests import models
@@ -135,9 +135,10 @@ def test_the_weight_of_motion_is_that_of_its_distance() -> None:
 @pytest.mark.parametrize("shots", [[1, 1], [3, 1, 2]])
 def test_what_was_prepared_gives_the_same_logits(shots: list[int]) -> None:
     head, (drawn, _) = build(), episode(shots=shots)
-    assert head.prepare(drawn.support, None) is None
-    of_support = head.prepare(drawn.support, drawn.class_text[drawn.support_labels])
-    of_query = head.prepare(drawn.query, torch.zeros(len(drawn.query), CHANNELS).double())
+    with pytest.raises(ValueError, match="takes class texts"):
+        prepare(head, drawn.support, None)
+    of_support = prepare(head, drawn.support, drawn.class_text[drawn.support_labels])
+    of_query = prepare(head, drawn.query, torch.zeros(len(drawn.query), CHANNELS).double())
     prepared = drawn._replace(prepared=of_support._replace(query=of_query.query))
     torch.testing.assert_close(head.classify(prepared), head.classify(drawn), rtol=0, atol=1e-12)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 import spm.methods
 from spm.base.errors import ConfigError
 from spm.config.model import read_values
-from spm.methods.base import EpisodeFeatures, Method
+from spm.methods.base import EpisodeFeatures, Method, prepare
 from spm.methods.registry import released_layout
 from spm.nn.otam import sequence_distance
 from tests.methods.drawn import CHANNELS, TRAIN_CLASSES, build, episode, losses
@@ -143,8 +143,8 @@ def test_without_the_training_classes_there_is_no_l_text() -> None:
 @pytest.mark.parametrize("supports", ["separate", "mean"])
 def test_what_was_prepared_gives_the_same_logits(supports: str, test_text: str) -> None:
     head, given = build(NAME, supports=supports, test_text=test_text, depth=2), drawn()
-    of_support = head.prepare(given.support, given.class_text[given.support_labels])
-    of_query = head.prepare(given.query, given.class_text[LABELS])
+    of_support = prepare(head, given.support, given.class_text[given.support_labels])
+    of_query = prepare(head, given.query, given.class_text[LABELS])
     prepared = of_support._replace(query=of_query.query)
     torch.testing.assert_close(
         head.classify(given._replace(prepared=prepared)), head.classify(given), rtol=0, atol=1e-10
@@ -153,7 +153,7 @@ def test_what_was_prepared_gives_the_same_logits(supports: str, test_text: str) 
 
 def test_a_prepared_clip_is_not_computed_again() -> None:
     head, given = build(NAME), drawn()
-    prepared = head.prepare(given.support, given.class_text[given.support_labels])
+    prepared = prepare(head, given.support, given.class_text[given.support_labels])
     given = given._replace(query=given.support, prepared=prepared)
     head.transformer = None
     assert head.classify(given).isfinite().all()

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import spm.methods
 from spm.base.errors import ConfigError
 from spm.config.model import read_values
-from spm.methods.base import EpisodeFeatures
+from spm.methods.base import EpisodeFeatures, prepare
 from spm.methods.clip_m2df.distillation import Compared, distillation
 from spm.methods.clip_m2df.method import ClipM2DF
 from spm.methods.clip_m2df.prompts import draw, nearest_frames, similarity
@@ -304,9 +304,10 @@ def test_sums_over_clips_are_the_authors_loss() -> None:
 @pytest.mark.parametrize("shots", [[1, 1], [3, 1, 2]])
 def test_what_was_prepared_gives_the_same_logits(shots: list[int], prompts: str) -> None:
     head, (drawn, _) = build(prompts=prompts, temperature=1.0), episode(shots=shots)
-    assert head.prepare(drawn.support, None) is None
-    of_support = head.prepare(drawn.support, drawn.class_text[drawn.support_labels])
-    of_query = head.prepare(drawn.query, torch.zeros(len(drawn.query), CHANNELS).double())
+    with pytest.raises(ValueError, match="takes class texts"):
+        prepare(head, drawn.support, None)
+    of_support = prepare(head, drawn.support, drawn.class_text[drawn.support_labels])
+    of_query = prepare(head, drawn.query, torch.zeros(len(drawn.query), CHANNELS).double())
     prepared = drawn._replace(prepared=of_support._replace(query=of_query.query))
     torch.testing.assert_close(head.classify(prepared), head.classify(drawn), rtol=0, atol=1e-12)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 import spm.methods
 from spm.base.errors import ConfigError
-from spm.methods.base import EpisodeFeatures, Method
+from spm.methods.base import EpisodeFeatures, Method, prepare
 from spm.methods.registry import released_layout
 from spm.nn.otam import sequence_distance
 from tests.methods.drawn import build, episode
@@ -145,7 +145,7 @@ def test_the_learned_scalar_weighs_l_motion_alone() -> None:
 
 def test_a_prepared_support_is_complete_and_a_query_is_not() -> None:
     head, given = build(NAME), drawn()
-    prepared = head.prepare(given.support, given.class_text[given.support_labels])
+    prepared = prepare(head, given.support, given.class_text[given.support_labels])
     same(prepared.support, adapted(head, given)[0])
     assert torch.equal(prepared.query, given.support)
     same(head.classify(given._replace(prepared=prepared)), head.classify(given))

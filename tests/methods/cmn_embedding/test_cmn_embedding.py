@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import spm.methods
-from spm.methods.base import EpisodeFeatures
+from spm.methods.base import EpisodeFeatures, prepare
 from spm.methods.cmn_embedding.method import CMNEmbedding
 from spm.methods.registry import released_layout
 from tests import models
@@ -46,7 +46,7 @@ def test_a_frame_is_shared_by_the_tokens_that_it_resembles() -> None:
 @pytest.mark.parametrize("shots", [[1, 1], [3, 1]])
 def test_prepared_clips_give_the_same_logits(shots: list[int]) -> None:
     head, drawn = build(), drawn_episode(shots)
-    support, query = (head.prepare(each, None) for each in (drawn.support, drawn.query))
+    support, query = (prepare(head, each, None) for each in (drawn.support, drawn.query))
     prepared = drawn._replace(
         support=0 * drawn.support,
         query=0 * drawn.query,

@@ -9,7 +9,7 @@ import torch
 import spm.methods
 from spm.base.errors import ConfigError
 from spm.config.model import read_values
-from spm.methods.base import EpisodeFeatures
+from spm.methods.base import EpisodeFeatures, prepare
 from spm.methods.hyrsm.method import HyRSM
 from spm.methods.hyrsm.smoothness import Smoothness
 from spm.methods.registry import released_layout
@@ -44,7 +44,7 @@ def test_both_heads_are_the_same_at_one_shot_and_differ_at_two() -> None:
 @pytest.mark.parametrize("supports", ["mean", "separate"])
 def test_prepared_clips_give_the_same_logits(supports: str) -> None:
     head, drawn = build(supports=supports), drawn_episode([2, 1])
-    support, query = (head.prepare(each, None) for each in (drawn.support, drawn.query))
+    support, query = (prepare(head, each, None) for each in (drawn.support, drawn.query))
     prepared = drawn._replace(prepared=support._replace(query=query.query))
     # What was prepared stands for the clips.
     prepared = prepared._replace(support=0 * drawn.support, query=0 * drawn.query)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 import spm.methods
 from spm.base.errors import ConfigError
-from spm.methods.base import EpisodeFeatures, EpisodePixels, Losses
+from spm.methods.base import EpisodeFeatures, EpisodePixels, Losses, prepare
 from spm.methods.molo.method import Molo
 from spm.methods.registry import released_layout
 
@@ -179,8 +179,8 @@ def test_without_pixels_reconstruction_is_an_error_and_without_its_weight_none_a
 
 def test_prepared_clips_give_the_same_logits() -> None:
     model, drawn = head(), episode()
-    prepared = model.prepare(drawn.support, None)
-    prepared = prepared._replace(query=model.prepare(drawn.query, None).query)
+    prepared = prepare(model, drawn.support, None)
+    prepared = prepared._replace(query=prepare(model, drawn.query, None).query)
     nothing = torch.full_like(drawn.support, torch.nan), torch.full_like(drawn.query, torch.nan)
     again = EpisodeFeatures(nothing[0], LABELS, nothing[1], None, 3, prepared)
     torch.testing.assert_close(model.classify(again), model.classify(drawn), rtol=0, atol=1e-12)

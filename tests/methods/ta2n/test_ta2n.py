@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import spm.methods
 from spm.config.model import read_values
-from spm.methods.base import EpisodeFeatures
+from spm.methods.base import EpisodeFeatures, prepare
 from spm.methods.registry import released_layout
 from spm.methods.ta2n.mask import mask
 from spm.methods.ta2n.method import Ta2n
@@ -156,8 +156,8 @@ def test_logits_are_the_equations_at_every_size_of_map(side: int, shots: int, sh
 @pytest.mark.parametrize("shots", [1, 3])
 def test_prepared_clips_give_the_same_logits(shots: int) -> None:
     model, drawn = head(), episode(shots=shots)
-    prepared = model.prepare(drawn.support, None)
-    prepared = prepared._replace(query=model.prepare(drawn.query, None).query)
+    prepared = prepare(model, drawn.support, None)
+    prepared = prepared._replace(query=prepare(model, drawn.query, None).query)
     nothing = (torch.full_like(each, torch.nan) for each in (drawn.support, drawn.query))
     support, query = nothing
     again = drawn._replace(support=support, query=query, prepared=prepared)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import spm.methods
-from spm.methods.base import EpisodeFeatures
+from spm.methods.base import EpisodeFeatures, prepare
 from spm.methods.registry import released_layout
 from spm.methods.team.method import Team
 from tests import models
@@ -26,7 +26,7 @@ def drawn_episode(shots: list[int], *, query: int = 2, frames: int = 4) -> Episo
 
 def test_prepared_clips_give_the_same_logits() -> None:
     head, drawn = build(), drawn_episode([2, 1])
-    support, query = (head.prepare(each, None) for each in (drawn.support, drawn.query))
+    support, query = (prepare(head, each, None) for each in (drawn.support, drawn.query))
     assert torch.equal(support.support, drawn.support)
     # What was prepared stands for the queries.
     prepared = drawn._replace(query=0 * drawn.query, prepared=support._replace(query=query.query))
