@@ -43,7 +43,7 @@ NEVER = {
 # What only refuses, and imports much for it that the stage itself does not use. It returns nothing
 # (a test below), so that neither it nor what it imports can change an out.
 REFUSES = {
-    "spm.config.sections": {"check_all"},
+    "spm.config.sections": {"check_all", "check_ranks"},
     "stages.shared.preflight": {"check", "check_fit"},
     "stages.shared.weights_check": {"check_model_folder", "check_weights"},
 }

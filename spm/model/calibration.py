@@ -22,7 +22,7 @@ FILE = "calibration.json"
 class Fit(Section):
     """One temperature, and the episodes that it was fitted on."""
 
-    temperature: float = Field(gt=0, allow_inf_nan=False)
+    temperature: float = Field(gt=0)
     """T"""
     episodes: int = Field(ge=1)
     """Number of validation episodes."""
