@@ -16,7 +16,6 @@ import torch
 
 from pipeline.machine.git_and_dvc import cache_name
 from spm.base.atomic import atomic_folder, atomic_path
-from spm.base.errors import ConfigError
 from spm.base.hashing import file_hash, value_hash
 from spm.base.source import code_hash
 from spm.base.versions import TRAINING, versions
@@ -27,6 +26,7 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.config.runtime import RuntimeConfig
+from spm.config.sections import check_ranks
 from spm.config.train import TrainConfig
 from spm.episodes.augmentation import AugmentedClips
 from spm.episodes.device import place
@@ -76,7 +76,7 @@ def main() -> None:
     store, texts = open_clips(), PromptFeatures.load(paths.PROMPTS)
     spec = _spec(sections, train_classes=len(store.classes("train")))
     _check_test_split(store, way=sections["episode"].way)
-    _check_runtime(runtime, sections["train"])
+    check_ranks(sections["train"], ranks=count_ranks(runtime))
     work = partial(
         _train,
         store=store,
@@ -154,21 +154,6 @@ def _record(
     with hold(folder) as checkpoint, _tracked(sections, tags) as run:
         checkpoint.describe(parameters=as_values(sections))
         yield checkpoint, run
-
-
-def _check_runtime(runtime: RuntimeConfig, config: TrainConfig) -> None:
-    ranks, parts = count_ranks(runtime), config.accumulate // config.episodes_per_forward
-    if ranks > parts:
-        raise ConfigError(
-            f"an optimizer step is {parts} forward passes (train.accumulate / "
-            f"train.episodes_per_forward), so {ranks - parts} of {ranks} ranks would have nothing "
-            f"to do: set runtime.devices so that there are {parts} ranks or fewer"
-        )
-    if config.compile and runtime.activation_checkpointing:
-        raise ConfigError(
-            "train.compile and runtime.activation_checkpointing do not go together: torch.compile "
-            "decides by itself what it keeps. Set one of them to false"
-        )
 
 
 def _inputs(

@@ -44,7 +44,7 @@ NEVER = {
 # (a test below), so that neither it nor what it imports can change an out.
 REFUSES = {
     "spm.methods.promises": {"check_logits", "check_losses", "Sizes"},
-    "spm.config.sections": {"check_all"},
+    "spm.config.sections": {"check_all", "check_ranks"},
     "stages.shared.preflight": {"check", "check_fit"},
     "stages.shared.weights_check": {"check_model_folder", "check_weights"},
 }

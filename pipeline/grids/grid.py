@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.presets.load_preset import PRESETS, load_preset
 from pipeline.presets.parameters import apply, dataset_of, method_of, unknown
@@ -36,6 +36,7 @@ from spm.config.dataset import BenchmarkName
 from spm.config.dotted import flatten
 from spm.config.model import METHOD
 from spm.config.sections import check_all
+from spm.config.seed import Seed
 
 GRIDS = Path(__file__).parent
 SEEDS = ("train.seed", "model.seed", "backbone.seed")
@@ -67,6 +68,17 @@ Choose = Annotated[
 """Dotted name of a parameter -> the numbers or names to choose among; or nothing."""
 
 
+def _differ(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f"{seeds} names a seed twice, and one seed gives one result: name each once"
+        )
+    return seeds
+
+
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_differ)]
+
+
 class RowFile(Section):
     """A row as the file has it."""
 
@@ -86,7 +98,7 @@ class GridFile(Section):
 
     title: str
     baseline: str | None = None
-    seeds: list[int] = Field(min_length=1)
+    seeds: Seeds
     common: dict[str, Any] = Field(default_factory=dict)
     choose: Choose = Field(default_factory=dict)
     paper: PaperColumns | None = None

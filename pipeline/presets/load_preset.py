@@ -38,8 +38,7 @@ def load_preset(
     ConfigError that lists the presets for an unknown name; and for `shot` or `backbone` with
     another preset.
     """
-    files = sorted(found.stem for found in presets.glob("*.yaml"))
-    known = [*files, *BENCHMARKS, *method_names()]
+    known = [*preset_names(presets), *method_names()]
     if name not in known:
         raise ConfigError(f"there is no preset {name!r}; presets: {', '.join(known)}")
     if name in BENCHMARKS:
@@ -54,6 +53,11 @@ def load_preset(
     if name in BUILT_IN:
         return _built_in(name, presets=presets) | _of_method(method, dataset=name)
     return flatten(read_yaml(presets / f"{name}.yaml")) | _of_method(method, dataset=name)
+
+
+def preset_names(presets: Path = PRESETS) -> list[str]:
+    """The presets that are no method's: those in files, and the benchmarks'."""
+    return [*sorted(found.stem for found in presets.glob("*.yaml")), *BENCHMARKS]
 
 
 def _built_in(name: str, *, presets: Path) -> dict[str, Any]:

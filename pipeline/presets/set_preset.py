@@ -9,7 +9,7 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from pipeline.presets.load_preset import PRESETS, load_preset
+from pipeline.presets.load_preset import PRESETS, load_preset, preset_names
 from pipeline.presets.parameters import apply, dataset_of, method_of
 from pipeline.presets.released_training import released_training
 from pipeline.presets.yaml_text import with_values
@@ -94,10 +94,20 @@ def _method(preset: str, method: str | None) -> str | None:
     if method is None:
         return preset if preset in method_names() else None
     if method not in method_names():
-        raise ConfigError(f"there is no method {method!r}; methods: {', '.join(method_names())}")
+        raise ConfigError(_no_method(method))
     if preset in method_names():
         raise ConfigError(f"{preset} is a method's preset: give one without --method {method}")
     return method
+
+
+def _no_method(name: str) -> str:
+    methods = ", ".join(method_names())
+    if name in preset_names():
+        return (
+            f"{name} is a preset and no method, so it does not go with another preset: set one "
+            f"after the other, or give a method in its place; methods: {methods}"
+        )
+    return f"there is no method {name!r}; methods: {methods}"
 
 
 def _of_a_frozen_tower(document: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
 from spm.base.errors import ConfigError
@@ -27,8 +28,21 @@ def parse_yaml(text: str, *, name: str) -> dict[str, Any]:
     """As `read_yaml`, of the text of the file `name`."""
     try:
         document = YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as error:
+        raise ConfigError(f"{name}: {_twice(error)}") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{name} is nested too deeply to be read: it must hold keys and values, as the file "
+            "in the repository"
+        ) from None
     except YAMLError as error:
         raise ConfigError(f"{name} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{name} must hold keys and values; got {document!r}")
     return document
+
+
+def _twice(error: DuplicateKeyError) -> str:
+    """ruamel's error without its advice to suppress the check."""
+    line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
+    return f"{line}{error.problem}: a key stands once, so remove one of the two"

@@ -16,6 +16,7 @@ from spm.base.errors import ConfigError
 from spm.base.safetensors_file import write_safetensors
 from spm.base.unwritable import make_writable
 from spm.builtin_clip.model.files import NAME, WEIGHTS, weights_file
+from spm.config.seed import SEEDS
 
 if TYPE_CHECKING:  # --help must not import torch
     from torch import nn
@@ -35,7 +36,9 @@ SCORE = "held_out_retrieval"
 @app.command()
 def make(
     out: Annotated[Path, Option(help="the file to write; its record beside it, a .yaml")] = WEIGHTS,
-    seed: Annotated[int, Option(min=0, help="of frames, captions, weights and batches")] = 0,
+    seed: Annotated[
+        int, Option(min=0, max=SEEDS - 1, help="of frames, captions, weights, batches")
+    ] = 0,
     frames: Annotated[int, Option(min=256, help="frames to render")] = 60_000,
     steps: Annotated[int, Option(min=100, help="optimizer steps of 256 frames")] = 1200,
     workers: Annotated[int, Option(min=1, help="processes that render frames")] = 2,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from spm.config.base import Section
+from spm.config.seed import Seed
 
 TIMM = "timm/"
 """The prefix of timm's names."""
@@ -40,7 +41,7 @@ class BackboneConfig(Section):
     """Train only the last blocks of the visual tower, this many, and what follows them (norm,
     pooling, projection); null: train all. Blocks are those of a ViT, and the four stages of a
     ResNet; builtin-clip has three, after its first layer. An error for other towers."""
-    seed: int = Field(ge=0)
+    seed: Seed
     """Seed of random weights, visual and text."""
 
     @property

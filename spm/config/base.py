@@ -9,16 +9,20 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spm.base.errors import ConfigError
-from spm.config.problems import explain, no_section
+from spm.config.problems import explain, nameless, no_section
 
 SectionType = TypeVar("SectionType", bound="Section")
 
 
 class Section(BaseModel):
-    """A section of params.yaml: immutable, strictly typed, closed."""
+    """A section of params.yaml: immutable, strictly typed, closed, its numbers finite."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
     @classmethod
@@ -32,6 +36,8 @@ def validate(section: type[SectionType], values: Any, *, name: str) -> SectionTy
     """The section `name`, checked. Raises ConfigError that lists every problem, one per line."""
     if not isinstance(values, dict):
         raise ConfigError(no_section(section, values, name=name))
+    if wrong := [key for key in values if not isinstance(key, str)]:
+        raise ConfigError(nameless(wrong[0], section=name))
     chosen: Any = section.of(values, name=name)
     try:
         found: SectionType = chosen.model_validate(values)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from spm.config.base import Section
+from spm.config.seed import Seed
 
 BuiltInName = Literal["motion", "things"]
 BUILT_IN: tuple[str, ...] = get_args(BuiltInName)
@@ -19,7 +20,7 @@ BENCHMARKS: tuple[str, ...] = get_args(BenchmarkName)
 class GeneratorConfig(Section):
     """Parameters of the generator of the built-in data sets."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     """Seed of everything that varies from clip to clip."""
     clips_per_class: int = Field(ge=1)
     """Clips in each class: 48 classes of `motion`, 168 of `things`."""
@@ -28,7 +29,7 @@ class GeneratorConfig(Section):
 class DrawnSplit(Section):
     """Classes dealt to the splits at random."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     train: int = Field(ge=1)
     """Number of classes to train on."""
     val: int = Field(ge=1)

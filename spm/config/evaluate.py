@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from spm.config.base import Section
+from spm.config.seed import Seed
 
 
 class EvaluateConfig(Section):
@@ -37,7 +38,7 @@ class EvaluateConfig(Section):
     """Memory for the features of all test clips, and for what the method prepares of them, in MB;
     null: no limit. Clips that need more are encoded again for each batch of episodes, which takes
     many times as long. evaluate.json says which, as `encoded`."""
-    seed: int = Field(ge=0)
+    seed: Seed
     """Seed of the episodes."""
 
     @field_validator("shots")

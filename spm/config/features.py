@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from spm.config.base import Section
+from spm.config.seed import Seed
 
 FeatureStorage = Literal["float16", "float32"]
 
@@ -23,7 +24,7 @@ class FeaturesConfig(Section):
     the middle samples and the centre crop."""
     storage: FeatureStorage
     """Number format on disk. Features are computed with, whichever it is, in float32."""
-    seed: int = Field(ge=0)
+    seed: Seed
     """Seed of the random views."""
 
     def is_used_by(self, *, has_frozen_part: bool) -> bool:

@@ -16,12 +16,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from spm.base.errors import ConfigError
 from spm.base.nearest import nearest
 from spm.config.base import Section, validate
 from spm.config.method_folders import check_imports, check_name
+from spm.config.seed import Seed
 
 _METHODS = Path(__file__).parent.parent / "methods"
 VALUES = "values.yaml"
@@ -73,7 +74,7 @@ class ModelConfig(Start):
 
     method: str
     """Name of a folder of spm/methods."""
-    seed: int = Field(ge=0)
+    seed: Seed
     """Seed of the method's initial weights."""
 
     @property

@@ -6,8 +6,11 @@ pydantic's `loc`                     our line
 split, str                           none: a mapping is no attempt at a string
 split, DrawnSplit, train             split.train is missing
 split, DrawnSplit, trian             split.trian is not a parameter. Did you mean 'train'?
+
+    hsmr: "yes"                      hsmr = 'yes': must be true or false, without quotes
 """
 
+import math
 from collections.abc import Sequence
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
@@ -28,18 +31,39 @@ def explain(section: type[BaseModel], problems: Sequence[ErrorDetails], *, name:
     places = [_place(section, problem["loc"]) for problem in problems]
     pairs = list(zip(problems, places, strict=True))
     attempts = [place.keys for problem, place in pairs if not _is_other_kind(problem, place)]
-    return [
+    lines = [
         _line(problem, place, name=name)
         for problem, place in pairs
         if not _is_other_kind(problem, place)
-        or not any(keys[: len(place.keys)] == place.keys for keys in attempts)
     ]
+    none_meant = {
+        place.keys: problem["input"]
+        for problem, place in pairs
+        if _is_other_kind(problem, place)
+        and not any(keys[: len(place.keys)] == place.keys for keys in attempts)
+    }
+    for keys, value in none_meant.items():
+        wanted = [
+            _wanted(problem, place)
+            for problem, place in pairs
+            if place.keys == keys and _is_other_kind(problem, place)
+        ]
+        lines.append(f"{_dotted(name, keys)} = {value!r}: must be {', or '.join(wanted)}")
+    return lines
 
 
 def no_section(section: type[BaseModel], value: Any, *, name: str) -> str:
     """The line for a value that is not a mapping."""
     keys = ", ".join(section.model_fields)
     return f"{name}: expected a section with the keys {keys}; got {value!r}"
+
+
+def nameless(key: Any, *, section: str) -> str:
+    """The line for a key that is no text: a number, a date, or null."""
+    return (
+        f"{section}: the name {key!r} is not text: write it in quotes, as {str(key)!r}, or remove "
+        "the line"
+    )
 
 
 class _Place(NamedTuple):
@@ -102,8 +126,14 @@ def _is_other_kind(problem: ErrorDetails, place: _Place) -> bool:
     return place.is_member and problem["type"].endswith("_type")
 
 
+def _dotted(name: str, keys: Keys) -> str:
+    return ".".join([name, *map(str, keys)])
+
+
 def _line(problem: ErrorDetails, place: _Place, *, name: str) -> str:
-    where = ".".join([name, *map(str, place.keys)])
+    where = _dotted(name, place.keys)
+    if "[key]" in problem["loc"] or problem["type"] == "invalid_key":
+        return nameless(problem["input"], section=_dotted(name, place.keys[:-1]))
     if problem["type"] == "extra_forbidden":
         fields = place.section.model_fields
         hint = nearest(str(place.keys[-1]), fields, otherwise=f"There are: {', '.join(fields)}")
@@ -114,4 +144,56 @@ def _line(problem: ErrorDetails, place: _Place, *, name: str) -> str:
         return no_section(place.section, problem["input"], name=where)
     if problem["type"] == "value_error":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{where} = {problem['input']!r}: {problem['msg']}"
+    if problem["type"] in _WANTED:
+        said = f"must be {_wanted(problem, place)}{_hint(problem)}"
+    else:  # pydantic's words, for a number that is too small, say
+        said = problem["msg"].replace("Input should be", "must be")
+    return f"{where} = {problem['input']!r}: {said}"
+
+
+_WANTED = {
+    "bool_type": "true or false, without quotes",
+    "int_type": "a whole number, without quotes",
+    "float_type": "a number, without quotes",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "names and their values",
+}
+"""Pydantic's type of an error -> what must stand in the file."""
+
+
+def _wanted(problem: ErrorDetails, place: _Place) -> str:
+    """What must stand in place of a value of another type."""
+    if problem["type"] == "model_type":
+        return f"a section with the keys {', '.join(place.section.model_fields)}"
+    return _WANTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
+
+
+def _hint(problem: ErrorDetails) -> str:
+    """How the value is written in the type that it must have; "" if that cannot be told."""
+    value, kind = problem["input"], problem["type"]
+    if kind == "string_type":
+        return ": put it in quotes" if isinstance(value, int | float) else ""
+    if kind not in ("int_type", "float_type", "bool_type"):
+        return ""
+    meant = _meant(str(value), whole=kind == "int_type", truth=kind == "bool_type")
+    return f", as {meant}" if meant else ""
+
+
+_TRUTHS = dict.fromkeys(("yes", "on", "true", "1"), "true") | dict.fromkeys(
+    ("no", "off", "false", "0"), "false"
+)
+
+
+def _meant(text: str, *, whole: bool, truth: bool) -> str:
+    """The value that `text` probably means: 5 for "5.0", 0.05 for "5%", true for "yes"; else ""."""
+    if truth:
+        return _TRUTHS.get(text.strip().lower(), "")
+    try:
+        number = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        return ""
+    if not math.isfinite(number) or (whole and not number.is_integer()):
+        return ""
+    return str(int(number)) if whole else f"{number:g}"

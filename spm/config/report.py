@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from spm.config.base import Section
+from spm.config.seed import Seed
 
 
 class ReportConfig(Section):
@@ -10,5 +11,5 @@ class ReportConfig(Section):
 
     queries: int = Field(ge=0)
     """Query clips shown with their alignment."""
-    seed: int = Field(ge=0, lt=2**32)
+    seed: Seed
     """Seed of the episode that the clips come from."""

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from spm.config.base import Section
+from spm.config.tracking_stores import NO_STORE, is_store
 
 
 class RuntimeConfig(Section):
@@ -52,6 +53,15 @@ class RuntimeConfig(Section):
     """Record runs in MLflow."""
     tracking_uri: str | None
     """MLflow's store; null: $MLFLOW_TRACKING_URI, else sqlite in the state folder."""
+
+    @model_validator(mode="after")
+    def _tracks_to_a_store(self) -> "RuntimeConfig":
+        if self.tracking and self.tracking_uri and not is_store(self.tracking_uri):
+            raise ValueError(
+                f"tracking_uri = {self.tracking_uri!r} is {NO_STORE}. Give such an address, null "
+                "for a database in the state folder, or set tracking to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_scheduler(self) -> "RuntimeConfig":

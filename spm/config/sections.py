@@ -17,6 +17,7 @@ from spm.config.evaluate import EvaluateConfig
 from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig, too_few_frames
+from spm.config.problems import nameless
 from spm.config.prompts import PromptsConfig
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
@@ -87,6 +88,17 @@ def check_all(document: dict[str, Any]) -> None:
         raise ConfigError("\n".join(problems))
 
 
+def check_ranks(train: TrainConfig, *, ranks: int) -> None:
+    """Raises ConfigError if `ranks` processes, on all machines, cannot share an optimizer step."""
+    parts = train.accumulate // train.episodes_per_forward
+    if train.episodes and ranks > parts:
+        raise ConfigError(
+            f"an optimizer step is {parts} forward passes (train.accumulate / "
+            f"train.episodes_per_forward), so {ranks - parts} of {ranks} ranks would have nothing "
+            f"to do: set runtime.devices so that there are {parts} ranks or fewer"
+        )
+
+
 def check_earlier(document: dict[str, Any]) -> None:
     """Raises ConfigError for parameters of earlier versions, and for those that they did not have.
 
@@ -113,8 +125,10 @@ def check_earlier(document: dict[str, Any]) -> None:
         raise ConfigError("\n".join(problems))
 
 
-def _unknown(name: str) -> str:
-    hint = nearest(str(name), SECTIONS, otherwise=f"Sections: {', '.join(SECTIONS)}")
+def _unknown(name: Any) -> str:
+    if not isinstance(name, str):
+        return nameless(name, section="the sections")
+    hint = nearest(name, SECTIONS, otherwise=f"Sections: {', '.join(SECTIONS)}")
     return f"{name} is not a section.{hint}"
 
 
@@ -128,6 +142,8 @@ def _between_sections(document: dict[str, Any]) -> list[str]:
         *_control_without_effect(sections["prompts"], sections["model"]),
         *_pixels_without_clips(sections["backbone"], sections["features"], sections["model"]),
         *_execution_without_effect(sections["backbone"], sections["train"], sections["runtime"]),
+        *_idle_ranks(sections["train"], sections["runtime"]),
+        *_compiled_and_recomputed(sections["train"], sections["runtime"]),
     ]
 
 
@@ -177,6 +193,24 @@ def _execution_without_effect(
             "(backbone.frozen: true) keeps no activations of it. Set it to false"
         )
     return problems
+
+
+def _idle_ranks(train: TrainConfig, runtime: RuntimeConfig) -> list[str]:
+    """More processes on this machine than an optimizer step has forward passes."""
+    try:
+        check_ranks(train, ranks=runtime.devices)
+    except ConfigError as error:
+        return [str(error)]
+    return []
+
+
+def _compiled_and_recomputed(train: TrainConfig, runtime: RuntimeConfig) -> list[str]:
+    if not (train.compile and runtime.activation_checkpointing):
+        return []
+    return [
+        "train.compile and runtime.activation_checkpointing do not go together: torch.compile "
+        "decides by itself what it keeps. Set one of them to false"
+    ]
 
 
 def _moved(old: str, new: str) -> str:

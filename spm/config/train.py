@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from spm.config.base import Section
+from spm.config.seed import Seed
 
 
 class Augmentation(Section):
@@ -81,7 +82,7 @@ class TrainConfig(Augmentation):
     compile: bool
     """Compile the visual tower by torch.compile: faster on a GPU, after minutes of compiling;
     rounding differs."""
-    seed: int = Field(ge=0)
+    seed: Seed
     """Seed of episodes, crops, flips and dropout."""
 
     @model_validator(mode="after")
@@ -99,6 +100,15 @@ class TrainConfig(Augmentation):
             raise ValueError(
                 f"accumulate = {self.accumulate} must be a multiple of episodes_per_forward "
                 f"(got {self.episodes_per_forward})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_step(self) -> "TrainConfig":
+        if self.episodes and self.accumulate > self.episodes:
+            raise ValueError(
+                f"accumulate = {self.accumulate} must be at most episodes = {self.episodes}, or no "
+                "optimizer step has its episodes: lower accumulate, or raise episodes"
             )
         return self
 

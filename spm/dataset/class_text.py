@@ -23,6 +23,7 @@ from spm.dataset.names import composed
 
 _BRACKETS = re.compile(r"[\[\]]")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SHOWN = 10
 
 
 def class_text(name: str) -> str:
@@ -40,7 +41,13 @@ def class_texts(names: Iterable[str], *, overrides: Mapping[str, str]) -> dict[s
     overrides = {composed(name): composed(text) for name, text in overrides.items()}
     for name in overrides:
         if name not in known:
+            there_are = f"There are: {_first(known)}"
             raise ConfigError(
-                f"dataset.class_texts: there is no class {name!r}.{nearest(name, known)}"
+                f"dataset.class_texts: there is no class {name!r}."
+                f"{nearest(name, known, otherwise=there_are)} Correct the name, or remove the line"
             )
     return {name: overrides[name] if name in overrides else class_text(name) for name in known}
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

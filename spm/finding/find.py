@@ -6,6 +6,7 @@ for segment in spm.find_segments(recognizer, "evening.mp4").segments:
 """
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -23,6 +24,7 @@ from spm.finding.search import OnProgress, Searched, look_at, search
 from spm.finding.segments import Segment, find_segments_in
 from spm.finding.windows import lengths_of, make_windows, rate_for
 from spm.recognition.recognizer import Recognizer
+from spm.video.long_video import Facts
 
 FORMAT = 1
 """Of the scores in a record. Raise it when a search gives others."""
@@ -65,7 +67,7 @@ def find_segments(
     lengths = _lengths(recognizer, lengths)
     with naming(printable(path), of=DataError):
         facts = look_at(path)
-    rate = _rate(recognizer, rate, lengths=lengths, frames_per_second=facts.frames_per_second)
+    rate = _rate(recognizer, rate, lengths=lengths, facts=facts)
     frames = recognizer.model.config.frames.num_segments
     windows = make_windows(lengths, rate=rate, num_frames=frames)
     what = {
@@ -123,14 +125,22 @@ def _rate(
     given: float | None,
     *,
     lengths: Sequence[float],
-    frames_per_second: float,
+    facts: Facts,
 ) -> float:
+    """Raises ConfigError for a rate at which the video has no picture."""
+    seconds = facts.seconds or math.inf
     if given is None:
         frames = recognizer.model.config.frames.num_segments
-        return rate_for(lengths, num_frames=frames, frames_per_second=frames_per_second)
-    if not 0 < given < float("inf"):
+        seen = [min(each, seconds) for each in lengths]  # a short video is one window, whole
+        return rate_for(seen, num_frames=frames, frames_per_second=facts.frames_per_second)
+    if not 0 < given < math.inf:
         raise ConfigError(f"{given:g} pictures a second: give a rate above 0")
-    return min(given, frames_per_second)
+    if round(given * seconds, 6) < 1:
+        raise ConfigError(
+            f"at {given:g} pictures a second a video of {seconds:.3g} s has less than one: give a "
+            f"rate of {1 / seconds:.2g} or more"
+        )
+    return min(given, facts.frames_per_second)
 
 
 def _key(recognizer: Recognizer) -> str:

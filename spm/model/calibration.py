@@ -22,7 +22,7 @@ FILE = "calibration.json"
 class Fit(Section):
     """One temperature, and the episodes that it was fitted on."""
 
-    temperature: float = Field(ge=1e-15, allow_inf_nan=False)
+    temperature: float = Field(ge=1e-15)
     """T. A fit is never below the bound; logits over a lower one would leave float32."""
     episodes: int = Field(ge=1)
     """Number of validation episodes."""

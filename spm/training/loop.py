@@ -68,8 +68,8 @@ def train(
 ) -> History:
     """Trains `model` in place. At the end `model` has the weights with the best validation.
 
-    checkpoint: None on all ranks but rank 0. Raises TrainingError on all ranks if a loss is not
-    finite.
+    checkpoint: None on all ranks but rank 0. Raises TrainingError on all ranks if a loss, or
+    a weight that is to be validated, is not finite.
     """
     ranks, device = execution.ranks, next(model.parameters()).device
     optimizer = build_optimizer(model, config, device=device)
@@ -129,6 +129,7 @@ def train(
                 optimizer.zero_grad()
                 scheduler.step()
             if interval.validates:
+                run.check_weights()
                 run.validated(done, inputs.validate(model))
                 execution.on_validation(run.history)
             due = time.monotonic() - saved_at >= execution.checkpoint_seconds

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
+from spm.base.errors import InputError
 from spm.model.model import FewShotModel
 from spm.training.history import ACCURACY, History
 
@@ -17,8 +18,8 @@ _MOMENTS = {"exp_avg", "exp_avg_sq", "momentum_buffer"}
 """What Adam, AdamW and SGD keep of each parameter, beside a count of steps."""
 
 
-class TrainingError(RuntimeError):
-    """A loss is not finite. The last checkpoint is kept."""
+class TrainingError(InputError):
+    """A loss or a weight is not finite. The last checkpoint is kept."""
 
 
 class TrainingState:
@@ -43,10 +44,20 @@ class TrainingState:
                 losses = [f"{name} {value}" for name, value in named if name != ACCURACY]
                 raise TrainingError(
                     f"episode {len(self.history.episodes)}: {', '.join(losses)} are not all "
-                    "finite. Lower train.lr; the last checkpoint is kept"
+                    f"finite{self._remedy()}"
                 )
             self.history.episodes.append(row)
             self.history.rates.append(float(self.scheduler.get_last_lr()[0]))
+
+    def check_weights(self) -> None:
+        """Raises TrainingError if a trained weight is not finite: the last step may be the first
+        that is wrong, and no loss follows it."""
+        trained = [each.detach() for each in self.model.parameters() if each.requires_grad]
+        if trained and not bool(torch.stack([each.isfinite().all() for each in trained]).all()):
+            raise TrainingError(
+                f"after {len(self.history.episodes)} episodes: weights are not all "
+                f"finite{self._remedy()}"
+            )
 
     def validated(self, done: int, accuracy: float) -> None:
         before = self.history.best()
@@ -82,6 +93,18 @@ class TrainingState:
             self.history.terms, state["episodes"], state["validations"], state["rates"]
         )
         self.best = None if state["best"] is None else frozen | state["best"]
+
+    def _remedy(self) -> str:
+        if not self.scheduler.last_epoch:
+            return (
+                " before the first optimizer step. Nothing was learned yet, so train.lr is not the "
+                "cause: look at the values of the section model, and at backbone.weights, "
+                "backbone.precision and model.init_from"
+            )
+        return (
+            f". Lower train.lr (the last step had the rate {self.history.rates[-1]:.3g}); the last "
+            "checkpoint is kept"
+        )
 
     def _frozen(self, weights: Weights) -> Weights:
         return {name: value for name, value in weights.items() if self.model.is_frozen(name)}

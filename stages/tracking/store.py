@@ -3,7 +3,6 @@
 import http.client
 import os
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,12 +13,12 @@ from pipeline.machine.proxies import THIS_MACHINE, exempting
 from spm.base.errors import InputError
 from spm.base.unwritable import writing
 from spm.config.runtime import RuntimeConfig
+from spm.config.tracking_stores import NO_STORE, is_store
 from stages.shared import paths
 
 _CHECK_SECONDS = 5
 _UPLOAD_SECONDS = 120
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
-_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "file", "")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -60,9 +59,8 @@ def check_server(uri: str) -> None:
 
     Any answer is accepted. MLflow itself would take minutes to notice a dead server.
     """
-    scheme = urllib.parse.urlsplit(uri).scheme
-    if scheme.split("+")[0] not in _SCHEMES:
-        raise unusable(uri, f"{scheme}: is none of {', '.join(filter(None, _SCHEMES))}")
+    if not is_store(uri):
+        raise unusable(uri, f"it is {NO_STORE}")
     if not uri.startswith(("http://", "https://")):
         return
     try:

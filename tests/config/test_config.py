@@ -5,9 +5,12 @@ No stage depends on spm/config: that a section can only refuse is tested here.
 
 import ast
 import copy
+import math
 import re
+from contextlib import nullcontext
 
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from pipeline.presets.load_preset import PRESETS, load_preset
@@ -15,11 +18,12 @@ from pipeline.presets.parameters import apply
 from spm.base.errors import ConfigError
 from spm.base.yaml_file import read_yaml
 from spm.config.base import validate
-from spm.config.dataset import BENCHMARKS
+from spm.config.dataset import BENCHMARKS, DrawnSplit
 from spm.config.dotted import flatten, place_of
-from spm.config.model import method_values
+from spm.config.model import ModelConfig, method_config, method_names, method_values
 from spm.config.runtime import RuntimeConfig
 from spm.config.sections import ADDED, SECTIONS, check_all
+from spm.config.seed import SEEDS
 from spm.config.train import TrainConfig
 from stages.shared import params
 from tests.import_closure import ROOT
@@ -48,8 +52,23 @@ def test_the_file_in_the_repository_is_valid():
         ("trian", {}, r"trian is not a section\. Did you mean 'train'\?"),
         ("train.lr", "fast", r"train\.lr = 'fast': .*number"),
         ("train.lr", "3e-05x", r"train\.lr = '3e-05x'"),
-        ("train.episodes", 1.5, r"train\.episodes = 1\.5: .*integer"),
-        ("train.flip", "yes", r"train\.flip = 'yes': .*boolean"),
+        ("train.episodes", 1.5, r"train\.episodes = 1\.5: must be a whole number, without quotes$"),
+        ("train.flip", "yes", r"train\.flip = 'yes': must be true or false, without .*, as true$"),
+        ("episode.way", "5", r"^episode\.way = '5': must be a whole number, .* quotes, as 5$"),
+        ("episode.way", 5.0, r"^episode\.way = 5\.0: must be a whole number, .* quotes, as 5$"),
+        ("dataset.max_rejected", "5%", r"= '5%': must be a number, without quotes, as 0\.05$"),
+        (
+            "dataset.split",
+            None,
+            r"^dataset\.split = None: must be text, or a section with .*$",
+        ),
+        ("dataset.class_texts", {1: 2}, r"^dataset\.class_texts: the name 1 is not text: .*as '1'"),
+        ("dataset.class_texts", {"a": 2}, r"class_texts\.a = 2: must be text: put it in quotes$"),
+        ("dataset.generator", {None: 2, "sed": 1}, r"dataset\.generator: the name None is not te"),
+        ("model", {None: 2, "methot": 1, "method": "otam"}, r"^model: the name None is not text"),
+        ("runtime.tracking_uri", "foo", r"^runtime: tracking_uri = 'foo' is no address of a store"),
+        ("train.accumulate", 801, r"^train: accumulate = 801 must be at most episodes = 800"),
+        ("runtime.devices", 2, r"^an optimizer step is 1 forward passes .*, so 1 of 2 ranks would"),
         ("frames.storage", "png", r"frames\.storage = 'png': .*'raw' or 'jpeg'"),
         ("model.fusion", "gate", r"model\.fusion = 'gate'"),
         ("episode.way", 1, r"episode\.way = 1: .*greater than or equal to 2"),
@@ -87,6 +106,96 @@ def test_a_wrong_value_is_named(tmp_path, key, value, message):
 
     with pytest.raises(ConfigError, match=message):
         _load(tmp_path, change)
+
+
+def _floats(section, *, prefix: str) -> list[str]:
+    """The dotted names of the numbers with a fraction."""
+    fields = section.model_fields.items()
+    return [f"{prefix}.{name}" for name, field in fields if field.annotation is float]
+
+
+FLOATS = [
+    *(name for key, section in SECTIONS.items() for name in _floats(section, prefix=key)),
+    *_floats(method_config("clip_spm"), prefix="model"),
+]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_every_number_is_finite(tmp_path, value):
+    assert {"train.lr", "model.alpha", "runtime.clip_seconds"} <= set(FLOATS)
+    for name in FLOATS:
+
+        def change(document, name=name):
+            section, key = place_of(name, document=document)
+            section[key] = value
+
+        said = rf"^{re.escape(name)} = -?(inf|nan): must be a finite number$"
+        with pytest.raises(ConfigError, match=said):
+            _load(tmp_path, change)
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_every_number_of_every_method_is_finite(method):
+    for name in _floats(method_config(method), prefix="model"):
+        values = method_values(method) | {name.split(".")[1]: math.inf}
+        with pytest.raises(ConfigError, match=f"^{name} = inf: must be a finite number$"):
+            validate(ModelConfig, values, name="model")
+
+
+SEED_NAMES = [name for name in flatten(read_yaml(params.PARAMS)) if name.endswith(".seed")]
+
+
+def test_a_seed_is_one_that_everything_takes(tmp_path):
+    assert {"train.seed", "dataset.generator.seed", "backbone.seed"} <= set(SEED_NAMES)
+    for name in SEED_NAMES:
+        for value, is_taken in ((SEEDS - 1, True), (SEEDS, False), (2**70, False)):
+
+            def change(document, name=name, value=value):
+                section, key = place_of(name, document=document)
+                section[key] = value
+
+            said = f"^{re.escape(name)} = {value}: must be less than {SEEDS}$"
+            with nullcontext() if is_taken else pytest.raises(ConfigError, match=said):
+                _load(tmp_path, change)
+    torch.manual_seed((SEEDS - 1) * 1_000_003 + 10**9)  # as training does, of the last episode
+    with pytest.raises(ConfigError, match=r"^split\.seed = .*less than"):
+        validate(DrawnSplit, {"seed": SEEDS, "train": 1, "val": 1, "test": 1}, name="split")
+
+
+def test_a_section_without_a_name_is_no_typo(tmp_path):
+    with pytest.raises(ConfigError, match=r"^the sections: the name None is not text: .*remove"):
+        _load(tmp_path, lambda document: document.update({None: {}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train": {"accumulate": 2, "episodes_per_forward": 2}}, "1 of 2 ranks"),
+        ({"train": {"accumulate": 2, "episodes_per_forward": 1}}, None),
+        ({"train": {"accumulate": 1, "episodes": 0}}, None),
+    ],
+)
+def test_ranks_without_work_are_found_before_the_first_stage(tmp_path, changes, said):
+    def change(document):
+        document["runtime"]["devices"] = 2
+        for section, values in changes.items():
+            document[section] |= values
+
+    with pytest.raises(ConfigError, match=said) if said else nullcontext():
+        _load(tmp_path, change)
+
+
+def test_compiling_does_not_go_with_computing_activations_again(tmp_path):
+    def change(document):
+        document["train"]["compile"] = document["runtime"]["activation_checkpointing"] = True
+
+    with pytest.raises(ConfigError, match=r"^train\.compile and .* do not go together"):
+        _load(tmp_path, change)
+
+
+@pytest.mark.parametrize("uri", ["http://h:1", "mysql+pymysql://u@h/d", "databricks", "file:/a"])
+def test_an_address_that_mlflow_may_know_is_taken(tmp_path, uri):
+    _load(tmp_path, lambda document: document["runtime"].update(tracking_uri=uri))
 
 
 @pytest.mark.parametrize("model", [method_values("otam"), {"spm": False}])
@@ -225,8 +334,7 @@ def test_of_a_union_only_the_attempted_kind_is_spoken_of(tmp_path):
     with pytest.raises(ConfigError) as error:
         _load(tmp_path, change(3))
     assert str(error.value).splitlines() == [
-        "dataset.split = 3: Input should be a valid string",
-        "dataset.split: expected a section with the keys seed, train, val, test; got 3",
+        "dataset.split = 3: must be text, or a section with the keys seed, train, val, test",
     ]
 
 
@@ -300,12 +408,19 @@ MEANS = {"kind_of", "kind", "has_frozen_part", "is_used_by"}
 """What values ask for: another meaning would be another name's."""
 
 
+READ_AND_REFUSE = {
+    "method_folders",
+    *("base", "cardinalities", "dotted", "model", "problems", "sections", "tracking_stores"),
+}
+"""They read, find a method's section, and refuse."""
+
+
 def test_the_sections_hold_values_and_checks_alone():
     """Or a change of them could change an out."""
     allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign, ast.AnnAssign)
     for path in sorted((ROOT / "spm/config").glob("*.py")):
-        if path.stem in ("base", "cardinalities", "dotted", "model", "problems", "sections"):
-            continue  # they read, find a method's section, and refuse
+        if path.stem in READ_AND_REFUSE:
+            continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name in MEANS:
                 continue

@@ -62,3 +62,11 @@ def test_overrides_win_even_where_the_rules_leave_nothing():
 def test_an_override_of_no_class_names_the_nearest():
     with pytest.raises(ConfigError, match=r"no class 'yoyo'. Did you mean 'YoYo'\?"):
         class_texts(["YoYo", "brush_hair"], overrides={"yoyo": "yo-yo"})
+
+
+def test_an_override_of_a_class_like_none_lists_the_classes():
+    names = [f"walk{number:02}" for number in range(12)]
+    listed = ", ".join(names[:10])
+    said = rf"no class 'nope'\. There are: {listed}, … Correct the name, or remove the line$"
+    with pytest.raises(ConfigError, match=said):
+        class_texts(names, overrides={"nope": "text"})

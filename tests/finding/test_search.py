@@ -295,6 +295,27 @@ def test_windows_are_as_long_as_the_examples(recognizer: Recognizer, long: Path)
 
 
 @pytest.mark.usefixtures("reads_here")
+@pytest.mark.parametrize("length", [100.0, 1e9, 1e300])
+def test_windows_longer_than_the_video_see_it_whole(
+    recognizer: Recognizer, long: Path, length: float
+) -> None:
+    """50 seconds, in T = 8 pictures."""
+    found = find_segments(everything_known(recognizer), long, lengths=[length])
+    assert found.searched.seconds == pytest.approx(50)
+    assert found.rate == pytest.approx(8 / 50)
+    assert [(each.start, each.end) for each in found.segments] == [(0, pytest.approx(50))]
+
+
+@pytest.mark.usefixtures("reads_here")
+def test_a_rate_without_a_picture_of_the_video_is_refused(
+    recognizer: Recognizer, long: Path
+) -> None:
+    said = r"^at 0\.01 pictures a second a video of 50 s has less than one: give a rate of 0\.02 or"
+    with pytest.raises(ConfigError, match=said):
+        find_segments(recognizer, long, rate=0.01, lengths=[1000.0])
+
+
+@pytest.mark.usefixtures("reads_here")
 def test_values_that_are_not_allowed(recognizer: Recognizer, long: Path) -> None:
     for lengths in ([0.0], [-1.0, 2.0], [float("nan")], [float("inf")], []):
         with pytest.raises(ConfigError):

@@ -62,12 +62,14 @@ def test_a_row_goes_over_common_and_common_over_the_preset(tmp_path):
     ("old", "new", "messages"),
     [
         ("model.padm", "model.pdam", ["rows.none", "'model.pdam'", "Did you mean 'model.padm'?"]),
-        ("padm: false", "padm: 3", ["rows.none", "model.padm = 3", "boolean"]),
+        ("padm: false", "padm: 3", ["rows.none", "model.padm = 3", "must be true or false"]),
         ("train.episodes: 8", "train.episodes: -1", ["train.episodes = -1"]),
         ("train.episodes: 8", "model: {}", ["'model'", "is not a parameter"]),
         ("baseline: full", "baseline: fll", ["'fll' is not a row", "Did you mean 'full'?"]),
         ("none: {set", "none: {sets", ["rows.none.sets", "Did you mean"]),
         ("seeds", "seed", ["seed is not a parameter", "seeds"]),
+        ("[3, 4]", "[3, 3]", ["seeds: [3, 3] names a seed twice", "name each once"]),
+        ("[3, 4]", "[3, 4294967296]", ["seeds.1 = 4294967296: must be less than"]),
         ("[77.4]", "[77.4, 50.8]", ["rows.full.paper has 2 numbers", "1 headings"]),
         ("model.padm: false", "train.seed: 9", ["rows.none sets train.seed", "seeds"]),
         ("model.padm: false", "evaluate.query: 1", ["rows.none", "evaluate.query", "baseline"]),
@@ -187,8 +189,9 @@ def test_main_is_every_benchmark_shot_and_backbone_with_the_papers_number():
     ],
 )
 def test_a_benchmarks_preset_with_what_is_wrong(tmp_path, preset, message):
+    grid = GRID.replace("train.episodes: 8", "train.episodes: 16")  # a step of a benchmark
     with pytest.raises(ConfigError, match=message):
-        load(tmp_path, GRID.replace("none: {set", f"none: {{preset: {preset}, set"))
+        load(tmp_path, grid.replace("none: {set", f"none: {{preset: {preset}, set"))
 
 
 def test_flatten_stops_at_values():

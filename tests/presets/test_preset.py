@@ -180,6 +180,12 @@ def test_every_method_has_a_frozen_tower_on_a_benchmark(params: Path, method: st
 @pytest.mark.parametrize(
     ("name", "method", "said"),
     [
+        (
+            "release",
+            "paper",
+            r"^paper is a preset and no method, .*: set one after the other",
+        ),
+        ("otam", "hmdb51", r"^hmdb51 is a preset and no method, .*; methods: .*clip_spm, "),
         ("hmdb51", "otma", r"no method 'otma'; methods: .*clip_spm, "),
         ("otam", "protonet", r"otam is a method's preset: give one without --method protonet"),
     ],

@@ -283,12 +283,18 @@ def test_a_dead_server_is_an_error_before_the_work(
     assert time.monotonic() - started < 6
 
 
-@pytest.mark.parametrize("uri", ["localhost:5000", "htp://tracking", "mlruns.db://x"])
-def test_an_address_of_no_store(workspace: Path, uri: str) -> None:
-    write_params(uri=uri)
+@pytest.mark.parametrize("where", ["params.yaml", "MLFLOW_TRACKING_URI"])
+@pytest.mark.parametrize("uri", ["localhost:5000", "htp://tracking", "mlruns.db://x", "foo", "./a"])
+def test_an_address_of_no_store(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, uri: str, where: str
+) -> None:
+    if where == "params.yaml":
+        write_params(uri=uri)
+    else:
+        monkeypatch.setenv(where, uri)
     with pytest.raises(InputError) as error, tracking.stage_run("train", params={}):
         pytest.fail("the stage's work started")
-    said = str(error.value).replace(uri, "localhost:5000").replace(uri.split(":")[0], "localhost")
+    said = str(error.value).replace(uri, "localhost:5000")
     assert told("an address that is none, for MLflow").search(said)
 
 

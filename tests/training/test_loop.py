@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spm.base.errors import InputError
 from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
 from spm.episodes.augmentation import AugmentedClips
@@ -19,6 +20,7 @@ from spm.training.losses import objective
 from spm.training.optimizer import build_optimizer
 from spm.training.state import TrainingError, TrainingState
 from stages.shared import params
+from tests.machines import told
 from tests.models import spec
 from tests.stores import make_store
 
@@ -355,9 +357,35 @@ def test_a_loss_that_is_not_finite_stops_with_the_episode_and_keeps_the_checkpoi
     execution = Execution(
         loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None
     )
-    with hold(tmp_path) as checkpoint, pytest.raises(TrainingError, match="episode 4: loss nan"):
+    said = r"^episode 4: loss nan, .* not all finite\. Lower train\.lr \(.* the rate 0\.\d+\);"
+    with hold(tmp_path) as checkpoint, pytest.raises(TrainingError, match=said):
         train(model, broken, _config(), execution=execution, checkpoint=checkpoint)
     assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_a_training_that_diverges_is_an_error_that_the_user_can_mend(store, tmp_path):
+    said = told("a training that diverges").pattern
+    with pytest.raises(InputError, match=said):
+        _train(store, tmp_path, config=_config(lr=1e30))
+
+
+def test_losses_that_are_not_finite_at_the_start_are_not_blamed_on_the_rate(store, tmp_path):
+    model = build_model(spec())
+    inputs = _inputs(store, model)
+    broken = TrainingInputs(inputs.episodes, inputs.class_text * float("nan"), inputs.validate)
+    execution = Execution(
+        loader_workers=0, checkpoint_seconds=0, on_validation=lambda history: None
+    )
+    said = told("losses that are not finite from the first episode on").pattern
+    with pytest.raises(InputError, match=said):
+        train(model, broken, _config(), execution=execution, checkpoint=None)
+
+
+def test_weights_that_the_last_step_broke_are_not_kept(store, tmp_path):
+    """No loss follows the last step, so no loss could tell."""
+    said = r"^after 2 episodes: weights are not all finite\. Lower .* had the rate 1e\+308\);"
+    with pytest.raises(InputError, match=said):
+        _train(store, tmp_path, config=_config(episodes=2, accumulate=2, lr=1e308))
 
 
 def test_running_statistics_stay_and_batch_statistics_move(store, tmp_path):
