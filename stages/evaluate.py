@@ -49,6 +49,7 @@ from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.launch import launch
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import dataset_of_manifest
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
 from stages.tracking.registry import tag_measured
@@ -154,7 +155,7 @@ def _conditions(
     evaluate: EvaluateConfig,
 ) -> Conditions:
     return Conditions(
-        dataset=pq.read_schema(paths.MANIFEST).metadata[b"dataset"].decode(),
+        dataset=dataset_of_manifest(),
         method=model.config.model.method,
         title=model.config.model.full_title,
         backbone=model.config.backbone.name,
