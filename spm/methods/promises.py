@@ -17,7 +17,6 @@ from torch import Tensor
 from spm.base.errors import ConfigError
 from spm.methods.base import EpisodeFeatures, EpisodePixels, Losses, Method, Prepared, prepare
 
-_EPISODES, _QUERIES = 2, 3
 _TOLERANCE = 1e-3
 """Of the spread of the logits. Rounding in float32 is a hundredth of it or less."""
 
@@ -34,6 +33,9 @@ class Sizes:
     """Channels of a class's text."""
     shot: int = 1
     way: int = 3
+    query: int = 3
+    """Queries of a class."""
+    episodes: int = 2
     image_size: int = 0
     """Side of the frames' pixels for a method whose losses need them; else 0."""
 
@@ -187,10 +189,10 @@ def _episode(sizes: Sizes) -> EpisodeFeatures:
     clip = (sizes.num_frames, *sizes.frame)
     labels = torch.arange(sizes.way).repeat_interleave(sizes.shot)
     return EpisodeFeatures(
-        torch.randn(_EPISODES, len(labels), *clip),
-        labels.expand(_EPISODES, -1).contiguous(),
-        torch.randn(_EPISODES, sizes.way * _QUERIES, *clip),
-        torch.randn(_EPISODES, sizes.way, sizes.text),
+        torch.randn(sizes.episodes, len(labels), *clip),
+        labels.expand(sizes.episodes, -1).contiguous(),
+        torch.randn(sizes.episodes, sizes.way * sizes.query, *clip),
+        torch.randn(sizes.episodes, sizes.way, sizes.text),
         sizes.way,
     )
 
@@ -199,8 +201,9 @@ def _training(
     episode: EpisodeFeatures, sizes: Sizes, *, train_classes: int | None
 ) -> tuple[Tensor, dict[str, Any]]:
     """The labels of the queries, and what else training gives to `losses`."""
-    labels = torch.arange(sizes.way).repeat_interleave(_QUERIES).expand(_EPISODES, -1).contiguous()
-    classes = torch.arange(sizes.way).expand(_EPISODES, -1).contiguous()
+    ways, episodes = torch.arange(sizes.way), sizes.episodes
+    labels = ways.repeat_interleave(sizes.query).expand(episodes, -1).contiguous()
+    classes = ways.expand(episodes, -1).contiguous()
     given: dict[str, Any] = {
         "classes": classes,
         "all_text": torch.randn(max(train_classes or 0, sizes.way), sizes.text),
@@ -234,7 +237,7 @@ def _prepared(method: Method, episode: EpisodeFeatures) -> EpisodeFeatures | Non
     if of_support is None or of_query is None:
         return None
     sides = (of_support.support, of_query.query)
-    prepared = Prepared(*(side.reshape(_EPISODES, -1, *side.shape[1:]) for side in sides))
+    prepared = Prepared(*(side.reshape(len(labels), -1, *side.shape[1:]) for side in sides))
     if episode.query.dim() == 6:  # an episode of prepared clips holds no maps
         support, query = (side.mean(dim=(-2, -1)) for side in (episode.support, episode.query))
         episode = episode._replace(support=support, query=query)
