@@ -25,6 +25,7 @@ from spm.recognition.from_tower import model_from_tower
 from spm.recognition.model_names import model_folder
 from spm.recognition.recognizer import Answer, Recognizer
 from spm.recognition.recognizer_folder import check_free, load_recognizer, save_recognizer
+from spm.recognition.same_clips import same_clips
 from spm.recognition.words import conditions, percentages, ranking
 from spm.results.start import start_in_words
 
@@ -55,6 +56,7 @@ def enroll(
     built = _model(model, tower, method=method, num_frames=num_frames)
     recognizer = Recognizer.enroll(built.to(pick_device("auto")), paths, false_alarms=false_alarms)
     save_recognizer(recognizer, out)
+    _warn(recognizer)
     print(summary(recognizer))
     print(f"written to {printable(out)}: `clip-spm recognize {printable(out)} CLIP …`")
     return 0
@@ -86,6 +88,7 @@ def change_classes(
         recognizer.add_class(Path(os.path.abspath(add)).name, find_clips(add), text=words)
     if add is not None or remove is not None:
         save_recognizer(recognizer, folder)
+        _warn(recognizer)
     width = max(map(len, map(printable, recognizer.classes)))
     takes_text = recognizer.text_trained is not None
     for each in recognizer.classes.values():
@@ -93,6 +96,11 @@ def change_classes(
         text = f"  {repr(each.words) if each.words else 'a vector'}" * takes_text
         print(f"{printable(each.name):<{width}}  {clips}{text}")
     return 0
+
+
+def _warn(recognizer: Recognizer) -> None:
+    for line in same_clips(recognizer.classes.values()):
+        print(line, file=sys.stderr)
 
 
 def _model(folder: Path | None, tower: str | None, *, method: str, num_frames: int) -> FewShotModel:

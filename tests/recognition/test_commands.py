@@ -108,6 +108,25 @@ def test_a_share_of_false_alarms_is_between_0_and_1(run: Run, share: str) -> Non
         run("enroll", "support", "--model", "model", "--out", "new", f"--false-alarms={share}")
 
 
+def test_the_same_clip_twice_is_a_warning(run: Run, folder: Path, capsys: Output) -> None:
+    """Whatever its name, in one class or in two."""
+    assert run("enroll", "support", "--model", "model", "--out", "none") == 0
+    assert "the same clip" not in capsys.readouterr().err
+    support = folder / "support"
+    shutil.copy(support / "Turning_Up/a.mp4", support / "Turning_Up/copy.mp4")
+    assert run("enroll", "support", "--model", "model", "--out", "twice") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "warning: the same clip, which counts as often: "
+        "support/Turning_Up/a.mp4 (Turning_Up), support/Turning_Up/copy.mp4 (Turning_Up)"
+    )
+    (folder / "more").mkdir()
+    shutil.copy(support / "fading/c.mp4", folder / "more/d.mp4")
+    assert run("classes", "none", "--add", "more") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "hard to tell apart: support/fading/c.mp4 (fading), more/d.mp4 (more)" in line
+
+
 @pytest.mark.usefixtures("folder")
 def test_enroll_takes_a_tower_as_classify_does(run: Run, capsys: Output) -> None:
     given = ["--tower", "builtin-clip", "--method", "protonet", "--frames", "4"]
