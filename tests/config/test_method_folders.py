@@ -7,6 +7,7 @@ import pytest
 from spm.base.errors import ConfigError
 from spm.config.method_folders import check_imports, check_name
 from spm.config.model import method_file, method_names
+from tests.machines import told
 
 
 @pytest.fixture
@@ -30,6 +31,9 @@ def methods(tmp_path: Path) -> Path:
 def test_a_name_that_no_method_can_have(methods: Path, name: str, said: str) -> None:
     with pytest.raises(ConfigError, match=f"spm/methods/{name}: its name .*{said}"):
         check_name(methods / name)
+    if said == "the name of a preset":
+        with pytest.raises(ConfigError, match=told("a method with the name of a preset")):
+            check_name(methods / name)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,8 @@ def test_an_import_that_no_stage_would_see_change(methods: Path, line: str, name
     (folder / "method.py").write_text(line, encoding="utf-8")
     at = r"spm/methods/mine/method.py, line \d imports "
     with pytest.raises(ConfigError, match=f"{at}{named}, and no stage would run again"):
+        check_imports(folder)
+    with pytest.raises(ConfigError, match=told("a method that takes from another's folder")):
         check_imports(folder)
 
 
