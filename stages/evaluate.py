@@ -49,6 +49,7 @@ from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.launch import launch
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import dataset_of_manifest
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
 from stages.tracking.registry import tag_measured
@@ -72,6 +73,7 @@ def main() -> None:
         samplers=samplers,
         episode=episode,
         evaluate=evaluate,
+        dataset=dataset_of_manifest(),
     )
     launch(work, runtime)
 
@@ -85,6 +87,7 @@ def _evaluate(
     samplers: list[EpisodeSampler],
     episode: EpisodeConfig,
     evaluate: EvaluateConfig,
+    dataset: str,
 ) -> None:
     """The work of one rank. Rank 0 also writes the outs and the MLflow run."""
     model = place(load_model(paths.MODEL), device)
@@ -117,7 +120,9 @@ def _evaluate(
         whole_chain=True,
     ) as run:
         measurements = measured()
-        conditions = _conditions(model, store, prompts, episode=episode, evaluate=evaluate)
+        conditions = _conditions(
+            model, store, prompts, episode=episode, evaluate=evaluate, dataset=dataset
+        )
         results = document(measurements, conditions=conditions)
         _write(
             results,
@@ -152,9 +157,10 @@ def _conditions(
     *,
     episode: EpisodeConfig,
     evaluate: EvaluateConfig,
+    dataset: str,
 ) -> Conditions:
     return Conditions(
-        dataset=pq.read_schema(paths.MANIFEST).metadata[b"dataset"].decode(),
+        dataset=dataset,
         method=model.config.model.method,
         title=model.config.model.full_title,
         backbone=model.config.backbone.name,

@@ -5,7 +5,6 @@ from collections import Counter
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.decoding.decode import fill_store
 from pipeline.decoding.frames_folder import write_folder
@@ -21,6 +20,7 @@ from spm.frames.integrity import INTEGRITY
 from stages.shared import command, params, paths
 from stages.shared.dataset_folder import dataset_folder
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import read_table
 from stages.tracking import runs as tracking
 
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _build(frames: FramesConfig, *, runtime: RuntimeConfig) -> tuple[pa.Table, dict[str, Any], int]:
-    manifest = pq.read_table(paths.MANIFEST)
+    manifest = read_table(paths.MANIFEST)
     name = manifest.schema.metadata[b"dataset"].decode()
     store = paths.state_dir() / "shards"
     shards = plan_shards(manifest, frames=frames)

@@ -32,6 +32,7 @@ from stages.shared import command, params, paths, preflight
 from stages.shared.dataset_folder import dataset_folder
 from stages.shared.outside_files import outside_files
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import read_table
 from stages.shared.weights_check import check_weights
 
 _SHOWN = 5
@@ -74,7 +75,7 @@ def _current_files(dataset: DatasetConfig, *, runtime: RuntimeConfig) -> pa.Tabl
         return files.replace_schema_metadata(about)
     state = "does not exist" if files is None else f"holds no clips{_held(files)}"
     if paths.INVENTORY.is_file():
-        recorded = pq.read_table(paths.INVENTORY)
+        recorded = read_table(paths.INVENTORY)
         if recorded.schema.metadata == about:
             print(f"{folder} {state}: the recorded inventory {paths.INVENTORY} is kept")
             return recorded

@@ -11,6 +11,7 @@ from spm.dataset import manifest, split_lists
 from spm.dataset.coverage import about, coverage, metrics
 from stages.shared import command, params, paths
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import read_table
 from stages.tracking import runs as tracking
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     with tracking.stage_run(
         "manifest", params={"dataset": dataset}, deps=[paths.INVENTORY], outs=[paths.MANIFEST]
     ) as run:
-        inventory = pq.read_table(paths.INVENTORY)
+        inventory = read_table(paths.INVENTORY)
         clips = manifest.build(inventory, dataset=dataset, split=split)
         with atomic_path(paths.MANIFEST) as temporary:
             pq.write_table(clips, temporary)

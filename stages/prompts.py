@@ -6,7 +6,6 @@ If the backbone has no text tower, the features have C = 0 (spm.model.prompts).
 import sys
 from collections.abc import Sequence
 
-import pyarrow.parquet as pq
 import torch
 
 from spm.base.same_text import are_one, check_alike, warn_alike
@@ -16,6 +15,7 @@ from spm.model.text_tower import encode_classes, read_alike
 from spm.model.towers.table import check_weights, doubt
 from stages.shared import command, params, paths
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import read_table
 from stages.tracking import runs as tracking
 from stages.tracking.provenance import machine_tags
 
@@ -53,7 +53,7 @@ def main() -> None:
 def _classes() -> tuple[dict[str, str], dict[str, str]]:
     """Class -> text, and class -> split, for the classes with usable clips."""
     columns = ["class", "class_text", "split", "status"]
-    rows = pq.read_table(paths.MANIFEST, columns=columns).to_pylist()
+    rows = read_table(paths.MANIFEST, columns=columns).to_pylist()
     usable = [row for row in rows if row["status"] == "ok"]
     texts = {row["class"]: row["class_text"] for row in usable}
     return texts, {row["class"]: row["split"] for row in usable}

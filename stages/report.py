@@ -1,8 +1,6 @@
 """Stage `report`: draws the results, and writes a page with the pictures, twice: as data/report/
 report.html, one file that needs no other, and as report.md."""
 
-import csv
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from spm.base.atomic import atomic_folder
 from spm.base.errors import ConfigError
+from spm.base.made_files import made_by
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.episodes.device import pick_device
@@ -34,10 +33,12 @@ from spm.report.feature_map import FeatureMap, feature_maps, has_umap, map_figur
 from spm.report.figures import Rows, class_bars, confusion, learning_curve, reliability, save
 from spm.report.heat_figure import heat_figure
 from spm.report.page import page_blocks, title
+from spm.results.accuracy_table import read_results
 from spm.results.confidence_words import by_title
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
 from stages.shared.single_instance import single_instance
+from stages.shared.tables import read_rows
 from stages.tracking import runs as tracking
 
 _SPLIT = "test"
@@ -45,7 +46,7 @@ _SPLIT = "test"
 
 def main() -> None:
     report, runtime = params.load(report=ReportConfig, runtime=RuntimeConfig)
-    results = json.loads(paths.EVALUATION.read_text(encoding="utf-8"))
+    results = read_results(paths.EVALUATION)
     with tracking.stage_run(
         "report",
         params={"report": report},
@@ -76,7 +77,7 @@ def _draw(
     results: dict[str, Any], report: ReportConfig, runtime: RuntimeConfig, folder: Path
 ) -> list[Block]:
     """Draws the pictures, and returns the page."""
-    curve = _rows(paths.TRAIN_CURVES)
+    curve = read_rows(paths.TRAIN_CURVES)
     _draw_learning_curve(curve, results, folder)
     _draw_classes(results, folder)
     _draw_confusion(folder)
@@ -100,27 +101,28 @@ def _draw_learning_curve(curve: Rows, results: dict[str, Any], folder: Path) -> 
 
 
 def _draw_classes(results: dict[str, Any], folder: Path) -> None:
-    rows = [row for row in _rows(paths.PER_CLASS) if row["shot"] == str(results["shot"])]
+    rows = [row for row in read_rows(paths.PER_CLASS) if row["shot"] == str(results["shot"])]
     save(class_bars(rows, chance=100 / results["way"]), folder / "per_class.png")
 
 
 def _draw_confusion(folder: Path) -> None:
-    rows = _rows(paths.CONFUSION)
-    save(confusion(*_confused(rows)), folder / "confusion.png")
+    rows = read_rows(paths.CONFUSION)
+    save(confusion(*_confused(paths.CONFUSION, rows)), folder / "confusion.png")
 
 
 def _draw_unknown(folder: Path) -> None:
     """Without queries of other classes there is no picture."""
-    if rows := _rows(paths.UNKNOWN):
+    if rows := read_rows(paths.UNKNOWN):
         rejected = any(row["taken_for"] == "" for row in rows)
-        save(confusion(*_confused(rows), none=rejected), folder / "unknown.png")
+        save(confusion(*_confused(paths.UNKNOWN, rows), none=rejected), folder / "unknown.png")
 
 
-def _confused(rows: Rows) -> tuple[list[str], NDArray[np.float64]]:
+def _confused(path: Path, rows: Rows) -> tuple[list[str], NDArray[np.float64]]:
     """The texts of the classes, and their percentages [classes, columns]."""
-    texts = {row["class"]: row["text"] for row in _rows(paths.PER_CLASS)}
-    classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
-    percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
+    texts = {row["class"]: row["text"] for row in read_rows(paths.PER_CLASS)}
+    with made_by("evaluate", path):
+        classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
+        percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
     return classes, percent
 
 
@@ -208,11 +210,6 @@ def _draw_heat(tested: _Tested, asked: list[AskedQuery], folder: Path) -> set[in
             cold.add(number)
         save(heat_figure(frames, heat), folder / f"heat_{number}.png")
     return cold
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 if __name__ == "__main__":

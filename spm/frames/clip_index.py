@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spm.base.errors import DataError
 from spm.base.hashing import file_hash
+from spm.base.made_files import made_by
 
 INDEX = "index.parquet"
 
@@ -40,15 +40,14 @@ class ClipIndex:
 
     def __init__(self, folder: Path) -> None:
         index = folder / INDEX
-        if not index.is_file():
-            raise DataError(f"{index} is missing: build it with dvc repro {folder.name}")
         columns = ["id", *_REPEATED, "row"]
-        table = pq.read_table(index, columns=columns, read_dictionary=_REPEATED)
+        with made_by(folder.name, index):  # the folders are named after their stages
+            table = pq.read_table(index, columns=columns, read_dictionary=_REPEATED)
+            self.num_frames = int(table.schema.metadata[b"num_segments"])
+            self.samples_per_segment = int(table.schema.metadata[b"samples_per_segment"])
         usable = table.filter(pc.equal(table["status"], "ok"))
         self.folder = folder
         self.clips = usable.drop_columns("status")
-        self.num_frames = int(table.schema.metadata[b"num_segments"])
-        self.samples_per_segment = int(table.schema.metadata[b"samples_per_segment"])
         self.identity = file_hash(index)
         self._class_names = _class_names(table)
         self._names, self._name_of = _encoded(usable["shard"])

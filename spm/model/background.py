@@ -19,6 +19,7 @@ from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.base.safetensors_file import write_safetensors
 from spm.base.state_dicts import State, misfit
+from spm.model.remedy import remedy
 from spm.model.weights import read_safetensors
 
 FILE = "background.safetensors"
@@ -81,7 +82,7 @@ def load_background(
     path = folder / FILE
     if not path.is_file():
         return None
-    state = read_safetensors(path)
+    state = read_safetensors(path, again=remedy(folder))
     if said := misfit(state, _shapes(state, feature_shape=feature_shape, channels=channels)):
         raise DataError(f"{path} does not fit the model beside it: {said}")
     floats = {name: value.float() for name, value in state.items() if name != "labels"}
