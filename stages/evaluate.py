@@ -73,6 +73,7 @@ def main() -> None:
         samplers=samplers,
         episode=episode,
         evaluate=evaluate,
+        dataset=dataset_of_manifest(),
     )
     launch(work, runtime)
 
@@ -86,6 +87,7 @@ def _evaluate(
     samplers: list[EpisodeSampler],
     episode: EpisodeConfig,
     evaluate: EvaluateConfig,
+    dataset: str,
 ) -> None:
     """The work of one rank. Rank 0 also writes the outs and the MLflow run."""
     model = place(load_model(paths.MODEL), device)
@@ -118,7 +120,9 @@ def _evaluate(
         whole_chain=True,
     ) as run:
         measurements = measured()
-        conditions = _conditions(model, store, prompts, episode=episode, evaluate=evaluate)
+        conditions = _conditions(
+            model, store, prompts, episode=episode, evaluate=evaluate, dataset=dataset
+        )
         results = document(measurements, conditions=conditions)
         _write(
             results,
@@ -153,9 +157,10 @@ def _conditions(
     *,
     episode: EpisodeConfig,
     evaluate: EvaluateConfig,
+    dataset: str,
 ) -> Conditions:
     return Conditions(
-        dataset=dataset_of_manifest(),
+        dataset=dataset,
         method=model.config.model.method,
         title=model.config.model.full_title,
         backbone=model.config.backbone.name,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spm.base.atomic import atomic_folder
 from spm.base.errors import ConfigError
-from spm.base.made_files import read_json
+from spm.base.made_files import made_by
 from spm.config.report import ReportConfig
 from spm.config.runtime import RuntimeConfig
 from spm.episodes.device import pick_device
@@ -33,6 +33,7 @@ from spm.report.feature_map import FeatureMap, feature_maps, has_umap, map_figur
 from spm.report.figures import Rows, class_bars, confusion, learning_curve, reliability, save
 from spm.report.heat_figure import heat_figure
 from spm.report.page import page_blocks, title
+from spm.results.accuracy_table import read_results
 from spm.results.confidence_words import by_title
 from stages.shared import command, params, paths
 from stages.shared.clip_store import open_clips
@@ -45,7 +46,7 @@ _SPLIT = "test"
 
 def main() -> None:
     report, runtime = params.load(report=ReportConfig, runtime=RuntimeConfig)
-    results = read_json(paths.EVALUATION, stage="evaluate")
+    results = read_results(paths.EVALUATION)
     with tracking.stage_run(
         "report",
         params={"report": report},
@@ -106,21 +107,22 @@ def _draw_classes(results: dict[str, Any], folder: Path) -> None:
 
 def _draw_confusion(folder: Path) -> None:
     rows = read_rows(paths.CONFUSION)
-    save(confusion(*_confused(rows)), folder / "confusion.png")
+    save(confusion(*_confused(paths.CONFUSION, rows)), folder / "confusion.png")
 
 
 def _draw_unknown(folder: Path) -> None:
     """Without queries of other classes there is no picture."""
     if rows := read_rows(paths.UNKNOWN):
         rejected = any(row["taken_for"] == "" for row in rows)
-        save(confusion(*_confused(rows), none=rejected), folder / "unknown.png")
+        save(confusion(*_confused(paths.UNKNOWN, rows), none=rejected), folder / "unknown.png")
 
 
-def _confused(rows: Rows) -> tuple[list[str], NDArray[np.float64]]:
+def _confused(path: Path, rows: Rows) -> tuple[list[str], NDArray[np.float64]]:
     """The texts of the classes, and their percentages [classes, columns]."""
     texts = {row["class"]: row["text"] for row in read_rows(paths.PER_CLASS)}
-    classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
-    percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
+    with made_by("evaluate", path):
+        classes = [texts[name] for name in sorted({row["actual"] for row in rows})]
+        percent = np.array([float(row["percent"]) for row in rows]).reshape(len(classes), -1)
     return classes, percent
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.machine.git_and_dvc import repository
+from spm.base.errors import InputError
 from spm.base.hashing import value_hash
 
 RAW = Path("data/raw")
+_PARAMS = "params.yaml"
 _COPIES = Path(".dvc/tmp/exps")
 _SQLITE = "sqlite:///"
 
@@ -31,6 +33,15 @@ def project_of(folder: Path) -> Path:
             theirs, ours = repository(dvc_root) or dvc_root, repository(here) or here
             return theirs / here.relative_to(ours)
     return folder
+
+
+def check_project(folder: Path) -> None:
+    """Raises InputError for a folder that is no project's: what it lacks no stage can make."""
+    if not (folder / _PARAMS).is_file():
+        raise InputError(
+            f"{folder.absolute()} is no folder of a project, since it has no {_PARAMS}: cd to the "
+            "project's folder, and run this there"
+        )
 
 
 def data_root(given: str | None, *, root: Path) -> Path:

@@ -9,6 +9,7 @@ import difflib
 from pathlib import Path
 from typing import Any
 
+from pipeline.machine.places import check_project
 from pipeline.presets.load_preset import PRESETS, load_preset, preset_names
 from pipeline.presets.parameters import apply, dataset_of, method_of
 from pipeline.presets.released_training import released_training
@@ -44,6 +45,8 @@ def set_preset(
     release was trained with. Writes nothing and raises ConfigError for an unknown preset, for a
     preset with a key that is no parameter, and if the result would not be valid.
     """
+    if not path.is_file():
+        check_project(path.parent)
     document = read_yaml(path)
     check_earlier(document)
     values = load_preset(

@@ -1,4 +1,4 @@
-"""Files that a stage made: a missing or damaged one is an error with the name of the stage.
+"""Reading files that a stage made: a missing or damaged one is an error that names the stage.
 
 with made_by("manifest", path):
     table = pq.read_table(path)

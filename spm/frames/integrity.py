@@ -1,10 +1,9 @@
 """The integrity report of data/frames: what the stage `frames` found out about the clips."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from spm.base.errors import DataError
+from spm.base.made_files import made_by, read_json
 
 INTEGRITY = "integrity.json"
 
@@ -14,14 +13,13 @@ def measured_on(folder: Path) -> dict[str, Any]:
 
     `benchmark`, `variant`, `says`, and `line`, the three in words ("" for data sets that are no
     benchmark); `splits`: split -> the numbers of its clips, and `line`, these in words. Raises
-    DataError if there is no report.
+    DataError if the report is missing or damaged.
     """
     path = folder / INTEGRITY
-    if not path.is_file():
-        raise DataError(f"{path} is missing: build it with dvc repro frames")
-    report = json.loads(path.read_text(encoding="utf-8"))
-    splits = {split: _without_classes(counts) for split, counts in report["coverage"].items()}
-    return {**report["data"], "splits": splits}
+    report = read_json(path, stage="frames")
+    with made_by("frames", path):
+        splits = {split: _without_classes(counts) for split, counts in report["coverage"].items()}
+        return {**report["data"], "splits": splits}
 
 
 def _without_classes(counts: dict[str, Any]) -> dict[str, Any]:

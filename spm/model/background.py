@@ -19,6 +19,7 @@ from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.base.safetensors_file import write_safetensors
 from spm.base.state_dicts import State, damage, misfit
+from spm.model.remedy import remedy
 from spm.model.weights import read_safetensors
 
 FILE = "background.safetensors"
@@ -81,7 +82,7 @@ def load_background(
     path = folder / FILE
     if not path.is_file():
         return None
-    state = read_safetensors(path)
+    state = read_safetensors(path, again=remedy(folder))
     if said := misfit(state, _shapes(state, feature_shape=feature_shape, channels=channels)):
         raise DataError(f"{path} does not fit the model beside it: {said}")
     if said := damage(state, integers=["labels"]) or _mislabelled(state):

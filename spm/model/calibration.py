@@ -15,6 +15,7 @@ from pydantic import Field
 from spm.base.atomic import atomic_path
 from spm.base.errors import DataError
 from spm.config.base import Section, validate
+from spm.model.remedy import remedy
 
 FILE = "calibration.json"
 
@@ -99,6 +100,6 @@ def load_calibration(folder: Path) -> Calibration:
         return NOT_CALIBRATED
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # from the JSON parser or the UTF-8 decoder
-        raise DataError(f"{path} is damaged: {error}") from None
+    except (ValueError, RecursionError) as error:  # from the JSON parser or the UTF-8 decoder
+        raise DataError(f"{path} is damaged ({error}): {remedy(folder)}") from None
     return validate(Calibration, values, name=str(path))

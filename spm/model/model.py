@@ -18,6 +18,7 @@ from spm.methods.registry import build_method
 from spm.model.backbone import PREFIX, WEIGHTS_FILE, Backbone, build_backbone
 from spm.model.background import Background, load_background, save_background
 from spm.model.calibration import NOT_CALIBRATED, load_calibration, save_calibration
+from spm.model.remedy import remedy
 from spm.model.spec import ModelSpec, load_spec, save_spec
 
 _METHOD = "method."
@@ -200,8 +201,10 @@ def saved(folder: Path) -> Mapping[str, Tensor]:
 
     path = folder / WEIGHTS_FILE
     if not path.is_file():
-        raise DataError(f"{folder} is not a model folder: it has no {WEIGHTS_FILE}")
-    return read_safetensors(path)
+        raise DataError(
+            f"{folder} is not a model folder: it has no {WEIGHTS_FILE}; {remedy(folder)}"
+        )
+    return read_safetensors(path, again=remedy(folder))
 
 
 def fill(model: FewShotModel, state: Mapping[str, Tensor], *, folder: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spm.base.atomic import atomic_path
-from spm.base.errors import DataError
+from spm.base.made_files import made_by
 from spm.base.new_hdf5 import new_hdf5
 from spm.config.prompts import TextControl
 from spm.model.text_controls import controlled
@@ -77,13 +77,10 @@ class PromptFeatures:
     @classmethod
     def load(cls, path: Path) -> "PromptFeatures":
         """Reads the file that `save` wrote. Raises DataError if it is missing or damaged."""
-        try:
-            with h5py.File(path) as file:
-                return cls(
-                    features=file["features"][()],
-                    classes=list(file["classes"].asstr()[()]),
-                    texts=list(file["texts"].asstr()[()]),
-                    trained=bool(file.attrs["trained"]),
-                )
-        except (OSError, KeyError) as error:
-            raise DataError(f"{path} cannot be read ({error}): dvc repro -f -s prompts") from error
+        with made_by("prompts", path), h5py.File(path) as file:
+            return cls(
+                features=file["features"][()],
+                classes=list(file["classes"].asstr()[()]),
+                texts=list(file["texts"].asstr()[()]),
+                trained=bool(file.attrs["trained"]),
+            )

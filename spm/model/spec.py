@@ -18,6 +18,7 @@ from spm.config.frames import FramesConfig
 from spm.config.model import ModelConfig
 from spm.config.prompts import PromptsConfig
 from spm.model.format import FORMAT, KEY, as_today
+from spm.model.remedy import remedy
 
 FILE = "config.json"
 
@@ -77,11 +78,11 @@ def load_spec(folder: Path) -> ModelSpec:
     """
     path = folder / FILE
     if not path.is_file():
-        raise DataError(f"{folder} is not a model folder: it has no {FILE}")
+        raise DataError(f"{folder} is not a model folder: it has no {FILE}; {remedy(folder)}")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # from the JSON parser or the UTF-8 decoder
-        raise DataError(f"{path} is damaged: {error}") from None
+    except (ValueError, RecursionError) as error:  # from the JSON parser or the UTF-8 decoder
+        raise DataError(f"{path} is damaged ({error}): {remedy(folder)}") from None
     if isinstance(values, dict):
         values = as_today(values, name=str(path))
     if isinstance(values, dict) and "model" in values:  # validated first: errors name `model`

@@ -10,7 +10,7 @@ from spm.base.state_dicts import State, is_by_name, unwrapped
 from spm.model.hub import Published, fetch, on_hub
 from spm.model.local_weights import local_file, local_tags
 from spm.model.torch_file import read_torch_file
-from spm.model.weight_file import form_of
+from spm.model.weight_file import FETCH, form_of
 
 OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
 """Tensors that only OpenAI's own files hold beside the weights."""
@@ -104,14 +104,17 @@ def _read(path: Path) -> Any:
     return read_safetensors(path)
 
 
-def read_safetensors(path: Path) -> State:
-    """Reads a safetensors file. Raises DataError for another format, or a damaged file."""
+def read_safetensors(path: Path, *, again: str = FETCH) -> State:
+    """Reads a safetensors file. again: what to do about a damaged one.
+
+    Raises DataError for another format, or a damaged file.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if form_of(path) != "safetensors":
-        raise DataError(f"{path} is damaged: it is a torch file, and no safetensors")
+    if form_of(path, again=again) != "safetensors":
+        raise DataError(f"{path} is damaged: it is a torch file, and no safetensors; {again}")
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from None
+        raise DataError(f"{path} is damaged or cut short ({error}): {again}") from None

@@ -3,7 +3,6 @@
 `clip-spm table`, or `python -m spm.results.accuracy_table`, prints the same table.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from typer import Argument
 from spm.base import command
 from spm.base.command_line import PathCommand, new_app, run_app
 from spm.base.errors import DataError
+from spm.base.made_files import read_json
 from spm.config.model import method_config
 from spm.results.confidence_words import confidence_lines
 from spm.results.text_words import CONTROLS, text_state, worth_lines
@@ -29,6 +29,7 @@ KEYS = frozenset(
 """The keys of evaluate.json that the table shows."""
 _MIN_NAME_WIDTH = 20
 """So that the tables of most methods have the same columns."""
+FILE = "evaluate.json"
 _REMEDY = "run `dvc repro` to make it anew"
 
 
@@ -145,24 +146,35 @@ def table(
     ],
 ) -> None:
     """Prints the accuracies of an evaluation as a table."""
-    print(accuracy_table(_read(results)))
+    print(accuracy_table(read_results(results)))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_results(path: Path) -> dict[str, Any]:
     """The content of evaluate.json. Raises DataError for a file that is missing or unusable."""
-    try:
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): {_REMEDY}") from None
-    except ValueError:
-        raise DataError(f"{path} is not valid JSON: {_REMEDY}") from None
-    known = results.keys() if isinstance(results, dict) else set()
-    if missing := sorted(KEYS - known):
+    if path.is_dir() or path.name != FILE:
+        _check_elsewhere(path)
+    results = read_json(path, stage="evaluate")
+    if missing := sorted(KEYS - results.keys()):
         raise DataError(
             f"{path} is not an evaluate.json of this version, it lacks {', '.join(missing)}: "
             f"{_REMEDY}"
         )
     return results
+
+
+def _check_elsewhere(path: Path) -> None:
+    """Raises DataError for a folder, and for a file that is not there: no stage makes these."""
+    if path.is_dir():
+        places = (path / FILE, path / "data/results" / FILE)
+        inside = next((each for each in places if each.is_file()), places[1].relative_to(path))
+        raise DataError(
+            f"{path.absolute()} is a folder: give the file of an evaluation, as {inside}"
+        )
+    if not path.is_file():
+        raise DataError(
+            f"there is no file {str(path)!r}: give that of an evaluation, as "
+            "data/results/evaluate.json"
+        )
 
 
 def main() -> int:

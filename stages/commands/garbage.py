@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 from pipeline.decoding.shard_plan import plan_shards, recipe_hash
 from pipeline.encoding.feature_plan import plan_features
 from pipeline.machine.git_and_dvc import cache_folder
+from pipeline.machine.places import check_project
 from pipeline.shards.unfinished import Note, notes
 from spm.base.errors import InputError
 from spm.base.hashing import file_hash
 from spm.base.lock import discard, locked
+from spm.base.made_files import made_by
 from spm.config.backbone import BackboneConfig
 from spm.config.features import FeaturesConfig
 from spm.config.frames import FramesConfig
@@ -23,6 +25,7 @@ from spm.frames.clip_index import INDEX, ClipIndex
 from spm.training.checkpoint import Checkpoint, hold
 from stages.shared import params, paths
 from stages.shared.sweep import Sweep
+from stages.shared.tables import read_table
 from stages.train import SECTIONS, as_values
 
 _FRESH_SECONDS = 3600
@@ -51,6 +54,7 @@ _RUNNING = (
 
 def collect(*, dry_run: bool, abandoned: bool) -> None:
     """Removes unneeded files; prints what it removed and kept. Raises InputError if a grid runs."""
+    check_project(Path.cwd())
     state, sweep = paths.state_dir(), Sweep(dry=dry_run)
     with locked(state / "experiments", message=_RUNNING):
         kept = []
@@ -97,7 +101,8 @@ class _Store:
         index = self.out / INDEX
         if not index.is_file():
             return set()
-        return set(pq.read_table(index, columns=["shard"])["shard"].to_pylist())
+        with made_by(self.out.name, index):  # the folders are named after their stages
+            return set(pq.read_table(index, columns=["shard"])["shard"].to_pylist())
 
 
 def _frames_store(state: Path) -> _Store:
@@ -109,7 +114,7 @@ def _frames_store(state: Path) -> _Store:
     (frames,) = params.load(frames=FramesConfig)
     planned = set()
     if paths.MANIFEST.is_file():
-        shards = plan_shards(pq.read_table(paths.MANIFEST), frames=frames)
+        shards = plan_shards(read_table(paths.MANIFEST), frames=frames)
         planned = {shard.name for shard in shards}
     return _Store(
         state / "shards",

@@ -6,6 +6,7 @@ dataset, frames = params.load(dataset=DatasetConfig, frames=FramesConfig)
 from pathlib import Path
 from typing import Any
 
+from pipeline.machine.places import check_project
 from spm.base.yaml_file import read_yaml
 from spm.config.base import Section, validate
 from spm.config.runtime import RuntimeConfig
@@ -20,6 +21,8 @@ def load(path: Path = PARAMS, /, **sections: type[Section]) -> tuple[Any, ...]:
     Validates the whole file first, so that an error in a section of a later stage shows before
     this stage works. Raises ConfigError that lists every problem.
     """
+    if not path.is_file():
+        check_project(path.parent)
     document = read_yaml(path)
     check_all(document)
     return tuple(validate(section, document[name], name=name) for name, section in sections.items())
@@ -27,4 +30,6 @@ def load(path: Path = PARAMS, /, **sections: type[Section]) -> tuple[Any, ...]:
 
 def load_runtime(path: Path = PARAMS) -> RuntimeConfig:
     """The section `runtime`, without validating the others; for commands that are not stages."""
+    if not path.is_file():
+        check_project(path.parent)
     return validate(RuntimeConfig, read_yaml(path).get("runtime"), name="runtime")

@@ -6,10 +6,10 @@ validated otherwise, it stays, and the user is told. A model whose weights the t
 never gets it: its accuracy is none of validation.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from spm.base.made_files import read_json
 from spm.episodes.feasibility import VALIDATION_SPLITS
 from spm.frames.clip_index import ClipIndex
 from stages.shared import paths
@@ -28,7 +28,7 @@ def validation_tags(document: Mapping[str, Any], *, selection: str) -> dict[str,
     """
     accuracy = None
     if paths.TRAIN_METRICS.is_file():
-        metrics = json.loads(paths.TRAIN_METRICS.read_text(encoding="utf-8"))
+        metrics = read_json(paths.TRAIN_METRICS, stage="train")
         accuracy = metrics.get("best_val_accuracy")
     if accuracy is None:
         return {_SELECTION: selection}

@@ -160,7 +160,7 @@ def test_an_unknown_key_and_what_is_no_config_stay_errors(tmp_path: Path) -> Non
         ConfigError, match=r"model\.alhpa is not a parameter\. Did you mean 'alpha'"
     ):
         load_spec(folder)
-    for content, message in ((b"[1]", "expected a section"), (b"\xff{", "is damaged: 'utf-8'")):
+    for content, message in ((b"[1]", "expected a section"), (b"\xff{", "is damaged .'utf-8'")):
         (folder / "config.json").write_bytes(content)
         with pytest.raises((DataError, ConfigError), match=message):
             load_spec(folder)

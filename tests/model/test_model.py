@@ -13,6 +13,7 @@ from spm.base.errors import DataError
 from spm.config.model import ModelConfig, Needs
 from spm.methods.base import Method
 from spm.model.backbone import build_backbone
+from spm.model.calibration import Calibration, Fit
 from spm.model.model import FewShotModel, build_model, load_weights
 from spm.nn.consistency import consistency_distance
 from spm.nn.otam import sequence_distance
@@ -267,8 +268,35 @@ def test_what_came_in_place_of_the_weights_is_named(tmp_path, content, message):
     with pytest.raises(DataError, match=f"model.safetensors {message}"):
         spm.load_model(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(whole[:-100])
-    with pytest.raises(DataError, match=r"model.safetensors is damaged or cut short"):
+    with pytest.raises(DataError, match=r"model.safetensors is damaged or cut short .* copy the"):
         spm.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "calibration.json"])
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("data/model", "`dvc repro train` restores it, or trains it again$"),
+        ("kitchen", "copy the recognizer again from where it is whole, or enroll it again$"),
+        ("other", "copy the folder again from where it is whole, or give another model folder$"),
+    ],
+)
+def test_a_damaged_model_says_how_to_have_it_again(tmp_path, name, place, said):
+    folder = tmp_path / place
+    model = build()
+    fit = Fit(temperature=1.5, episodes=2, way=2, shot=1, query=1, nll_before=1.0, nll=0.9)
+    model.calibration = Calibration(classify=fit, classify_each=fit, reason=None)
+    spm.save_model(model, folder)
+    if place == "kitchen":
+        (folder / "recognizer.json").write_text("{}")
+    for content in (b"", (folder / name).read_bytes()[:-20]):
+        (folder / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"{name} is .*{said}"):
+            spm.load_model(folder)
+    if name != "calibration.json":
+        (folder / name).unlink()
+        with pytest.raises(DataError, match=f"is not a model folder: it has no {name}; {said}"):
+            spm.load_model(folder)
 
 
 def test_weights_of_another_model_are_one_line(tmp_path):

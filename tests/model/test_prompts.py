@@ -205,8 +205,10 @@ def test_round_trip_is_byte_stable(tmp_path):
 
 def test_a_damaged_file_names_the_command_that_rebuilds_it(tmp_path):
     (tmp_path / "prompts.h5").write_bytes(b"nonsense")
-    with pytest.raises(DataError, match=r"prompts\.h5 cannot be read .*: dvc repro"):
+    with pytest.raises(DataError, match=r"prompts\.h5 is damaged .*: dvc repro -f -s prompts$"):
         PromptFeatures.load(tmp_path / "prompts.h5")
+    with pytest.raises(DataError, match=r"no\.h5 is missing: build it with dvc repro prompts$"):
+        PromptFeatures.load(tmp_path / "no.h5")
 
 
 def test_the_stage_refuses_weights_of_another_model_first(tmp_path, monkeypatch):
@@ -219,7 +221,7 @@ def test_the_stage_refuses_weights_of_another_model_first(tmp_path, monkeypatch)
 def test_the_stage_warns_where_the_activation_is_doubtful(tmp_path, monkeypatch, capsys):
     _project(tmp_path, monkeypatch, name="RN50-quickgelu", weights="openai")
     monkeypatch.setattr(stage, "doubt", lambda backbone: "nothing tells")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataError, match=r"manifest\.parquet is missing: build it with dvc repro"):
         stage.main()
     assert "warning: nothing tells" in capsys.readouterr().err
 

@@ -183,12 +183,12 @@ ONE = {"name": "a", "words": "a", "clips": ["1.mp4", "2.mp4"]}
         ),
         pytest.param(
             lambda folder: (folder / "model.safetensors").unlink(),
-            r"kitchen is not a model folder: it has no model\.safetensors$",
+            r"kitchen is not a model folder: it has no model\.safetensors; copy",
             id="no weights",
         ),
         pytest.param(
             lambda folder: (folder / "config.json").unlink(),
-            r"kitchen is not a model folder: it has no config\.json$",
+            r"kitchen is not a model folder: it has no config\.json; copy",
             id="no config",
         ),
         pytest.param(

@@ -228,17 +228,26 @@ def test_a_file_without_one_of_the_keys_is_an_error(tmp_path: Path, key: str) ->
     ("content", "said"),
     [
         ("{}", "not an evaluate.json of this version, it lacks backbone, confidence, coverage, "),
-        ("[1]", "not an evaluate.json of this version, it lacks backbone, confidence, coverage, "),
-        ("", "is not valid JSON: "),
-        (b"\xff", "is not valid JSON: "),
-        (None, r"cannot be read \(No such file or directory\): "),
+        ("[1]", r"is damaged \(a JSON object was expected, not list\)\. Build it again: "),
+        ("", r"is damaged \(Expecting value.*\)\. Build it again: "),
+        (b"\xff", r"is damaged \('utf-8' codec .*\)\. Build it again: "),
+        (None, "is missing: build it with "),
     ],
 )
 def test_a_file_that_is_no_evaluation_is_an_error(
     tmp_path: Path, content: str | bytes | None, said: str
 ) -> None:
-    with pytest.raises(DataError, match=f"evaluate.json .*{said}.*run `dvc repro`"):
+    with pytest.raises(DataError, match=f"evaluate.json .*{said}.*dvc repro"):
         table(write(tmp_path, content))
+
+
+@pytest.mark.parametrize("named", ["", "nothing.json"])
+def test_what_no_stage_makes_is_not_to_be_made_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"give .* of an evaluation, as .*evaluate\.json$"):
+        table(Path(named))
 
 
 def write(folder: Path, content: str | bytes | None) -> Path:

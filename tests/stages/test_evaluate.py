@@ -17,6 +17,7 @@ from spm.base.hashing import file_hash
 from spm.base.yaml_file import read_yaml
 from spm.config.prompts import CONTROLS
 from spm.episodes.open_set import SCORES
+from spm.frames.clip_index import INDEX
 from spm.methods.clip_spm.method import ClipSPM
 from spm.methods.zero_shot.method import ZeroShotText
 from spm.model.model import save_model
@@ -27,6 +28,7 @@ from stages.shared import params, paths
 from stages.tracking import provenance
 from tests import models
 from tests.backgrounds import with_background
+from tests.machines import told
 from tests.methods.small import small
 from tests.report.test_pages import Page, assert_needs_nothing_else
 from tests.stores import make_store
@@ -615,3 +617,52 @@ def test_where_all_classes_are_in_each_episode_no_query_is_unknown(workspace: Pa
     write(document)
     evaluate.main()
     assert json.loads(paths.EVALUATION.read_text())["unknown"] is None
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [
+        (paths.MANIFEST, "manifest"),
+        (paths.FRAMES / INDEX, "frames"),
+        (paths.PROMPTS, "prompts"),
+    ],
+)
+def test_evaluate_names_what_is_damaged_and_its_stage_before_it_works(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, path: Path, stage: str
+) -> None:
+    measured = counted(monkeypatch, "measure_model")
+    for damage, said in (
+        (cut, told("a result that is damaged")),
+        (Path.unlink, told("a result that is missing")),
+    ):
+        damage(path)
+        with pytest.raises(DataError) as error:
+            evaluate.main()
+        assert said.fullmatch(str(error.value))
+        assert str(path) in str(error.value)
+        assert str(error.value).endswith(f" {stage}")
+    assert not measured
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [
+        (paths.EVALUATION, "evaluate"),
+        (paths.PER_CLASS, "evaluate"),
+        (paths.CONFUSION, "evaluate"),
+        (paths.UNKNOWN, "evaluate"),
+        (paths.TRAIN_CURVES, "train"),
+    ],
+)
+def test_the_report_names_what_is_damaged_and_its_stage(
+    workspace: Path, path: Path, stage: str
+) -> None:
+    evaluate.main()
+    for damage, said in ((cut, "is damaged"), (Path.unlink, "is missing")):
+        damage(path)
+        with pytest.raises(DataError, match=rf"^{path} {said}.* {stage}$"):
+            report.main()

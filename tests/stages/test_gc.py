@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.decoding.shard_plan import plan_shards, recipe_hash
 from pipeline.machine.git_and_dvc import cache_name
+from pipeline.presets.set_preset import set_preset
 from pipeline.shards.unfinished import noted
 from spm.base.errors import InputError
 from spm.base.lock import locked
@@ -20,7 +21,7 @@ from spm.base.yaml_file import read_yaml
 from spm.config.frames import FramesConfig
 from spm.frames.clip_index import INDEX
 from spm.training.checkpoint import hold
-from stages.commands import garbage, gc
+from stages.commands import garbage, gc, ui
 from stages.shared import params, paths
 from stages.shared.sweep import Sweep
 from stages.train import SECTIONS, as_values
@@ -93,6 +94,18 @@ def shards(state: Path) -> set[str]:
 
 def trainings(state: Path) -> set[str]:
     return {path.name for path in (state / "checkpoints").glob("*")}
+
+
+@pytest.mark.parametrize("name", ["gc", "ui", "preset"])
+def test_in_another_folder_it_says_to_go_to_the_project(tmp_path, monkeypatch, name):
+    """And leaves nothing there."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.delenv("CLIP_SPM_STATE")
+    called = {"gc": gc.gc, "ui": ui.ui, "preset": lambda: set_preset("otam")}[name]
+    with pytest.raises(InputError, match=told("a command in a folder that is no project's")):
+        called()
+    assert not [*Path().iterdir()]
 
 
 def test_it_says_what_would_go_and_what_went(state, collect):
