@@ -5,7 +5,7 @@ prepares of it. Encoding a clip anew gives the same features, to rounding.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,17 +22,20 @@ _MB = 2**20
 
 @dataclass(frozen=True)
 class ClipsOnDemand:
-    """The clips of a frame store. `prepared` says of which classes and texts they are."""
+    """The clips of a frame store. `prepare` says of which classes and texts they are."""
 
     model: FewShotModel
     store: ClipStore
-    classes: Mapping[str, Ints] = field(default_factory=dict)
+    classes: Mapping[str, Ints] | None = None
+    """None: what the method prepares is not asked for."""
     class_text: Tensor | None = None
     once = False
 
     def of(self, clips: Ints) -> EncodedClips:
         """The features of these clips, and what the method prepares of them."""
         encoded = encode_clips(self.model, self.store, clips=clips, progress=False)
+        if self.classes is None:
+            return encoded
         return prepare_clips(self.model, encoded, classes=self.classes, class_text=self.class_text)
 
 

@@ -40,8 +40,8 @@ def calibrate(
 ) -> Calibration:
     """The calibration of `model`, from the first `train.validate_episodes` validation episodes.
 
-    It says why there is none if the split cannot make such episodes, or a logit is not finite. All
-    ranks encode clips; rank 0 alone fits, and the others get NOT_CALIBRATED.
+    It says why there is none if the split cannot make such episodes. All ranks encode clips; rank 0
+    alone fits, and the others get NOT_CALIBRATED. Raises DataError for logits that are not finite.
     """
     counts = {name: len(clips) for name, clips in store.classes(SPLIT).items()}
     size = {"way": way, "shot": shot}
@@ -59,8 +59,6 @@ def calibrate(
     if method.transductive:
         few = min(episodes, EPISODES_OF_EACH)
         each = _fit(method.classify_each, rounds, encoded, episodes=few)
-    if together is None or each is None:
-        return _without("logits of validation episodes are not finite")
     return Calibration(classify=together, classify_each=each, reason=None)
 
 
@@ -74,13 +72,11 @@ def _fit(
     encoded: EncodedClips | ClipsOnDemand,
     *,
     episodes: int,
-) -> Fit | None:
-    """The fit on the first `episodes` episodes; None if a logit is not finite."""
+) -> Fit:
+    """The fit on the first `episodes` episodes."""
     measured = rounds.measure(classify, encoded, episodes=episodes, keep_logits=True)
     sampler = rounds.sampler
     logits = measured.logits[ANSWERS].reshape(-1, sampler.way).astype(np.float64)
-    if not np.isfinite(logits).all():
-        return None
     labels = np.concatenate([sampler.episode(index).query_labels for index in range(episodes)])
     temperature = fit_temperature(logits, labels)
     return Fit(

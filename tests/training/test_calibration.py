@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from spm.base.errors import DataError
 from spm.base.yaml_file import read_yaml
 from spm.config.train import TrainConfig
 from spm.episodes.ranks import ALONE
@@ -140,7 +141,9 @@ def test_without_a_validation_split_no_clip_is_encoded(tmp_path: Path, monkeypat
     assert found.reason == "the val split has 0 classes, but an episode takes 3 (episode.way)"
 
 
-def test_logits_that_are_not_finite_are_said_in_words(store) -> None:
-    found = run(odds(together=float("nan"), each=1.0), store, way=2, validate_query=4)
-    assert found.classify is found.classify_each is None
-    assert "not finite" in found.reason
+@pytest.mark.parametrize(
+    "logits", [{"together": 1.0, "each": float("nan")}, {"together": float("inf"), "each": 1.0}]
+)
+def test_logits_that_are_not_finite_are_refused(store, logits) -> None:
+    with pytest.raises(DataError, match=r"the logits of .* are not finite"):
+        run(odds(**logits), store, way=2, validate_query=4)
